@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+# O=DIR builds elsewhere; CC, OPT (-O2) and SAN=1 (ASan + UBSan) choose how.
+
+O ?= build
+CC ?= gcc
+OPT ?= -O2
+SAN ?=
+PYTHON ?= python3
+AR ?= ar
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wno-unused-parameter
+BASE := -std=gnu11 -g $(OPT) $(WARN) -I. -MMD -MP -fno-strict-aliasing
+ifneq ($(SAN),)
+BASE += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANLD := -fsanitize=address,undefined
+endif
+HOSTED := $(BASE) -D_GNU_SOURCE
+# What runs below and above the hypervisors: no libc, no SIMD, no host instrumentation.
+FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasing -fno-stack-protector \
+	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-asynchronous-unwind-tables \
+	-fcf-protection=none
+FREECC ?= gcc
+FREELD ?= ld
+HOSTLIBS := -lzstd -lcjson -lZydis
+
+find_src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
+obj = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
+
+SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
+MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l0/machine/interp/vmx l0/machine/kvm \
+	traces traces/format analysis)
+MAIN_SRC := l0/machine/main.c
+HV_SRC := $(call find_src,l0/hv traces/format) $(wildcard l0/hv/*.S)
+L1LIB_SRC := $(call find_src,l1/lib) $(wildcard l1/lib/*.S)
+TINY_SRC := $(call find_src,l1/tiny)
+GUESTS := $(basename $(notdir $(wildcard l1/guests/*.c)))
+TEST_GUESTS := $(basename $(notdir $(wildcard tests/guests/*.c)))
+
+LIB_OBJ := $(call obj,host,$(filter-out $(MAIN_SRC),$(MACHINE_SRC)) $(SHADOW_SRC))
+IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/images/tiny.elf) \
+	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf)
+UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
+UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
+
+.PHONY: all images help clean unit
+all: $(O)/abyme $(IMAGES)
+images: $(IMAGES)
+
+help:
+	@echo 'make run        set up, build, measure nesting cost at depths 0 to 3'
+	@echo 'make test       set up, build, run the tests'
+	@echo 'make test-all   the same with the outside judges (Bochs, QEMU, clang, aarch64)'
+	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
+	@echo 'make style      measure the style bar'
+
+$(O)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED) -c $< -o $@
+
+$(O)/free/%.o: %.c
+	@mkdir -p $(@D)
+	$(FREECC) $(FREE) -c $< -o $@
+
+$(O)/free/%.o: %.S
+	@mkdir -p $(@D)
+	$(FREECC) $(FREE) -D__ASSEMBLY__ -c $< -o $@
+
+$(O)/libabyme.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/abyme: $(call obj,host,$(MAIN_SRC)) $(O)/libabyme.a
+	$(CC) $(SANLD) -o $@ $^ $(HOSTLIBS)
+
+$(O)/libshadow-free.a: $(call obj,free,$(SHADOW_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/libl1.a: $(call obj,free,$(L1LIB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/images/hv.elf: $(call obj,free,$(HV_SRC)) $(O)/libshadow-free.a l0/hv/hv.ld
+	@mkdir -p $(@D)
+	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l0/hv/hv.ld -o $@ \
+		$(filter %.o,$^) $(O)/libshadow-free.a
+
+$(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC)) $(O)/libl1.a l1/lib/image.ld
+	@mkdir -p $(@D)
+	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
+		$(filter %.o,$^) --whole-archive $(O)/libl1.a
+
+$(GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/l1/guests/%.o $(O)/libl1.a l1/lib/image.ld
+	@mkdir -p $(@D)
+	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
+		$< --whole-archive $(O)/libl1.a
+
+$(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.o $(O)/libl1.a l1/lib/image.ld
+	@mkdir -p $(@D)
+	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
+		$< --whole-archive $(O)/libl1.a
+
+$(O)/tests/%: tests/%.c $(O)/libabyme.a
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED) $(SANLD) $< -o $@ $(O)/libabyme.a -lcmocka $(HOSTLIBS)
+
+# Every unit test, one binary after the other; a failure stops the run.
+unit: $(UNIT_BIN)
+	@set -e; for t in $(UNIT_BIN); do $$t; done
+
+clean:
+	rm -rf $(O)
+
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
