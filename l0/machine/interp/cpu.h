@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One virtual CPU of the interpreter: its state, and the calls between its parts. The parts:
+ *
+ *   decode.c block.c exec*.c   instruction table, block cache, the op handlers, the run loop
+ *   mmu.c tlb.c ept.c          linear -> host pointer, paging, EPT, physical access
+ *   event.c seg.c far.c ...    exceptions and interrupts, segmentation, system instructions
+ *   msr.c cpuid.c profile.c    what the part is
+ *   vmx/                       VMX
+ *
+ * Faults and VM exits leave by longjmp to the run loop: a handler commits architectural state only
+ * after everything that can fault has succeeded.
+ */
+#ifndef L0_MACHINE_INTERP_CPU_H
+#define L0_MACHINE_INTERP_CPU_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "l0/machine/machine.h"
+#include "shadow/sdm/msr.h"
+#include "shadow/sdm/vmcs.h"
+#include "shadow/sdm/x86.h"
+
+struct op;
+struct block;
+
+struct segment {
+	uint64_t base;
+	uint32_t limit; /* in bytes, granularity applied */
+	uint32_t ar;    /* VMCS access-rights layout, AR_* */
+	uint16_t selector;
+};
+
+struct table_register {
+	uint64_t base;
+	uint16_t limit;
+};
+
+/* An exception or interrupt to deliver or being delivered. */
+struct cpu_event {
+	bool valid;
+	uint8_t vector;
+	uint8_t type; /* enum vmx_intr_type */
+	bool has_error;
+	uint32_t error;
+	uint64_t cr2;       /* #PF: faulting address */
+	uint64_t dr6;       /* #DB: DR6 bits to set (payload) */
+	uint8_t insn_length; /* software events: length of the instruction, else 0 */
+};
+
+/* Address spaces. A space is what a translation depends on: (VPID, PCID, EPTP, root, mode bits); a
+ * view adds the privilege (user, supervisor, supervisor with SMAP suspended). Every view has a tag
+ * of 12 bits; a TLB entry's tag is its linear page with the view's tag in the offset bits. Flushing
+ * a space gives it a new tag; when tags run out the whole TLB is cleared. */
+#define TLB_BITS 12
+#define TLB_INVALID UINT64_C(0) /* tag 0 is never given to a view */
+struct tlb_entry {
+	uint64_t read;  /* page | tag if reads may go straight to memory, else TLB_INVALID */
+	uint64_t write; /* the same for writes: dirty bits set, page holds no decoded code */
+	uint64_t fetch; /* the same for instruction fetch */
+	uint64_t addend; /* host pointer = linear address + addend (mod 2^64) */
+};
+
+struct mmu {
+	struct tlb_entry tlb[1 << TLB_BITS];
+	uint64_t tag;  /* of the current view */
+	uint64_t hash; /* of the current view, xored into the TLB index */
+	struct mmu_spaces *spaces; /* mmu.c */
+};
+
+static inline struct tlb_entry *tlb_slot(struct mmu *mmu, uint64_t linear)
+{
+	return &mmu->tlb[((linear >> PAGE_SHIFT) ^ mmu->hash) & ((1 << TLB_BITS) - 1)];
+}
+
+/* Values that only instructions, MSRs and VMX touch; kept out of the hot lines. */
+struct cpu_msrs {
+	uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat, misc_enable, debugctl, xss, feature_control, spec_ctrl, bndcfgs;
+	uint64_t tsc_adjust;
+	uint64_t mtrr_def_type, mtrr_var[20], mtrr_fixed[11];
+	uint64_t mcg_status, mcg_ctl;
+	uint64_t fixed_ctr_ctrl, perf_global_ctrl, perf_global_status;
+	uint64_t fixed_ctr_base[3]; /* value = base + what was counted since it was written */
+};
+
+struct vmx_state;   /* vmx/vmx.h */
+struct cpu_profile; /* profile.h */
+
+/* RIP of the first instruction of the block being executed; exact between blocks. It sits among the
+ * registers so that RIP-relative addressing is plain base + displacement. */
+#define cpu_rip(cpu) ((cpu)->gpr[REG_COUNT + 1])
+
+struct cpu {
+	/* hot */
+	uint64_t gpr[REG_COUNT + 2]; /* + REG_ZERO, REG_RIP (op.h) */
+	uint64_t cc_dst, cc_src, cc_aux; /* lazy flags, flags.h */
+	uint32_t cc_op;
+	uint32_t mode;     /* decode mode key of the current code segment, CPL included, decode.h */
+	int64_t budget;    /* cycles until the next event; a block that does not fit is stepped */
+	uint64_t insns;    /* retired, accounted at block entry */
+	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
+	const struct op *op; /* instruction in a slow or complex handler */
+	uint64_t next_rip; /* complex handlers that end a block: where to go on */
+	bool attention;    /* look at events, interrupts, traps before the next instruction */
+	struct mmu mmu;
+
+	/* architectural state */
+	uint64_t eflags_rest; /* RFLAGS but for the six status flags (lazy) */
+	struct segment seg[SEG_COUNT];
+	struct table_register gdtr, idtr;
+	uint64_t cr0, cr2, cr3, cr4, xcr0, efer; /* CR8 is the local APIC's */
+	uint64_t dr[4], dr6, dr7;
+	uint64_t pdpte[4];    /* PAE paging, loaded with CR3 */
+	uint8_t cpl;
+	bool sti_shadow;      /* blocking by STI: for one instruction */
+	bool mov_ss_shadow;   /* blocking by MOV SS or POP SS */
+	bool nmi_blocked;
+	bool nmi_pending, init_pending, sipi_pending;
+	uint8_t sipi_vector;
+	enum vmx_activity activity;
+	uint64_t pending_debug; /* DR6 bits of traps that wait for the instruction boundary */
+	struct cpu_msrs msrs;
+	uint8_t xsave_area[1024] __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
+
+	/* delivery */
+	struct cpu_event event;      /* to be delivered by the run loop */
+	struct cpu_event delivering; /* whose delivery is under way: for #DF and IDT-vectoring */
+	jmp_buf *escape;             /* the run loop's */
+
+	struct vmx_state *vmx;
+	const struct cpu_profile *profile;
+	struct machine *machine;
+	struct blocks *blocks; /* block cache, block.c */
+};
+
+/* ---- flags (flags.h has the inline form) ---- */
+uint64_t cpu_rflags(const struct cpu *cpu);
+void cpu_set_rflags(struct cpu *cpu, uint64_t rflags);
+
+/* ---- instruction position and time (exec.c) ---- */
+/* RIP of the instruction in cpu->op, and of the one after it (wrapped to the code size). */
+uint64_t cpu_insn_rip(const struct cpu *cpu);
+uint64_t cpu_insn_next_rip(const struct cpu *cpu);
+/* Makes cpu_rip(cpu) and the counters exact: everything before cpu->op retired, cpu->op not. */
+void cpu_unwind(struct cpu *cpu);
+/* Cycles (virtual time) and retired instructions up to, not including, cpu->op. */
+uint64_t cpu_now(const struct cpu *cpu);
+uint64_t cpu_retired(const struct cpu *cpu);
+/* Adds modelled cycles for something dynamic (TLB miss, VM exit ...). */
+void cpu_charge(struct cpu *cpu, uint64_t cycles);
+/* Leaves the run loop's current block (after cpu_unwind) and goes round the loop again. */
+_Noreturn void cpu_escape(struct cpu *cpu);
+/* Recomputes cpu->mode and the MMU view; call after any change of CR0, CR3, CR4, EFER, CS, SS, CPL,
+ * RFLAGS.VM, RFLAGS.AC. */
+void cpu_mode_changed(struct cpu *cpu);
+
+/* ---- exceptions (event.c); each unwinds, queues the event and escapes ---- */
+_Noreturn void cpu_fault(struct cpu *cpu, enum x86_vector vector);
+_Noreturn void cpu_fault_code(struct cpu *cpu, enum x86_vector vector, uint32_t error);
+_Noreturn void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t error);
+/* INT n, INT3, INTO, INT1: delivered with RIP after the instruction. */
+_Noreturn void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type);
+/* Delivers cpu->event through the IDT or IVT (VM exits and #DF included); called by the run loop. */
+void cpu_deliver_event(struct cpu *cpu);
+/* Between instructions: NMI, INIT, interrupts, debug traps, MTF, windows, timers. Called by the run
+ * loop while cpu->attention; clears it when nothing more can happen before the deadline. */
+void cpu_attend(struct cpu *cpu);
+
+/* ---- memory (mmu.c) ---- */
+enum mem_access {
+	MEM_READ = 0,
+	MEM_WRITE = 1,
+	MEM_FETCH = 2,
+	MEM_IMPLICIT_SUPERVISOR = 4, /* descriptor tables, TSS, stack of an inner privilege level */
+	MEM_USER = 8,                /* as user whatever CPL is */
+	MEM_SHADOW_STACK = 16,
+};
+/* Linear access of 1, 2, 4, 8 bytes by the current privilege, any alignment, MMIO included. May raise
+ * #PF, #AC or a VM exit. */
+uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
+void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access);
+/* Faults as a write (or read) of `size` bytes would, and changes nothing but A/D bits. */
+void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
+/* Translates the page of `linear`; returns a host pointer to the byte, or NULL if it is not plain RAM
+ * (then *hpa says where). Raises #PF and VM exits. */
+uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa);
+
+/* Segmented access: checks limit, type and canonicality, then as above. segment: enum x86_seg. */
+uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, unsigned access);
+uint64_t mem_read(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size);
+void mem_write(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
+
+/* Physical access by the CPU itself (VMCS, bitmaps, MSR areas, virtual-APIC page): no translation, no
+ * MMIO; all ones beyond RAM, writes there are dropped. Keeps decoded code coherent. */
+uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size);
+void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value);
+
+/* TLB maintenance as the architecture names it. */
+void mmu_init(struct cpu *cpu);
+void mmu_flush_all(struct cpu *cpu);             /* everything, every VPID and EPTP */
+void mmu_flush_current(struct cpu *cpu, bool global); /* current VPID (+PCID, unless global) */
+void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid);  /* current VPID */
+void mmu_flush_page(struct cpu *cpu, uint64_t linear);       /* INVLPG */
+void mmu_flush_page_pcid(struct cpu *cpu, uint64_t linear, uint16_t pcid); /* INVPCID type 0 */
+void mmu_invept(struct cpu *cpu, uint64_t eptp); /* one EPTP context; UINT64_MAX: all */
+void mmu_invvpid(struct cpu *cpu, unsigned type, uint16_t vpid, uint64_t linear);
+/* The page at hpa now holds decoded code: no TLB entry may write it directly. */
+void mmu_protect_code(struct cpu *cpu, uint64_t hpa);
+/* Loads and checks the PDPTEs from cr3 (PAE paging). False: reserved bits, caller raises #GP. */
+bool mmu_load_pdptes(struct cpu *cpu, uint64_t cr3);
+
+/* ---- decoded code (block.c) ---- */
+/* Memory at [hpa, hpa + size) is being written: drop decoded blocks that overlap it. */
+void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size);
+/* True if the 4 KiB page at hpa holds decoded code. */
+bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa);
+
+/* ---- segmentation (seg.c) ---- */
+void seg_load(struct cpu *cpu, enum x86_seg segment, uint16_t selector); /* MOV/POP/LxS semantics */
+void seg_load_real(struct cpu *cpu, enum x86_seg segment, uint16_t selector);
+
+/* ---- MSRs, CPUID (msr.c, cpuid.c) ---- */
+bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value);  /* false: #GP(0) */
+bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value);   /* false: #GP(0) */
+void cpu_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+uint64_t cpu_tsc(const struct cpu *cpu); /* before VMX offset and scaling */
+
+/* ---- control registers (sys.c): checks as MOV to CR makes them; false: #GP(0) ---- */
+bool cpu_set_cr0(struct cpu *cpu, uint64_t value);
+bool cpu_set_cr3(struct cpu *cpu, uint64_t value);
+bool cpu_set_cr4(struct cpu *cpu, uint64_t value);
+bool cpu_set_efer(struct cpu *cpu, uint64_t value);
+
+/* INIT and power-up state, SDM 3A "Processor State After Reset". */
+void cpu_reset(struct cpu *cpu, bool init);
+
+/* ---- helpers ---- */
+static inline bool cpu_long_mode(const struct cpu *cpu)
+{
+	return cpu->efer & EFER_LMA;
+}
+static inline bool cpu_code64(const struct cpu *cpu)
+{
+	return cpu_long_mode(cpu) && (cpu->seg[SEG_CS].ar & AR_L);
+}
+static inline bool cpu_protected(const struct cpu *cpu)
+{
+	return cpu->cr0 & CR0_PE;
+}
+static inline bool cpu_vm86(const struct cpu *cpu)
+{
+	return cpu->eflags_rest & RFLAGS_VM;
+}
+static inline bool cpu_real_or_vm86(const struct cpu *cpu)
+{
+	return !cpu_protected(cpu) || cpu_vm86(cpu);
+}
+
+#endif

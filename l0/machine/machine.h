@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The PC: RAM, port and MMIO space, the event queue, the interrupt controllers, and one CPU behind
+ * struct cpu_ops. Devices know this header and nothing of the CPU's inside; a CPU backend knows
+ * this header and nothing of the devices' insides.
+ */
+#ifndef L0_MACHINE_MACHINE_H
+#define L0_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "l0/machine/events.h"
+
+struct cpu;
+struct machine;
+
+/* Guest-visible clock rates. The TSC counts machine time; everything else derives from it. */
+#define MACHINE_HZ UINT64_C(1000000000)
+#define PCI_HOLE_START UINT64_C(0xc0000000)
+#define PCI_HOLE_END UINT64_C(0x100000000)
+
+/* RAM is [0, low_size) and [4 GiB, 4 GiB + high_size), one host mapping each. */
+struct memory {
+	uint8_t *low;
+	uint8_t *high;
+	uint64_t low_size;
+	uint64_t high_size;
+};
+
+/* Host pointer to the RAM byte at `hpa`, valid to the end of its 4 KiB page; NULL: no RAM there. */
+static inline uint8_t *memory_at(const struct memory *memory, uint64_t hpa)
+{
+	if (hpa < memory->low_size)
+		return memory->low + hpa;
+	if (hpa >= PCI_HOLE_END && hpa - PCI_HOLE_END < memory->high_size)
+		return memory->high + (hpa - PCI_HOLE_END);
+	return NULL;
+}
+
+/* False: not enough host memory. */
+bool memory_init(struct memory *memory, uint64_t size) __attribute__((warn_unused_result));
+void memory_free(struct memory *memory);
+/* Copies within RAM; false if any byte is outside it. */
+bool memory_read(const struct memory *memory, uint64_t hpa, void *to, size_t length);
+bool memory_write(struct memory *memory, uint64_t hpa, const void *from, size_t length);
+
+/* Why a run ended. */
+enum machine_stop {
+	STOP_NONE,
+	STOP_POWER_OFF,    /* ACPI S5 */
+	STOP_EXIT_PORT,    /* write to 0xf4: stop_value holds it */
+	STOP_RESET,        /* keyboard-controller or 0xcf9 reset: the run ends here */
+	STOP_TRIPLE_FAULT, /* shutdown in VMX root or outside VMX */
+	STOP_INSN_LIMIT,
+	STOP_HALTED,       /* HLT with interrupts off and nothing that could wake it */
+	STOP_VMX_ABORT,
+	STOP_USER,         /* Ctrl-A X, SIGINT, SIGTERM */
+	STOP_ERROR,        /* backend failure, message printed */
+};
+
+/* A range of ports or of MMIO addresses. size is 1, 2, 4 (or 8 for MMIO) bytes. */
+struct region {
+	uint64_t base, length;
+	uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
+	void (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
+	void *opaque;
+	struct region *next;
+};
+
+/* What the machine needs of a CPU backend. */
+struct cpu_boot_state; /* l0/machine/boot.h */
+struct cpu_stats {
+	uint64_t instructions; /* retired, all levels */
+	uint64_t cycles;       /* modelled (interp) or TSC (kvm) */
+};
+struct cpu_ops {
+	const char *name;
+	struct cpu *(*create)(struct machine *machine, const char *profile);
+	void (*destroy)(struct cpu *cpu);
+	void (*boot)(struct cpu *cpu, const struct cpu_boot_state *state);
+	/* Runs until machine->stop is set. */
+	void (*run)(struct cpu *cpu);
+	/* Current virtual time in cycles, exact to the instruction being executed. */
+	uint64_t (*now)(struct cpu *cpu);
+	/* Something that the CPU looks at between instructions has changed: an interrupt line, the
+	 * earliest event, machine->stop. Async-signal-safe. */
+	void (*poke)(struct cpu *cpu);
+	void (*nmi)(struct cpu *cpu);
+	void (*init)(struct cpu *cpu);
+	void (*sipi)(struct cpu *cpu, uint8_t vector);
+	void (*stats)(struct cpu *cpu, struct cpu_stats *stats);
+};
+extern const struct cpu_ops interp_cpu_ops;
+
+struct lapic;
+struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
+
+struct machine {
+	struct memory memory;
+	struct event_queue events;
+	struct region *ports;
+	struct region *mmio;
+	const struct cpu_ops *cpu_ops;
+	struct cpu *cpu;
+	struct lapic *lapic;
+	void *pic;              /* l0/machine/devices/pic.h */
+	uint64_t max_insns;     /* 0: no limit */
+	struct trap_log_writer *log;
+	volatile enum machine_stop stop;
+	uint32_t stop_value;
+	const char *stop_reason; /* one line, or NULL */
+};
+
+void machine_add_ports(struct machine *machine, struct region *region);
+void machine_add_mmio(struct machine *machine, struct region *region);
+
+/* Port I/O and MMIO by the CPU. Absent ports and addresses read as all ones. */
+uint64_t machine_port_read(struct machine *machine, uint16_t port, unsigned size);
+void machine_port_write(struct machine *machine, uint16_t port, unsigned size, uint64_t value);
+uint64_t machine_mmio_read(struct machine *machine, uint64_t hpa, unsigned size);
+void machine_mmio_write(struct machine *machine, uint64_t hpa, unsigned size, uint64_t value);
+
+static inline uint64_t machine_now(struct machine *machine)
+{
+	return machine->cpu_ops->now(machine->cpu);
+}
+/* Schedules and tells the CPU that its deadline may have moved. */
+void machine_schedule(struct machine *machine, struct event *event, uint64_t when);
+void machine_cancel(struct machine *machine, struct event *event);
+/* Ends the run after the current instruction. The first call wins. */
+void machine_stop(struct machine *machine, enum machine_stop why, uint32_t value);
+
+/* External interrupts as the CPU sees them: the local APIC's highest deliverable vector, or the PIC
+ * through LINT0. pending: something would be delivered now if the CPU allowed it. ack: takes it and
+ * returns its vector. */
+bool machine_interrupt_pending(struct machine *machine);
+uint8_t machine_interrupt_ack(struct machine *machine);
+
+/* Local APIC, l0/machine/devices/lapic.c. */
+bool lapic_msr_read(struct lapic *lapic, uint32_t msr, uint64_t *value);  /* false: #GP */
+bool lapic_msr_write(struct lapic *lapic, uint32_t msr, uint64_t value); /* false: #GP */
+uint8_t lapic_cr8(const struct lapic *lapic);
+void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
+uint64_t lapic_base(const struct lapic *lapic);        /* IA32_APIC_BASE */
+bool lapic_set_base(struct lapic *lapic, uint64_t value); /* false: #GP */
+uint64_t lapic_deadline(const struct lapic *lapic);    /* IA32_TSC_DEADLINE, in TSC units */
+/* tsc_now: the TSC value now; the timer fires when the TSC reaches `deadline`. 0 disarms. */
+void lapic_set_deadline(struct lapic *lapic, uint64_t deadline, uint64_t tsc_now);
+/* The xAPIC page, 4 KiB at lapic_base() while the xAPIC is enabled. */
+uint32_t lapic_mmio_read(struct lapic *lapic, unsigned offset);
+void lapic_mmio_write(struct lapic *lapic, unsigned offset, uint32_t value);
+
+#endif
