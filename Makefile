@@ -31,7 +31,7 @@ SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
 MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l0/machine/interp/vmx l0/machine/kvm \
 	traces traces/format analysis)
 MAIN_SRC := l0/machine/main.c
-HV_SRC := $(call find_src,l0/hv traces/format) $(wildcard l0/hv/*.S)
+HV_SRC := $(call find_src,l0/hv) $(wildcard l0/hv/*.S)
 L1LIB_SRC := $(call find_src,l1/lib) $(wildcard l1/lib/*.S)
 TINY_SRC := $(call find_src,l1/tiny)
 GUESTS := $(basename $(notdir $(wildcard l1/guests/*.c)))

@@ -14,7 +14,7 @@
  * LOG_BEGIN to LOG_PORT, REP OUTSD of the block to LOG_PORT + 4, OUT 32-bit LOG_END to LOG_PORT. A lower level may
  * interrupt the REP OUTSD and write a whole block of its own, so begin and end nest like brackets. IN
  * 32-bit from LOG_PORT reads LOG_MAGIC where the machine has the port and keeps a log; otherwise
- * levels do not log.
+ * levels do not log. A hypervisor leaves `crc` 0: whoever writes the file (the machine) computes it.
  */
 #ifndef TRACES_FORMAT_TRAP_LOG_H
 #define TRACES_FORMAT_TRAP_LOG_H
