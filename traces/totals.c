@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Counting records by (stream, path, reason). A run has a few dozen keys, and neighbouring records
+ * share them: a linear search is enough.
+ */
+#include "traces/totals.h"
+
+#include <stdlib.h>
+
+#include "shadow/sdm/vmx.h"
+#include "traces/xalloc.h"
+
+static bool same_key(const struct trap_log_total *row, uint16_t stream, uint8_t path,
+		     uint16_t reason)
+{
+	return row->stream == stream && row->path == path && row->reason == reason;
+}
+
+size_t trap_totals_row(struct trap_totals *totals, uint16_t stream, const struct trap_record *record)
+{
+	uint16_t reason = record->reason & EXIT_REASON_BASIC;
+
+	for (size_t i = 0; i < totals->count; i++)
+		if (same_key(&totals->rows[i], stream, record->path, reason))
+			return i;
+	if (totals->count == totals->room)
+		totals->rows = xgrow(totals->rows, &totals->room, sizeof(*totals->rows));
+	totals->rows[totals->count] = (struct trap_log_total){
+		.stream = stream,
+		.path = record->path,
+		.reason = reason,
+	};
+	return totals->count++;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct trap_log_total *x = a, *y = b;
+
+	if (x->stream != y->stream)
+		return x->stream < y->stream ? -1 : 1;
+	if (x->path != y->path)
+		return x->path < y->path ? -1 : 1;
+	return (x->reason > y->reason) - (x->reason < y->reason);
+}
+
+void trap_totals_sort(struct trap_totals *totals)
+{
+	if (totals->count)
+		qsort(totals->rows, totals->count, sizeof(*totals->rows), compare);
+}
+
+void trap_totals_free(struct trap_totals *totals)
+{
+	free(totals->rows);
+	*totals = (struct trap_totals){0};
+}
