@@ -48,6 +48,7 @@ struct cpu_event {
 	uint64_t cr2;       /* #PF: faulting address */
 	uint64_t dr6;       /* #DB: DR6 bits to set (payload) */
 	uint8_t insn_length; /* software events: length of the instruction, else 0 */
+	bool injected;       /* by VM entry: not intercepted; CR2, DR6 and DR7 stay as they are */
 };
 
 /* Address spaces. A space is what a translation depends on: (VPID, PCID, EPTP, root, mode bits); a
@@ -105,7 +106,8 @@ struct cpu {
 	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
 	const struct op *op; /* instruction in a slow or complex handler */
 	uint64_t next_rip; /* complex handlers that end a block: where to go on */
-	bool attention;    /* look at events, interrupts, traps before the next instruction */
+	bool attention;    /* look at events, interrupts, traps before the next instruction; while
+			    * cpu_attend leaves it set, the run loop steps one instruction at a time */
 	struct mmu mmu;
 
 	/* architectural state */
@@ -123,6 +125,12 @@ struct cpu {
 	uint8_t sipi_vector;
 	enum vmx_activity activity;
 	uint64_t pending_debug; /* DR6 bits of traps that wait for the instruction boundary */
+	struct {
+		/* cpu->insns at the boundary at which cpu_attend first saw them, UINT64_MAX: not yet.
+		 * What held for one instruction ends when the count has moved on. */
+		uint64_t shadow, rf, step;
+		uint64_t epoch; /* VM entries + exits: a transition forgets the above */
+	} seen;
 	struct cpu_msrs msrs;
 	uint8_t xsave_area[1024] __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
 
@@ -164,6 +172,8 @@ _Noreturn void cpu_fault_code(struct cpu *cpu, enum x86_vector vector, uint32_t 
 _Noreturn void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t error);
 /* INT n, INT3, INTO, INT1: delivered with RIP after the instruction. */
 _Noreturn void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type);
+/* Starts blocking by STI or by MOV SS for the instruction after this one. */
+void cpu_set_interrupt_shadow(struct cpu *cpu, bool sti, bool mov_ss);
 /* Delivers cpu->event through the IDT or IVT (VM exits and #DF included); called by the run loop. */
 void cpu_deliver_event(struct cpu *cpu);
 /* Between instructions: NMI, INIT, interrupts, debug traps, MTF, windows, timers. Called by the run
