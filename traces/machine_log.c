@@ -61,8 +61,11 @@ struct trap_log_writer *trap_log_create(const char *path, uint64_t hz, char *err
 static void count_records(struct trap_log_writer *writer, uint16_t stream,
 			  const struct trap_record *records, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		writer->totals.rows[trap_totals_row(&writer->totals, stream, &records[i])].count++;
+	for (size_t i = 0; i < count; i++) {
+		size_t row = trap_totals_row(&writer->totals, stream, &records[i]); /* may move rows */
+
+		writer->totals.rows[row].count++;
+	}
 }
 
 static uint64_t fnv(uint64_t digest, const void *data, size_t size)

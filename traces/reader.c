@@ -139,3 +139,19 @@ const struct trap_stream *trap_log_stream(const struct trap_log *log, uint16_t s
 			return &log->streams[i];
 	return NULL;
 }
+
+size_t trap_stream_find(const struct trap_stream *stream, uint64_t sequence)
+{
+	size_t low = 0, high = stream->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (stream->records[middle].sequence < sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < stream->count && stream->records[low].sequence == sequence ? low
+										: TRAP_NOT_FOUND;
+}

@@ -46,5 +46,8 @@ bool trap_log_load(struct trap_log *log, const char *path, char *error, size_t s
 void trap_log_unload(struct trap_log *log);
 /* The stream, or NULL if the log has none such. */
 const struct trap_stream *trap_log_stream(const struct trap_log *log, uint16_t stream);
+#define TRAP_NOT_FOUND SIZE_MAX
+/* Index of the record with that sequence number, or TRAP_NOT_FOUND (never there, or dropped). */
+size_t trap_stream_find(const struct trap_stream *stream, uint64_t sequence);
 
 #endif
