@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Entry of every vector (16 bytes apart), the common path to C, and the two halves of trap_catch().
+ */
+#include "l1/lib/layout.h"
+
+/* Exceptions that push an error code: 8, 10-14, 17, 21 (SDM 3A "Exception and Interrupt Reference"). */
+#define HAS_ERROR_CODE 0x00227d00
+
+	.text
+	.balign 16
+	.globl trap_stubs
+trap_stubs:
+	.set vector, 0
+	.rept 256
+	.balign 16
+	.set has_error, 0
+	.if vector < 32
+	.set has_error, (HAS_ERROR_CODE >> vector) & 1
+	.endif
+	.if !has_error
+	pushq $0
+	.endif
+	pushq $vector
+	jmp trap_common
+	.set vector, vector + 1
+	.endr
+
+	.balign 16
+trap_common:
+	pushq %rax
+	pushq %rbx
+	pushq %rcx
+	pushq %rdx
+	pushq %rsi
+	pushq %rdi
+	pushq %rbp
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, %rdi
+	cld
+	call trap_dispatch
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rbp
+	popq %rdi
+	popq %rsi
+	popq %rdx
+	popq %rcx
+	popq %rbx
+	popq %rax
+	addq $16, %rsp
+	iretq
+
+/* int trap_call(uint64_t *saved_rsp, void (*function)(void *), void *argument)
+ * 0: the function returned. A trap resumes at trap_resume with RSP = *saved_rsp: 1. */
+	.globl trap_call
+trap_call:
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	pushq %rdi
+	movq %rsp, (%rdi)
+	movq %rdx, %rdi
+	call *%rsi
+	xorl %eax, %eax
+	jmp 1f
+	.globl trap_resume
+trap_resume:
+	movl $1, %eax
+1:	popq %rdi
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	ret
+
+/* trap_enter_user(rip, rsp, argument, cs) */
+	.globl trap_enter_user
+trap_enter_user:
+	movl $USER_DS, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	pushq %rax
+	pushq %rsi
+	pushq $0x2
+	pushq %rcx
+	pushq %rdi
+	movq %rdx, %rdi
+	iretq
+	.section .note.GNU-stack, "", @progbits
