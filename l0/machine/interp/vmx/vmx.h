@@ -27,11 +27,20 @@ struct vmx_state {
 	uint64_t preemption_start; /* cycles at which the preemption timer was loaded */
 	bool virtual_nmi_blocked, mtf_pending;
 	uint64_t exits, entries; /* counters for --stats and the machine's log */
+	uint64_t exit_counts[EXIT_REASON_COUNT]; /* by basic reason, failed entries included */
+	/* Called when a VM entry fails, with the text of vmx_last_failure; NULL: nobody asks. */
+	void (*on_entry_failure)(struct cpu *cpu, const char *text);
+	const struct vmx_caps *caps; /* what the part offers */
 	struct vmx_private *private; /* vmx/ only */
 };
 
-bool vmx_init(struct cpu *cpu);
+/* caps: filled by vmx_caps_from_features, must outlive the CPU. False: no memory. */
+bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps);
+void vmx_free(struct cpu *cpu);
+/* Power-up: leaves VMX operation. INIT never gets here in VMX operation (vmx_attend_init). */
 void vmx_reset(struct cpu *cpu);
+/* Why the last VM entry failed: the check, its SDM title, the fields and values; "" if none did. */
+const char *vmx_last_failure(struct cpu *cpu);
 
 /* An exit whose qualification the caller knows; fills length and IDT-vectoring information from cpu.
  * For instruction exits cpu->op is the instruction. */
@@ -59,17 +68,22 @@ uint64_t vmx_mov_to_cr(struct cpu *cpu, unsigned cr, uint64_t value, unsigned gp
 uint64_t vmx_mov_from_cr(struct cpu *cpu, unsigned cr, uint64_t value, unsigned gpr);
 void vmx_intercept_clts(struct cpu *cpu); /* may return with TS left as it is: see clts_effective */
 bool vmx_clts_effective(const struct cpu *cpu); /* false: CR0.TS is owned by the host, shadow = 0 */
+/* LMSW: exits, or returns the whole value that CR0 takes (PE never cleared, host-owned bits kept). */
 uint64_t vmx_lmsw(struct cpu *cpu, uint16_t source, bool memory, uint64_t linear);
 void vmx_intercept_mov_dr(struct cpu *cpu, unsigned dr, bool from, unsigned gpr);
 void vmx_intercept_task_switch(struct cpu *cpu, uint16_t selector, unsigned source);
 /* Exceptions about to be delivered; fills the exit from the event. */
 void vmx_intercept_exception(struct cpu *cpu, const struct cpu_event *event);
 _Noreturn void vmx_exit_triple_fault(struct cpu *cpu);
-/* EPT faults found by mmu.c. */
+/* EPT faults found by mmu.c. The qualification carries VMX_EPT_CONVERTIBLE if the entry that decides
+ * (not present, or the leaf) has bit 63, suppress #VE, clear; the violation is then a #VE where the
+ * controls and the guest's state allow it. The bit is not part of what is stored. */
+#define VMX_EPT_CONVERTIBLE BIT64(63)
 _Noreturn void vmx_exit_ept_violation(struct cpu *cpu, uint64_t gpa, uint64_t linear,
 				      bool linear_valid, uint64_t qualification);
 _Noreturn void vmx_exit_ept_misconfiguration(struct cpu *cpu, uint64_t gpa);
-/* PML and EPT D bits: called by mmu.c before it sets a dirty flag in an EPT leaf. */
+/* PML and EPT D bits: called by mmu.c before it sets a dirty flag in an EPT leaf (gpa: the access's).
+ * Returns with the log written, or exits (log full) and the access has not happened. */
 void vmx_log_dirty(struct cpu *cpu, uint64_t gpa);
 
 /* Between instructions, from cpu_attend in SDM priority order; each may make a VM exit. */
