@@ -47,6 +47,7 @@ struct vmx_caps {
 	uint64_t cr4_valid;     /* CR4 bits that the CPU implements */
 	uint64_t efer_valid;    /* EFER bits that the CPU implements */
 	uint64_t debugctl_valid; /* IA32_DEBUGCTL bits that the CPU implements */
+	uint64_t perf_global_ctrl_valid; /* IA32_PERF_GLOBAL_CTRL bits that the CPU implements */
 	uint8_t maxphyaddr;     /* bits */
 };
 #define vmx_cap(caps, name) ((caps)->msr[MSR_IA32_VMX_##name - MSR_IA32_VMX_BASIC])
