@@ -104,7 +104,8 @@ struct cpu {
 	int64_t budget;    /* cycles until the next event; a block that does not fit is stepped */
 	uint64_t insns;    /* retired, accounted at block entry */
 	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
-	const struct op *op; /* instruction in a slow or complex handler */
+	const struct op *op; /* instruction in a slow or complex handler; NULL between blocks */
+	bool in_block;     /* cpu_rip and the counters are those of op's block; false after an unwind */
 	uint64_t next_rip; /* complex handlers that end a block: where to go on */
 	bool attention;    /* look at events, interrupts, traps before the next instruction; while
 			    * cpu_attend leaves it set, the run loop steps one instruction at a time */
@@ -155,6 +156,8 @@ uint64_t cpu_insn_rip(const struct cpu *cpu);
 uint64_t cpu_insn_next_rip(const struct cpu *cpu);
 /* Makes cpu_rip(cpu) and the counters exact: everything before cpu->op retired, cpu->op not. */
 void cpu_unwind(struct cpu *cpu);
+/* The same with cpu->op retired and cpu_rip(cpu) = cpu->next_rip: for traps and for what ends after it. */
+void cpu_retire(struct cpu *cpu);
 /* Cycles (virtual time) and retired instructions up to, not including, cpu->op. */
 uint64_t cpu_now(const struct cpu *cpu);
 uint64_t cpu_retired(const struct cpu *cpu);
@@ -162,7 +165,7 @@ uint64_t cpu_retired(const struct cpu *cpu);
 void cpu_charge(struct cpu *cpu, uint64_t cycles);
 /* Leaves the run loop's current block (after cpu_unwind) and goes round the loop again. */
 _Noreturn void cpu_escape(struct cpu *cpu);
-/* Recomputes cpu->mode and the MMU view; call after any change of CR0, CR3, CR4, EFER, CS, SS, CPL,
+/* Recomputes cpu->mode (= decode_mode_key(cpu), decode.h) and the MMU view; call after any change of CR0, CR3, CR4, EFER, CS, SS, CPL,
  * RFLAGS.VM, RFLAGS.AC. */
 void cpu_mode_changed(struct cpu *cpu);
 
@@ -228,6 +231,8 @@ bool mmu_load_pdptes(struct cpu *cpu, uint64_t cr3);
 void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size);
 /* True if the 4 KiB page at hpa holds decoded code. */
 bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa);
+/* A translation was dropped or changed without a new tag (INVLPG ...): forget where RIPs lead. Cheap. */
+void blocks_forget_jumps(struct cpu *cpu);
 
 /* ---- segmentation (seg.c) ---- */
 void seg_load(struct cpu *cpu, enum x86_seg segment, uint16_t selector); /* MOV/POP/LxS semantics */

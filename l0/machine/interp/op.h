@@ -5,7 +5,8 @@
  * Complex handlers, void insn_x(struct cpu *, const struct op *), are the contract for everything that
  * is not hot (system, far control transfer, VMX, I/O): the wrapper op sets cpu->op and cpu->next_rip
  * (the sequential next instruction), calls the handler, and, if the row ends the block, goes on at
- * cpu->next_rip. A handler that branches sets cpu->next_rip; one that faults calls cpu_fault*.
+ * cpu->next_rip. A handler that branches sets cpu->next_rip; one that faults calls cpu_fault*. reg and
+ * rm are encodings (0-15) in complex handlers; families of hot operations may keep their own form there.
  */
 #ifndef L0_MACHINE_INTERP_OP_H
 #define L0_MACHINE_INTERP_OP_H
@@ -43,8 +44,10 @@ struct op {
 	uint8_t flags;  /* enum op_flags */
 	uint16_t row;   /* row of the instruction table */
 	uint16_t off;   /* bytes from the start of the block */
-	uint16_t nth;   /* instructions before this one in the block */
+	uint8_t nth;    /* instructions before this one in the block */
+	uint8_t vvvv;   /* VEX.vvvv as a register */
 	uint32_t cycles; /* modelled cycles before this one in the block */
+	int32_t link;   /* engine: block to go on with, in bytes from this op; 0: not known yet */
 };
 
 /* Offset (effective address) of the memory operand, wrapped to the address size. */
