@@ -68,6 +68,8 @@ struct mmu {
 	struct tlb_entry tlb[1 << TLB_BITS];
 	uint64_t tag;  /* of the current view */
 	uint64_t hash; /* of the current view, xored into the TLB index */
+	uint64_t epoch; /* moves when a translation under a tag still in use may have gone: pages
+			 * invalidated one by one, tags given out anew */
 	struct mmu_spaces *spaces; /* mmu.c */
 };
 
@@ -199,7 +201,9 @@ void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, 
 /* Faults as a write (or read) of `size` bytes would, and changes nothing but A/D bits. */
 void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 /* Translates the page of `linear`; returns a host pointer to the byte, or NULL if it is not plain RAM
- * (then *hpa says where). Raises #PF and VM exits. */
+ * that may be accessed directly for as long as nothing else runs: MMIO, a write to a page that holds
+ * decoded code, #AC checks or data breakpoints on: then lin_read and lin_write do it. *hpa (unless NULL)
+ * is the physical address in any case. Raises #PF and VM exits. */
 uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa);
 
 /* Segmented access: checks limit, type and canonicality, then as above. segment: enum x86_seg. */
@@ -212,8 +216,14 @@ void mem_write(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size
 uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size);
 void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value);
 
-/* TLB maintenance as the architecture names it. */
-void mmu_init(struct cpu *cpu);
+/* False: no memory. */
+bool mmu_init(struct cpu *cpu) __attribute__((warn_unused_result));
+void mmu_free(struct cpu *cpu);
+/* Selects the view (mmu.tag, mmu.hash) from the registers; cpu_mode_changed calls it. Also wanted
+ * after a change of DR7, of CR0.AM, of the VPID or of the EPTP. */
+void mmu_mode_changed(struct cpu *cpu);
+/* TLB maintenance as the architecture names it. "Current" VPID, PCID and EPTP are those in the
+ * registers at the time of the call; a flush leaves mmu.tag valid. */
 void mmu_flush_all(struct cpu *cpu);             /* everything, every VPID and EPTP */
 void mmu_flush_current(struct cpu *cpu, bool global); /* current VPID (+PCID, unless global) */
 void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid);  /* current VPID */

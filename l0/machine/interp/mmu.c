@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Memory as instructions see it: linear accesses over the TLB, MMIO, the pages of the local APIC,
+ * segmented accesses, and the CPU's own physical accesses. Raises what the walks only report.
+ */
+#include "l0/machine/interp/mmu.h"
+
+#include <string.h>
+
+#include "l0/machine/interp/profile.h"
+
+#define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
+
+/* ---- physical ---- */
+
+uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size)
+{
+	uint64_t value = 0;
+
+	if (PAGE_OFFSET(hpa) + size <= PAGE_SIZE) {
+		const uint8_t *host = memory_at(&cpu->machine->memory, hpa);
+
+		if (!host)
+			return UINT64_MAX >> (64 - 8 * size);
+		memcpy(&value, host, size);
+		return value;
+	}
+	for (unsigned i = 0; i < size; i++)
+		value |= phys_read(cpu, hpa + i, 1) << 8 * i;
+	return value;
+}
+
+static void store(struct cpu *cpu, uint8_t *host, uint64_t hpa, unsigned size, uint64_t value)
+{
+	memcpy(host, &value, size);
+	if (blocks_page_has_code(cpu, hpa))
+		blocks_written(cpu, hpa, size);
+}
+
+void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value)
+{
+	if (PAGE_OFFSET(hpa) + size <= PAGE_SIZE) {
+		uint8_t *host = memory_at(&cpu->machine->memory, hpa);
+
+		if (host)
+			store(cpu, host, hpa, size, value);
+		return;
+	}
+	for (unsigned i = 0; i < size; i++)
+		phys_write(cpu, hpa + i, 1, value >> 8 * i & 0xff);
+}
+
+/* ---- translation ---- */
+
+_Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk)
+{
+	if (walk->outcome == WALK_PAGE_FAULT)
+		cpu_page_fault(cpu, linear, walk->error);
+	if (walk->outcome == WALK_EPT_MISCONFIGURATION)
+		vmx_exit_ept_misconfiguration(cpu, walk->gpa);
+	vmx_exit_ept_violation(cpu, walk->gpa, linear, walk->qualification & EPT_QUAL_LINEAR_VALID,
+			       walk->qualification);
+}
+
+static enum page_kind kind_of(struct cpu *cpu, uint64_t hpa)
+{
+	uint64_t base;
+
+	if (cpu->vmx && cpu->vmx->nonroot && cpu->vmx->apic_access == PAGE_BASE(hpa))
+		return PAGE_APIC_ACCESS;
+	if (cpu->machine->lapic) {
+		base = lapic_base(cpu->machine->lapic);
+		if ((base & (APIC_BASE_EN | APIC_BASE_EXTD)) == APIC_BASE_EN &&
+		    (base & EPT_ADDRESS) == PAGE_BASE(hpa))
+			return PAGE_LAPIC;
+	}
+	return memory_at(&cpu->machine->memory, hpa) ? PAGE_RAM : PAGE_MMIO;
+}
+
+static enum mmu_view view_of(const struct cpu *cpu, unsigned access)
+{
+	if (access & MEM_IMPLICIT_SUPERVISOR)
+		return VIEW_SUPERVISOR;
+	return access & MEM_USER ? VIEW_USER : mmu_current_view(cpu);
+}
+
+static unsigned right_of(unsigned access)
+{
+	return access & MEM_FETCH ? RIGHT_FETCH : access & MEM_WRITE ? RIGHT_WRITE : RIGHT_READ;
+}
+
+/* The second-level entry that allows the access; raises if there is none. */
+static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsigned access)
+{
+	enum mmu_view view = view_of(cpu, access);
+	const struct tlb2_entry *entry = tlb2_find(cpu, linear);
+	struct walk walk;
+
+	if (!entry || !(entry->rights >> RIGHTS_SHIFT(view) & right_of(access))) {
+		paging_walk(cpu, linear, access & ACCESS_KIND, view, &walk);
+		if (walk.outcome != WALK_OK) {
+			/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C
+			 * "Operations that Invalidate Cached Mappings": the fault does too. */
+			mmu_flush_page(cpu, linear);
+			mmu_raise(cpu, linear, &walk);
+		}
+		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
+	}
+	tlb_fill(cpu, entry, linear, view);
+	return entry;
+}
+
+uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa)
+{
+	const struct tlb2_entry *entry = translate(cpu, linear, access);
+
+	if (hpa)
+		*hpa = entry->hpa | PAGE_OFFSET(linear);
+	if (entry->kind != PAGE_RAM ||
+	    (!(access & MEM_FETCH) && (mmu_space_mode(cpu) & SPACE_SLOW)) ||
+	    ((access & MEM_WRITE) && blocks_page_has_code(cpu, entry->hpa)))
+		return NULL;
+	return memory_at(&cpu->machine->memory, entry->hpa) + PAGE_OFFSET(linear);
+}
+
+/* ---- linear accesses ---- */
+
+/* SDM 3A "Alignment Check Exception (#AC)" */
+static void check_alignment(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	if ((linear & (size - 1)) && cpu->cpl == 3 && (cpu->cr0 & CR0_AM) &&
+	    (cpu->eflags_rest & RFLAGS_AC) && !(access & (MEM_IMPLICIT_SUPERVISOR | MEM_FETCH)))
+		cpu_fault_code(cpu, VECTOR_AC, 0);
+}
+
+/* The xAPIC's registers are 32 bits wide, 16 bytes apart. */
+static uint64_t lapic_read(struct cpu *cpu, unsigned offset, unsigned size)
+{
+	uint64_t value = lapic_mmio_read(cpu->machine->lapic, offset & 0xffcu);
+
+	if (size == 8)
+		value |= (uint64_t)lapic_mmio_read(cpu->machine->lapic, (offset & 0xffcu) + 4) << 32;
+	value >>= 8 * (offset & 3);
+	return size == 8 ? value : value & (UINT64_MAX >> (64 - 8 * size));
+}
+
+static uint64_t load(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, unsigned size,
+		     unsigned access)
+{
+	uint64_t hpa = entry->hpa | PAGE_OFFSET(linear);
+
+	switch ((enum page_kind)entry->kind) {
+	case PAGE_APIC_ACCESS:
+		return vmx_apic_read(cpu, PAGE_OFFSET(linear), size, linear, access);
+	case PAGE_LAPIC:
+		return lapic_read(cpu, PAGE_OFFSET(linear), size);
+	case PAGE_MMIO:
+		return machine_mmio_read(cpu->machine, hpa, size);
+	case PAGE_RAM:
+		break;
+	}
+	return phys_read(cpu, hpa, size);
+}
+
+static void save(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, unsigned size,
+		 uint64_t value, unsigned access)
+{
+	uint64_t hpa = entry->hpa | PAGE_OFFSET(linear);
+
+	switch ((enum page_kind)entry->kind) {
+	case PAGE_APIC_ACCESS:
+		vmx_apic_write(cpu, PAGE_OFFSET(linear), size, value, linear, access);
+		return;
+	case PAGE_LAPIC:
+		lapic_mmio_write(cpu->machine->lapic, PAGE_OFFSET(linear), (uint32_t)value);
+		return;
+	case PAGE_MMIO:
+		machine_mmio_write(cpu->machine, hpa, size, value);
+		return;
+	case PAGE_RAM:
+		phys_write(cpu, hpa, size, value);
+		return;
+	}
+}
+
+/* Addresses wrap at 4 GiB outside 64-bit mode, but for the system structures of IA-32e mode. */
+static uint64_t linear_wrap(const struct cpu *cpu, uint64_t linear, unsigned access)
+{
+	if (cpu_code64(cpu) || ((access & MEM_IMPLICIT_SUPERVISOR) && cpu_long_mode(cpu)))
+		return linear;
+	return linear & UINT64_C(0xffffffff);
+}
+
+static uint64_t read_slow(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	unsigned first = (unsigned)(PAGE_SIZE - PAGE_OFFSET(linear));
+	uint64_t second, value = 0;
+
+	check_alignment(cpu, linear, size, access);
+	if (size <= first)
+		return load(cpu, translate(cpu, linear, access), linear, size, access);
+	second = linear_wrap(cpu, linear + first, access);
+	translate(cpu, linear, access);
+	translate(cpu, second, access);
+	for (unsigned i = 0; i < size; i++) {
+		uint64_t at = i < first ? linear + i : second + i - first;
+
+		value |= load(cpu, translate(cpu, at, access), at, 1, access) << 8 * i;
+	}
+	return value;
+}
+
+uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	uint64_t tag, value = 0;
+	const struct tlb_entry *slot = tlb_slot_of_view(cpu, linear, view_of(cpu, access), &tag);
+
+	if (!(access & MEM_FETCH) && slot->read == (PAGE_BASE(linear) | tag) &&
+	    PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
+		memcpy(&value, (const uint8_t *)(uintptr_t)(linear + slot->addend), size);
+		return value;
+	}
+	return read_slow(cpu, linear, size, access);
+}
+
+static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access)
+{
+	unsigned first = (unsigned)(PAGE_SIZE - PAGE_OFFSET(linear));
+	uint64_t second;
+
+	check_alignment(cpu, linear, size, access);
+	if (size <= first) {
+		save(cpu, translate(cpu, linear, access), linear, size, value, access);
+		return;
+	}
+	second = linear_wrap(cpu, linear + first, access);
+	translate(cpu, linear, access);
+	translate(cpu, second, access);
+	for (unsigned i = 0; i < size; i++) {
+		uint64_t at = i < first ? linear + i : second + i - first;
+
+		save(cpu, translate(cpu, at, access), at, 1, value >> 8 * i & 0xff, access);
+	}
+}
+
+void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access)
+{
+	uint64_t tag;
+	const struct tlb_entry *slot = tlb_slot_of_view(cpu, linear, view_of(cpu, access), &tag);
+
+	access |= MEM_WRITE;
+	if (slot->write == (PAGE_BASE(linear) | tag) && PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
+		memcpy((uint8_t *)(uintptr_t)(linear + slot->addend), &value, size);
+		return;
+	}
+	write_slow(cpu, linear, size, value, access);
+}
+
+void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	uint64_t last = linear_wrap(cpu, linear + size - 1, access);
+
+	check_alignment(cpu, linear, size, access);
+	translate(cpu, linear, access);
+	if (PAGE_BASE(last) != PAGE_BASE(linear))
+		translate(cpu, last, access);
+}

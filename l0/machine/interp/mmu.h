@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Inside the MMU: what mmu.c, tlb.c, paging.c and ept.c share. The rest of the CPU sees the memory
+ * section of cpu.h only.
+ *
+ * A linear access looks at the first-level TLB (struct tlb_entry: one compare, no call), then at the
+ * second level (tlb.c: all rights of a page for every privilege), then walks (paging.c, ept.c).
+ */
+#ifndef L0_MACHINE_INTERP_MMU_H
+#define L0_MACHINE_INTERP_MMU_H
+
+#include "l0/machine/interp/vmx/vmx.h"
+
+/* Privilege under which an access is made. */
+enum mmu_view {
+	VIEW_USER,
+	VIEW_SUPERVISOR,     /* SMAP applies, if it is on */
+	VIEW_SUPERVISOR_AC,  /* RFLAGS.AC suspends SMAP */
+	VIEW_COUNT,
+};
+
+/* Rights of a page: three bits for each view. */
+#define RIGHT_READ 1u
+#define RIGHT_WRITE 2u
+#define RIGHT_FETCH 4u
+#define RIGHTS_SHIFT(view) (3 * (view))
+
+/* What a translation depends on besides VPID, PCID and EPTP. Without paging only the last two. */
+#define SPACE_PG BIT32(0)
+#define SPACE_WP BIT32(1)
+#define SPACE_PSE BIT32(2)
+#define SPACE_PAE BIT32(3)
+#define SPACE_PGE BIT32(4)
+#define SPACE_SMEP BIT32(5)
+#define SPACE_SMAP BIT32(6)
+#define SPACE_LMA BIT32(7)
+#define SPACE_NXE BIT32(8)
+#define SPACE_MBEC BIT32(9) /* mode-based execute control for EPT */
+#define SPACE_SLOW BIT32(10) /* #AC checks or data breakpoints: every data access takes the slow path */
+
+/* Outcome of a walk; mmu.c turns it into an event. */
+enum walk_outcome {
+	WALK_OK,
+	WALK_PAGE_FAULT,
+	WALK_EPT_VIOLATION,
+	WALK_EPT_MISCONFIGURATION,
+};
+
+struct walk {
+	enum walk_outcome outcome;
+	uint32_t error;         /* WALK_PAGE_FAULT: error code */
+	uint64_t gpa;           /* EPT outcomes: guest-physical address of the access */
+	uint64_t qualification; /* WALK_EPT_VIOLATION, with VMX_EPT_CONVERTIBLE */
+	uint64_t hpa;           /* WALK_OK: of the byte */
+	uint16_t rights;        /* WALK_OK: RIGHT_* of every view; write only where dirty flags are set */
+	uint8_t shift;          /* WALK_OK: page size in the paging structures, log2 */
+	bool global;            /* WALK_OK: G flag honoured */
+	unsigned references;    /* paging-structure and EPT entries read */
+};
+
+/* Walks the paging structures for one access; `access` as enum mem_access, already reduced to
+ * READ, WRITE or FETCH. Sets accessed and dirty flags if the access is allowed. */
+void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
+		 struct walk *walk);
+
+/* Raises what the walk found: #PF, or a VM exit. linear: of the access, 0 if it has none. */
+_Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk);
+
+/* A guest-physical access on its way through EPT. */
+struct ept_access {
+	uint64_t qualification; /* EPT_QUAL_READ, _WRITE, _FETCH, _LINEAR_VALID, _TRANSLATED, advanced */
+	bool user_page; /* MBEC: the linear address is a user-mode address */
+};
+struct ept_leaf {
+	uint64_t hpa;
+	uint64_t rights; /* EPT_R, EPT_W, EPT_X, EPT_XU: logical AND over the levels */
+	bool dirty;      /* writes need not set a dirty flag */
+};
+/* Translates gpa. False: walk->outcome, gpa and qualification say why. */
+bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+		   struct walk *walk, struct ept_leaf *leaf);
+
+static inline bool ept_enabled(const struct cpu *cpu)
+{
+	return cpu->vmx && cpu->vmx->eptp;
+}
+
+/* ---- tlb.c ---- */
+enum page_kind { PAGE_RAM, PAGE_MMIO, PAGE_LAPIC, PAGE_APIC_ACCESS };
+
+/* Second level: one 4 KiB page of one space, rights of all views. */
+struct tlb2_entry {
+	uint64_t page; /* linear */
+	uint64_t id;   /* of the space, 0 if empty */
+	uint64_t hpa;
+	uint16_t rights;
+	uint8_t kind; /* enum page_kind */
+};
+
+/* Mode bits (SPACE_*) and privilege of the current view. */
+uint32_t mmu_space_mode(const struct cpu *cpu);
+enum mmu_view mmu_current_view(const struct cpu *cpu);
+/* First-level slot of the page for `view` and the tag it must carry. */
+struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view, uint64_t *tag);
+/* Second-level entry of the page in the current space, NULL if absent. */
+const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
+/* The new entry replaces whatever was cached for the page in the current space. */
+const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
+				     enum page_kind kind);
+/* Gives the first level what the entry allows to `view`. */
+void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, enum mmu_view view);
+
+#endif
