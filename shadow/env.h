@@ -74,6 +74,9 @@ struct shadow_env {
 	bool (*rdmsr)(struct shadow_env *env, uint32_t msr, uint64_t *value);
 	bool (*wrmsr)(struct shadow_env *env, uint32_t msr, uint64_t value);
 
+	/* CR2, before a #PF is injected into L1. */
+	void (*set_cr2)(struct shadow_env *env, uint64_t linear);
+
 	/* Something rare worth a line in a log: a failed check, an eviction. May be NULL. */
 	void (*note)(struct shadow_env *env, const char *what, uint64_t a, uint64_t b);
 };

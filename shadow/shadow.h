@@ -62,6 +62,8 @@ struct shadow_vcpu {
 	bool in_l2;         /* L2 runs (or is about to): the current VMCS is a VMCS02 */
 	bool *launched;     /* launch state of the current VMCS: which of VMLAUNCH/VMRESUME enters */
 	const char *dead;   /* SHADOW_DEAD: reason, one line */
+	struct l1_gpa fault_gpa; /* SHADOW_L0 for an EPT violation or misconfiguration: L1's address. L0 must
+				  * use it instead of the field GUEST_PHYSICAL_ADDRESS, which holds an l2_gpa */
 	uint32_t insn_field; /* encoding of the field that the last emulated VMREAD/VMWRITE named */
 	const struct vmx_check *failed_check; /* of the last refused VM entry of L1, or NULL */
 
