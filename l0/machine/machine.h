@@ -18,6 +18,8 @@ struct machine;
 
 /* Guest-visible clock rates. The TSC counts machine time; everything else derives from it. */
 #define MACHINE_HZ UINT64_C(1000000000)
+/* Input clock of the local APIC timer before its divider: the crystal is the TSC's clock. */
+#define LAPIC_TIMER_HZ MACHINE_HZ
 #define PCI_HOLE_START UINT64_C(0xc0000000)
 #define PCI_HOLE_END UINT64_C(0x100000000)
 
@@ -39,7 +41,9 @@ static inline uint8_t *memory_at(const struct memory *memory, uint64_t hpa)
 	return NULL;
 }
 
-/* False: not enough host memory. */
+/* RAM of `size` bytes (a multiple of 4 KiB, at most MEMORY_MAX), zeroed; host memory is taken as the
+ * guest touches it. False: out of that range, or not enough host address space. */
+#define MEMORY_MAX (UINT64_C(256) << 30)
 bool memory_init(struct memory *memory, uint64_t size) __attribute__((warn_unused_result));
 void memory_free(struct memory *memory);
 /* Copies within RAM; false if any byte is outside it. */
@@ -60,9 +64,11 @@ enum machine_stop {
 	STOP_ERROR,        /* backend failure, message printed */
 };
 
-/* A range of ports or of MMIO addresses. size is 1, 2, 4 (or 8 for MMIO) bytes. */
+/* A range of ports or of MMIO addresses. size is 1, 2, 4 (or 8 for MMIO) bytes; wider accesses than
+ * max_size (0: no limit), and those that leave the range, arrive in pieces, lowest address first. */
 struct region {
 	uint64_t base, length;
+	unsigned max_size;
 	uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
 	void (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
 	void *opaque;
@@ -77,6 +83,7 @@ struct cpu_stats {
 };
 struct cpu_ops {
 	const char *name;
+	/* profile: the text of --cpu, NULL for the default. NULL: refused, one line printed. */
 	struct cpu *(*create)(struct machine *machine, const char *profile);
 	void (*destroy)(struct cpu *cpu);
 	void (*boot)(struct cpu *cpu, const struct cpu_boot_state *state);
@@ -91,10 +98,22 @@ struct cpu_ops {
 	void (*init)(struct cpu *cpu);
 	void (*sipi)(struct cpu *cpu, uint8_t vector);
 	void (*stats)(struct cpu *cpu, struct cpu_stats *stats);
+	/* Optional. Calls `emit` once per exit reason that occurred, in ascending order. */
+	void (*report_exits)(struct cpu *cpu,
+			     void (*emit)(void *opaque, const char *reason, uint64_t count),
+			     void *opaque);
+	/* Optional. Which check the last failed VM entry failed, with fields and values; NULL: none. */
+	const char *(*last_failure)(struct cpu *cpu);
+	/* Optional. Prints profiles and features for `--cpu help`. */
+	void (*list_profiles)(void);
 };
 extern const struct cpu_ops interp_cpu_ops;
 
+struct allocation;
+struct console;
+struct ioapic;
 struct lapic;
+struct pic;
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
 
 struct machine {
@@ -105,13 +124,24 @@ struct machine {
 	const struct cpu_ops *cpu_ops;
 	struct cpu *cpu;
 	struct lapic *lapic;
-	void *pic;              /* l0/machine/devices/pic.h */
+	struct pic *pic;
+	struct ioapic *ioapic;
+	struct console *console;
+	struct allocation *allocations; /* machine_alloc */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
 	volatile enum machine_stop stop;
 	uint32_t stop_value;
 	const char *stop_reason; /* one line, or NULL */
 };
+
+/* RAM and every device, without CPU; machine_free undoes it. serial: file for COM1, NULL for stdio.
+ * False: one line has been printed. */
+bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial)
+	__attribute__((warn_unused_result));
+void machine_free(struct machine *machine);
+/* Zeroed memory that lives as long as the machine; ends the process when the host has none. */
+void *machine_alloc(struct machine *machine, size_t size);
 
 void machine_add_ports(struct machine *machine, struct region *region);
 void machine_add_mmio(struct machine *machine, struct region *region);
@@ -129,8 +159,14 @@ static inline uint64_t machine_now(struct machine *machine)
 /* Schedules and tells the CPU that its deadline may have moved. */
 void machine_schedule(struct machine *machine, struct event *event, uint64_t when);
 void machine_cancel(struct machine *machine, struct event *event);
-/* Ends the run after the current instruction. The first call wins. */
+/* Ends the run after the current instruction. The first call wins. Async-signal-safe. */
 void machine_stop(struct machine *machine, enum machine_stop why, uint32_t value);
+/* Tells the CPU to look at interrupts and events before its next instruction. */
+void machine_poke(struct machine *machine);
+
+/* Level of an interrupt line: 0-15 are the ISA IRQs, seen by the PICs and the IOAPIC (IRQ 0 at pin
+ * 2); 16 and up are IOAPIC pins. */
+void irq_set(struct machine *machine, unsigned gsi, bool level);
 
 /* External interrupts as the CPU sees them: the local APIC's highest deliverable vector, or the PIC
  * through LINT0. pending: something would be delivered now if the CPU allowed it. ack: takes it and

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The list of CPU backends, best first; `auto` takes the first.
+ */
+#include "l0/machine/backends.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "l0/machine/machine.h"
+
+static const struct cpu_ops *const backends[] = {
+	NULL, /* end */
+};
+
+const struct cpu_ops *backend_find(const char *name)
+{
+	for (unsigned i = 0; backends[i]; i++)
+		if (!strcmp(name, "auto") || !strcmp(name, backends[i]->name))
+			return backends[i];
+	return NULL;
+}
