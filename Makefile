@@ -43,7 +43,7 @@ IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/i
 UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
-.PHONY: all images help clean unit
+.PHONY: all images help clean unit setup run test test-all bench style
 all: $(O)/abyme $(IMAGES)
 images: $(IMAGES)
 
@@ -108,6 +108,34 @@ $(O)/tests/%: tests/%.c $(O)/libabyme.a
 # Every unit test, one binary after the other; a failure stops the run.
 unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do $$t; done
+
+# ---- the commands of the README: each sets up what is missing first ----
+
+setup:
+	@.ci/setup build
+
+run:
+	@.ci/setup build figures
+	@$(MAKE) --no-print-directory all
+	@experiments/nesting-cost/run.sh $(O)
+
+test: setup
+	@$(MAKE) --no-print-directory all unit $(O)/libshadow-free.a
+	@tests/run.sh $(O) tests/system tests/style
+	@$(MAKE) --no-print-directory style
+
+test-all:
+	@.ci/setup build figures judges
+	@$(MAKE) --no-print-directory all
+	@tests/run.sh $(O) tests/judges
+
+bench:
+	@.ci/setup build
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run.sh $(O)
+
+style:
+	@tests/style/measure.sh
 
 clean:
 	rm -rf $(O)
