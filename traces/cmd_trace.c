@@ -14,6 +14,7 @@ static const char usage[] =
 	"usage: abyme trace report [--json] [--check] FILE\n"
 	"       abyme trace dump [--json] [--level N|machine] [--reason NAME] [--seq N] [--limit N] FILE\n"
 	"       abyme trace tree [--level N] --seq N FILE\n"
+	"       abyme trace marks [--json] FILE\n"
 	"       abyme trace diff [--level N|machine] FILE FILE\n"
 	"\n"
 	"report  per level, path and reason: exits, share, instructions and cycles from the exit to the\n"
@@ -21,6 +22,7 @@ static const char usage[] =
 	"        machine's agree\n"
 	"dump    one line a record\n"
 	"tree    the exits beneath one exit\n"
+	"marks   between each mark that a guest set and the next: the machine's exits, instructions, cycles\n"
 	"diff    where two logs first differ\n"
 	"\n"
 	"Exit status: 0; 1 logs disagree, differ or are damaged; 64 usage; 65 not a log or no such\n"
@@ -40,6 +42,7 @@ static const struct verb {
 	{"report", trace_cmd_report},
 	{"dump", trace_cmd_dump},
 	{"tree", trace_cmd_tree},
+	{"marks", trace_cmd_marks},
 };
 
 static int refuse(int status, const char *text)
@@ -162,7 +165,7 @@ int cmd_trace(int argc, char **argv)
 	int status;
 
 	if (argc < 2)
-		return refuse(EX_USAGE, "no verb: report, dump, tree or diff (abyme trace --help)");
+		return refuse(EX_USAGE, "no verb: report, dump, tree, marks or diff (abyme trace --help)");
 	status = parse_options(argc, argv, &options);
 	if (status == -1) {
 		fputs(usage, stdout);
@@ -178,5 +181,5 @@ int cmd_trace(int argc, char **argv)
 		if (!strcmp(argv[0], verbs[i].name))
 			return argc == 2 ? run_one(&verbs[i], &options, argv[1])
 					 : refuse(EX_USAGE, "give one trace file");
-	return refuse(EX_USAGE, "unknown verb: report, dump, tree or diff (abyme trace --help)");
+	return refuse(EX_USAGE, "unknown verb: report, dump, tree, marks or diff (abyme trace --help)");
 }

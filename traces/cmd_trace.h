@@ -25,6 +25,7 @@ int cmd_trace(int argc, char **argv);
 int trace_cmd_report(const struct trace_options *options, const struct trap_log *log);
 int trace_cmd_dump(const struct trace_options *options, const struct trap_log *log);
 int trace_cmd_tree(const struct trace_options *options, const struct trap_log *log);
+int trace_cmd_marks(const struct trace_options *options, const struct trap_log *log);
 int trace_cmd_diff(const struct trace_options *options, const struct trap_log *a,
 		   const struct trap_log *b);
 

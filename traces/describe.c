@@ -21,7 +21,7 @@ const char *trap_stream_name(uint16_t stream)
 
 const char *trap_path_name(uint8_t path)
 {
-	static const char *const names[TRAP_PATH_COUNT] = {"101", "201", "202", "cpu"};
+	static const char *const names[TRAP_PATH_COUNT] = {"101", "201", "202", "cpu", "mark"};
 
 	return path < TRAP_PATH_COUNT ? names[path] : "?";
 }
@@ -33,6 +33,8 @@ const char *trap_reason_name(uint32_t reason)
 
 	if (name)
 		return name;
+	if (reason == TRAP_MARK_REASON)
+		return "MARK";
 	snprintf(number, sizeof(number), "REASON_%" PRIu32, reason & EXIT_REASON_BASIC);
 	return number;
 }

@@ -62,8 +62,11 @@ static void count_records(struct trap_log_writer *writer, uint16_t stream,
 			  const struct trap_record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		size_t row = trap_totals_row(&writer->totals, stream, &records[i]); /* may move rows */
+		size_t row;
 
+		if (records[i].path == TRAP_PATH_MARK)
+			continue;
+		row = trap_totals_row(&writer->totals, stream, &records[i]); /* may move rows */
 		writer->totals.rows[row].count++;
 	}
 }
@@ -115,6 +118,20 @@ void trap_log_append(struct trap_log_writer *writer, const struct trap_record *r
 	slot->sequence = writer->sequence++;
 	if (writer->block.header.count == BLOCK_RECORDS)
 		flush_own(writer);
+}
+
+void trap_log_mark(struct trap_log_writer *writer, uint32_t number, uint64_t cycles, uint64_t insns)
+{
+	struct trap_record mark = {
+		.cause = TRAP_NO_CAUSE,
+		.qualification = number,
+		.cycles_at = cycles,
+		.insns_at = insns,
+		.reason = TRAP_MARK_REASON,
+		.path = TRAP_PATH_MARK,
+	};
+
+	trap_log_append(writer, &mark);
 }
 
 bool trap_log_block(struct trap_log_writer *writer, const void *block, size_t size)

@@ -22,6 +22,9 @@ struct trap_log_writer *trap_log_create(const char *path, uint64_t hz, char *err
  * remembered and reported by trap_log_close. */
 void trap_log_append(struct trap_log_writer *writer, const struct trap_record *record);
 
+/* Adds a mark (LOG_MARK): `number` as the guest chose it, at a time and count of retired instructions. */
+void trap_log_mark(struct trap_log_writer *writer, uint32_t number, uint64_t cycles, uint64_t insns);
+
 /* Adds a whole block as a hypervisor sent it (header and records). False: it is not a well-formed
  * block; it is counted as refused and nothing is written. */
 bool trap_log_block(struct trap_log_writer *writer, const void *block, size_t size);

@@ -30,7 +30,8 @@ static uint32_t *row_of_records(struct trap_totals *totals, const struct trap_st
 	while (room < stream->count + 1)
 		rows = xgrow(rows, &room, sizeof(*rows));
 	for (size_t i = 0; i < stream->count; i++)
-		rows[i] = trap_totals_row(totals, stream->stream, &stream->records[i]);
+		if (stream->records[i].path != TRAP_PATH_MARK)
+			rows[i] = trap_totals_row(totals, stream->stream, &stream->records[i]);
 	return rows;
 }
 
@@ -50,9 +51,12 @@ static void add_stream(struct trap_report *report, const struct trap_stream *str
 		};
 	for (size_t i = 0; i < stream->count; i++) {
 		const struct trap_record *record = &stream->records[i];
-		struct trap_report_row *row = &report->rows[row_of[i]];
+		struct trap_report_row *row;
 		size_t cause;
 
+		if (record->path == TRAP_PATH_MARK)
+			continue;
+		row = &report->rows[row_of[i]];
 		cost_add(&row->insns, record->insns, !row->count);
 		cost_add(&row->cycles, record->cycles, !row->count);
 		row->count++;

@@ -25,6 +25,10 @@
 #define LOG_MAGIC UINT32_C(0x4c594241) /* "ABYL" */
 #define LOG_BEGIN UINT32_C(1)
 #define LOG_END UINT32_C(2)
+/* OUT of LOG_MARK | n by any level: the machine puts a record with path TRAP_PATH_MARK, reason
+ * TRAP_MARK_REASON and qualification n into its own stream, so that a guest can bracket what it measures. */
+#define LOG_MARK UINT32_C(0x80000000)
+#define TRAP_MARK_REASON UINT32_C(0xffff)
 
 #define TRAP_LOG_FILE_MAGIC UINT64_C(0x0a474f4c59424100) /* "\0ABYLOG\n" */
 #define TRAP_LOG_BLOCK_MAGIC UINT32_C(0x4b4c4259)        /* "YBLK" */
@@ -55,6 +59,7 @@ enum trap_path {
 	TRAP_PATH_201 = 1, /* L2 exits, reflected to L1 */
 	TRAP_PATH_202 = 2, /* L2 exits, absorbed by L0 */
 	TRAP_PATH_MACHINE = 3, /* the machine's record: it knows one level only */
+	TRAP_PATH_MARK = 4,    /* not an exit: a mark set by a guest */
 	TRAP_PATH_COUNT,
 };
 
