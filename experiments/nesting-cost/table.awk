@@ -60,7 +60,7 @@ BEGIN {
 	section("modelled cycles", cycles)
 	section("hardware exits", hw)
 	for (i = 1; i <= count; i++) {
-		printf "%s\"%s\"\n", i > 1 ? "\n\n" : "", items[i]
+		printf "%s\"%s\"\n", (i > 1 ? "\n\n" : ""), items[i]
 		for (k = 1; k <= n; k++)
 			print depth[k], insns[items[i], depth[k]], cycles[items[i], depth[k]], hw[items[i], depth[k]]
 	}
