@@ -253,6 +253,7 @@ bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value);  /* false: #GP(0
 bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value);   /* false: #GP(0) */
 void cpu_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint64_t cpu_tsc(const struct cpu *cpu); /* before VMX offset and scaling */
+void cpu_msr_reset(struct cpu *cpu); /* power-up values; needs cpu->profile */
 
 /* ---- control registers (sys.c): checks as MOV to CR makes them; false: #GP(0) ---- */
 bool cpu_set_cr0(struct cpu *cpu, uint64_t value);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/profile.h"
 
 #define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
@@ -98,6 +99,7 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 
 	if (!entry || !(entry->rights >> RIGHTS_SHIFT(view) & right_of(access))) {
 		paging_walk(cpu, linear, access & ACCESS_KIND, view, &walk);
+		cpu_charge(cpu, (uint64_t)walk.references * COST_TLB_MISS_REFERENCE);
 		if (walk.outcome != WALK_OK) {
 			/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C
 			 * "Operations that Invalidate Cached Mappings": the fault does too. */
