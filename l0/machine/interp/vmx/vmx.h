@@ -87,7 +87,10 @@ _Noreturn void vmx_exit_ept_misconfiguration(struct cpu *cpu, uint64_t gpa);
 void vmx_log_dirty(struct cpu *cpu, uint64_t gpa);
 
 /* Between instructions, from cpu_attend in SDM priority order; each may make a VM exit. */
-void vmx_attend_before_traps(struct cpu *cpu);      /* MTF, TPR below threshold, ... */
+void vmx_attend_before_traps(struct cpu *cpu);      /* APIC writes, TPR threshold, MTF */
+/* VMX has something to do at the next instruction boundary: cpu_attend leaves attention set (single
+ * steps). Windows are not among it: whoever sets IF, or ends a shadow, sets attention. */
+bool vmx_wants_attention(const struct cpu *cpu);
 void vmx_attend_timer_and_windows(struct cpu *cpu); /* preemption timer, NMI and interrupt windows */
 bool vmx_attend_nmi(struct cpu *cpu);   /* true: not consumed, deliver it to the guest */
 bool vmx_attend_interrupt(struct cpu *cpu); /* true: deliver as usual; false: wait */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What VMX tells people: the machine's own trap-log records, one per VM exit, completed at the next
+ * VM entry, and the text that explains a failed VM entry.
+ */
+#include "l0/machine/interp/vmx/vmx.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "l0/machine/interp/vmx/private.h"
+#include "traces/machine_log.h"
+
+/* ---- trap log ---- */
+
+static uint32_t saturate(uint64_t value)
+{
+	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static void close_record(struct cpu *cpu, uint8_t flags)
+{
+	struct vmx_private *private = vmx_private(cpu);
+	struct trap_record *record = &private->record;
+
+	record->cycles = saturate(cpu_now(cpu) - record->cycles_at);
+	record->insns = saturate(cpu_retired(cpu) - record->insns_at);
+	record->flags |= flags;
+	private->record_open = false;
+	trap_log_append(cpu->machine->log, record);
+}
+
+/* VMREAD and VMWRITE record which field it was, the rest the information field. */
+static uint32_t logged_info(struct cpu *cpu, const struct vmx_exit_info *info)
+{
+	const struct vmcs *vmcs = cpu->vmx->vmcs;
+
+	if (cpu->op &&
+	    (info->reason == EXIT_REASON_VMREAD || info->reason == EXIT_REASON_VMWRITE))
+		return (uint32_t)reg_read(cpu, cpu->op, cpu->op->reg, 4);
+	return (uint32_t)vmcs_get(vmcs, EXIT_INSTRUCTION_INFO);
+}
+
+void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
+{
+	struct vmx_private *private = vmx_private(cpu);
+	const struct vmcs *vmcs = cpu->vmx->vmcs;
+	uint32_t failure = failed_entry ? EXIT_REASON_ENTRY_FAILURE : 0;
+
+	if (!cpu->machine->log)
+		return;
+	/* An exit whose host never entered again, because it left VMX operation. */
+	if (private->record_open)
+		close_record(cpu, 0);
+	private->record = (struct trap_record){
+		.cause = TRAP_NO_CAUSE,
+		.qualification = info->qualification,
+		.rip = vmcs_get(vmcs, GUEST_RIP),
+		.gpa = info->gpa,
+		.cycles_at = cpu_now(cpu),
+		.insns_at = cpu_retired(cpu),
+		.reason = (uint32_t)info->reason | failure,
+		.insn_info = failed_entry ? 0 : logged_info(cpu, info),
+		.interruption = info->interruption,
+		.path = TRAP_PATH_MACHINE,
+		.flags = (uint8_t)((info->has_gpa ? TRAP_GPA_VALID : 0) |
+				   (failed_entry ? TRAP_ENTRY_FAILED : 0)),
+		.insn_length = (uint8_t)vmcs_get(vmcs, EXIT_INSTRUCTION_LENGTH),
+	};
+	private->record_open = true;
+}
+
+void vmx_log_entry(struct cpu *cpu, bool failed)
+{
+	if (cpu->machine->log && vmx_private(cpu)->record_open)
+		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
+}
+
+/* ---- failed entries ---- */
+
+const char *vmx_last_failure(struct cpu *cpu)
+{
+	return vmx_private(cpu)->failure;
+}
+
+void vmx_describe_text(struct cpu *cpu, const char *text)
+{
+	snprintf(vmx_private(cpu)->failure, sizeof(vmx_private(cpu)->failure), "VM entry: %s", text);
+}
+
+void vmx_describe_check(struct cpu *cpu, const struct vmx_check *check)
+{
+	struct vmx_private *private = vmx_private(cpu);
+	size_t size = sizeof(private->failure), used;
+
+	snprintf(private->failure, size, "VM entry: %s: %s (SDM \"%s\")", check->name, check->rule,
+		 check->sdm);
+	for (unsigned i = 0; i < 4 && check->fields[i]; i++) {
+		unsigned index = check->fields[i] - 1u;
+
+		for (used = 0; private->failure[used]; used++)
+			;
+		snprintf(private->failure + used, size - used, " %s=0x%" PRIx64,
+			 vmcs_fields[index].name, cpu->vmx->vmcs->field[index]);
+	}
+}
+
+void vmx_describe_msr(struct cpu *cpu, uint32_t number)
+{
+	struct vmx_private *private = vmx_private(cpu);
+	uint64_t address = vmcs_get(cpu->vmx->vmcs, ENTRY_MSR_LOAD_ADDRESS) +
+			   (number - UINT64_C(1)) * sizeof(struct vmx_msr_entry);
+
+	snprintf(private->failure, sizeof(private->failure),
+		 "VM entry: MSR-load area, entry %" PRIu32 ": MSR 0x%" PRIx32
+		 " cannot be loaded with 0x%" PRIx64,
+		 number, (uint32_t)phys_read(cpu, address, 4), phys_read(cpu, address + 8, 8));
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * VMX state of a CPU: creation, reset, capability MSRs, and the small rules that several files need.
+ */
+#include "l0/machine/interp/vmx/vmx.h"
+
+#include <stdlib.h>
+
+#include "l0/machine/interp/vmx/private.h"
+
+bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps)
+{
+	cpu->vmx = calloc(1, sizeof(*cpu->vmx));
+	if (!cpu->vmx)
+		return false;
+	cpu->vmx->private = calloc(1, sizeof(*cpu->vmx->private));
+	if (!cpu->vmx->private) {
+		free(cpu->vmx);
+		cpu->vmx = NULL;
+		return false;
+	}
+	cpu->vmx->caps = caps;
+	vmx_reset(cpu);
+	return true;
+}
+
+void vmx_free(struct cpu *cpu)
+{
+	if (cpu->vmx)
+		free(cpu->vmx->private);
+	free(cpu->vmx);
+	cpu->vmx = NULL;
+}
+
+void vmx_reset(struct cpu *cpu)
+{
+	struct vmx_state *vmx = cpu->vmx;
+
+	vmx->on = vmx->nonroot = false;
+	vmx->vmxon_pointer = vmx->current = VMX_NO_VMCS;
+	vmx->vmcs = NULL;
+	vmx->pin = vmx->primary = vmx->secondary = 0;
+	vmx->exit_controls = vmx->entry_controls = vmx->exception_bitmap = 0;
+	vmx->eptp = 0;
+	vmx->vpid = 0;
+	vmx->tsc_offset = 0;
+	vmx->tsc_multiplier = BIT64(48);
+	vmx->apic_access = UINT64_MAX;
+	vmx->virtual_nmi_blocked = vmx->mtf_pending = false;
+	vmx->private->timer_due = EVENT_NEVER;
+	vmx->private->apic_pending = APIC_NOTHING;
+	vmx_mark_dirty(cpu, VMX_NO_VMCS);
+}
+
+/* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */
+static bool capability_exists(const struct vmx_caps *caps, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_IA32_VMX_PROCBASED_CTLS2:
+		return vmx_features_have(caps->features, VMX_FEATURE_SECONDARY);
+	case MSR_IA32_VMX_EPT_VPID_CAP:
+		return vmx_features_have(caps->features, VMX_FEATURE_EPT) ||
+		       vmx_features_have(caps->features, VMX_FEATURE_VPID);
+	case MSR_IA32_VMX_TRUE_PINBASED_CTLS ... MSR_IA32_VMX_TRUE_ENTRY_CTLS:
+		return vmx_cap(caps, BASIC) & VMX_BASIC_TRUE_CONTROLS;
+	case MSR_IA32_VMX_VMFUNC:
+		return vmx_features_have(caps->features, VMX_FEATURE_VMFUNC);
+	default:
+		return true;
+	}
+}
+
+bool vmx_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value)
+{
+	const struct vmx_caps *caps = cpu->vmx->caps;
+
+	if (msr < MSR_IA32_VMX_BASIC || msr - MSR_IA32_VMX_BASIC >= VMX_CAP_COUNT ||
+	    !capability_exists(caps, msr))
+		return false;
+	*value = caps->msr[msr - MSR_IA32_VMX_BASIC];
+	return true;
+}
+
+uint64_t vmx_guest_tsc(const struct cpu *cpu, uint64_t tsc)
+{
+	const struct vmx_state *vmx = cpu->vmx;
+
+	/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation", RDTSC */
+	if (vmx->tsc_multiplier != BIT64(48))
+		tsc = (uint64_t)((unsigned __int128)tsc * vmx->tsc_multiplier >> 48);
+	return tsc + vmx->tsc_offset;
+}
+
+/* ---- SDM 3C "Conventions": VMsucceed, VMfailInvalid, VMfailValid ---- */
+
+static void set_status(struct cpu *cpu, uint64_t flags)
+{
+	cpu_set_rflags(cpu, (cpu_rflags(cpu) & ~RFLAGS_STATUS) | flags);
+}
+
+void vmx_set_succeed(struct cpu *cpu)
+{
+	set_status(cpu, 0);
+}
+
+void vmx_set_fail_invalid(struct cpu *cpu)
+{
+	set_status(cpu, RFLAGS_CF);
+}
+
+void vmx_set_fail(struct cpu *cpu, struct vmcs *vmcs, enum vmx_error error)
+{
+	if (!vmcs) {
+		vmx_set_fail_invalid(cpu);
+		return;
+	}
+	set_status(cpu, RFLAGS_ZF);
+	vmcs_set(vmcs, INSTRUCTION_ERROR, error);
+}
+
+/* ---- addresses ---- */
+
+bool vmx_address_valid(const struct cpu *cpu, uint64_t address)
+{
+	return !PAGE_OFFSET(address) && !(address >> cpu->vmx->caps->maxphyaddr);
+}
+
+bool vmx_eptp_valid(const struct cpu *cpu, uint64_t eptp)
+{
+	const struct vmx_caps *caps = cpu->vmx->caps;
+	uint64_t cap = vmx_cap(caps, EPT_VPID_CAP);
+	uint64_t type = eptp & EPTP_MT;
+
+	if (!(type == 0 && (cap & EPT_CAP_UC)) && !(type == EPTP_MT_WB && (cap & EPT_CAP_WB)))
+		return false;
+	if ((eptp >> EPTP_WALK_SHIFT & 7) != 3)
+		return false;
+	if ((eptp & EPTP_AD) && !(cap & EPT_CAP_AD))
+		return false;
+	return !(eptp & UINT64_C(0xf80)) && !(eptp >> caps->maxphyaddr);
+}
+
+struct vmcs *vmx_vmcs_at(struct cpu *cpu, uint64_t address)
+{
+	return (struct vmcs *)(void *)memory_at(&cpu->machine->memory, address);
+}
+
+/* ---- what every VMX instruction does first ---- */
+
+void vmx_require_operation(struct cpu *cpu)
+{
+	if (!cpu->vmx->on || cpu_real_or_vm86(cpu) || (cpu_long_mode(cpu) && !cpu_code64(cpu)))
+		cpu_fault(cpu, VECTOR_UD);
+}
+
+uint64_t vmx_operand_linear(struct cpu *cpu, const struct op *op, unsigned size, unsigned access)
+{
+	if (!(op->flags & OP_MEMORY))
+		cpu_fault(cpu, VECTOR_UD);
+	return seg_linear(cpu, op->seg, op_ea(cpu, op), size, access);
+}
