@@ -5,8 +5,7 @@
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
-#include <string.h>
-
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* ---- the checks' view of memory ---- */
@@ -151,6 +150,7 @@ static void fail_to_host(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t 
 	vmx->exit_counts[reason]++;
 	vmx_log_entry(cpu, true);
 	vmx_log_exit(cpu, &info, true);
+	cpu_charge(cpu, COST_VM_ENTRY + COST_VM_EXIT);
 	vmx_load_host_state(cpu);
 	cpu->nmi_blocked = nmi_blocked;
 	if (vmx->on_entry_failure)
@@ -204,6 +204,7 @@ static void commit(struct cpu *cpu, bool launch)
 		mmu_invvpid(cpu, INVVPID_SINGLE, 0, 0);
 	cpu_mode_changed(cpu);
 	cpu->next_rip = vmcs_get(vmx->vmcs, GUEST_RIP);
+	cpu_charge(cpu, COST_VM_ENTRY);
 	vmx_timer_start(cpu);
 	vmx_inject_event(cpu);
 	vmx_apic_entry(cpu);

@@ -5,6 +5,7 @@
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* Exit reasons of instructions, for which the instruction length is defined. */
@@ -171,6 +172,7 @@ _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 	vmcs_set(vmx->vmcs, GUEST_PENDING_DEBUG_EXCEPTIONS, saved_pending_debug(cpu, &info));
 	vmx_save_guest_state(cpu);
 	vmx_log_exit(cpu, &info, false);
+	cpu_charge(cpu, COST_VM_EXIT);
 	/* Non-root operation ends here: the MSR-store area sees the MSRs as RDMSR in root would. */
 	vmx->nonroot = false;
 	vmx->tsc_offset = 0;

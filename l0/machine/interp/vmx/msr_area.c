@@ -3,6 +3,7 @@
  * The MSR-load and MSR-store areas of VM entry and VM exit. SDM 3C "Loading MSRs", "Saving MSRs". An
  * entry is 16 bytes: index, reserved, value.
  */
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/vmx/private.h"
 
 #define ENTRY_SIZE sizeof(struct vmx_msr_entry)
@@ -36,10 +37,12 @@ uint32_t vmx_load_msrs(struct cpu *cpu, uint64_t address, uint32_t count)
 {
 	uint32_t msr;
 
-	for (uint32_t i = 1; i <= count; i++, address += ENTRY_SIZE)
+	for (uint32_t i = 1; i <= count; i++, address += ENTRY_SIZE) {
+		cpu_charge(cpu, COST_VM_MSR);
 		if (!entry_index(cpu, address, &msr) || never_loaded(msr) ||
 		    !cpu_wrmsr(cpu, msr, phys_read(cpu, address + 8, 8)))
 			return i;
+	}
 	return 0;
 }
 
@@ -49,6 +52,7 @@ uint32_t vmx_store_msrs(struct cpu *cpu, uint64_t address, uint32_t count)
 	uint64_t value;
 
 	for (uint32_t i = 1; i <= count; i++, address += ENTRY_SIZE) {
+		cpu_charge(cpu, COST_VM_MSR);
 		if (!entry_index(cpu, address, &msr) || never_in_area(msr) ||
 		    !cpu_rdmsr(cpu, msr, &value))
 			return i;
