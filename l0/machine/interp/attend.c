@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The instruction boundary: which event comes next. SDM 3A "Priority Among Concurrent Events"; the places
+ * of VM exits in it: SDM 3C "Other Causes of VM Exits", "VMX-Preemption Timer", "Monitor Trap Flag".
+ */
+#include "l0/machine/interp/sys.h"
+
+/* True once an instruction has retired since the call that saw the condition first. */
+static bool moved_on(const struct cpu *cpu, uint64_t *seen)
+{
+	if (*seen == UINT64_MAX) {
+		*seen = cpu->insns;
+		return false;
+	}
+	if (*seen == cpu->insns)
+		return false;
+	*seen = UINT64_MAX;
+	return true;
+}
+
+/* Ends what lasts for one instruction, and finds the single-step trap of the one just done. TF counts as
+ * it was when the instruction started: SDM 3B "Single-Step Exception Condition". */
+static void attend_account(struct cpu *cpu)
+{
+	uint64_t epoch = cpu->vmx->exits + cpu->vmx->entries;
+	bool stepped;
+
+	if (epoch != cpu->seen.epoch) {
+		cpu->seen.shadow = cpu->seen.rf = cpu->seen.step = UINT64_MAX;
+		cpu->seen.epoch = epoch;
+	}
+	if ((cpu->sti_shadow || cpu->mov_ss_shadow) && moved_on(cpu, &cpu->seen.shadow))
+		cpu->sti_shadow = cpu->mov_ss_shadow = false;
+	if ((cpu->eflags_rest & RFLAGS_RF) && moved_on(cpu, &cpu->seen.rf))
+		cpu->eflags_rest &= ~RFLAGS_RF;
+	stepped = cpu->seen.step != UINT64_MAX && cpu->seen.step != cpu->insns;
+	if (stepped && !cpu->mov_ss_shadow)
+		cpu->pending_debug |= PENDING_DEBUG_BS;
+	cpu->seen.step = cpu->eflags_rest & RFLAGS_TF ? cpu->insns : UINT64_MAX;
+}
+
+static bool attend_deliver(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type, uint64_t dr6)
+{
+	cpu->event = (struct cpu_event){
+		.valid = true, .vector = vector, .type = (uint8_t)type, .dr6 = dr6
+	};
+	cpu_deliver_event(cpu);
+	return true;
+}
+
+static bool attend_init(struct cpu *cpu)
+{
+	uint8_t vector = cpu->sipi_vector;
+
+	if (cpu->init_pending && !(cpu->vmx->on && vmx_attend_init(cpu))) {
+		cpu->init_pending = false;
+		cpu_reset(cpu, true);
+		return true;
+	}
+	if (!cpu->sipi_pending)
+		return false;
+	cpu->sipi_pending = false;
+	if ((cpu->vmx->on && vmx_attend_sipi(cpu, vector)) || cpu->activity != ACTIVITY_WAIT_SIPI)
+		return false;
+	cpu_start_up(cpu, vector);
+	return true;
+}
+
+/* Traps of the previous instruction. MOV SS holds them back, and so does an inactive processor that only
+ * INIT, NMI or a SIPI can wake. */
+static bool attend_traps(struct cpu *cpu)
+{
+	const uint64_t causes = PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BREAKPOINT | DR6_BT;
+	uint64_t pending = cpu->pending_debug;
+
+	if (!pending || cpu->mov_ss_shadow || cpu->activity > ACTIVITY_HLT)
+		return false;
+	cpu->pending_debug = 0;
+	if (!(pending & causes))
+		return false;
+	return attend_deliver(cpu, VECTOR_DB, INTR_TYPE_HARDWARE_EXCEPTION,
+			      pending & (PENDING_DEBUG_B | DR6_BS | DR6_BT));
+}
+
+static bool attend_nmi(struct cpu *cpu)
+{
+	if (!cpu->nmi_pending || cpu->nmi_blocked || cpu->mov_ss_shadow ||
+	    cpu->activity == ACTIVITY_WAIT_SIPI)
+		return false;
+	if (cpu->vmx->nonroot && !vmx_attend_nmi(cpu))
+		return false;
+	cpu->nmi_pending = false;
+	return attend_deliver(cpu, VECTOR_NMI, INTR_TYPE_NMI, 0);
+}
+
+static bool attend_interrupt(struct cpu *cpu)
+{
+	bool open = (cpu->eflags_rest & RFLAGS_IF) && !cpu->sti_shadow && !cpu->mov_ss_shadow;
+
+	if (cpu->activity > ACTIVITY_HLT || !machine_interrupt_pending(cpu->machine))
+		return false;
+	if (cpu->vmx->nonroot && !vmx_attend_interrupt(cpu))
+		return false;
+	if (!open)
+		return false;
+	return attend_deliver(cpu, machine_interrupt_ack(cpu->machine), INTR_TYPE_EXTERNAL, 0);
+}
+
+static bool attend_virtual_interrupt(struct cpu *cpu)
+{
+	if (!cpu->vmx->nonroot || !vmx_attend_virtual_interrupt(cpu))
+		return false;
+	cpu_deliver_event(cpu);
+	return true;
+}
+
+static bool attend_code_breakpoint(struct cpu *cpu)
+{
+	uint64_t hits, linear = cpu_rip(cpu);
+
+	if (!debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || (cpu->eflags_rest & RFLAGS_RF) ||
+	    cpu->mov_ss_shadow || cpu->activity != ACTIVITY_ACTIVE)
+		return false;
+	if (!cpu_code64(cpu))
+		linear = (uint32_t)(cpu->seg[SEG_CS].base + linear);
+	hits = debug_match(cpu, BIT32(DEBUG_EXECUTE), linear, 1) & PENDING_DEBUG_B;
+	return hits && attend_deliver(cpu, VECTOR_DB, INTR_TYPE_HARDWARE_EXCEPTION, hits);
+}
+
+/* One event, the one of highest priority; false: none. */
+static bool attend_once(struct cpu *cpu)
+{
+	if (attend_init(cpu))
+		return true;
+	if (cpu->vmx->nonroot)
+		vmx_attend_before_traps(cpu);
+	if (attend_traps(cpu))
+		return true;
+	if (cpu->vmx->nonroot)
+		vmx_attend_timer_and_windows(cpu);
+	return attend_nmi(cpu) || attend_interrupt(cpu) || attend_virtual_interrupt(cpu) ||
+	       attend_code_breakpoint(cpu);
+}
+
+/* Must the CPU look again after the next instruction, whatever happens meanwhile? */
+static bool attend_again(const struct cpu *cpu)
+{
+	return cpu->sti_shadow || cpu->mov_ss_shadow || cpu->pending_debug ||
+	       (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF)) ||
+	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) ||
+	       (cpu->vmx->nonroot && (cpu->vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
+}
+
+void cpu_attend(struct cpu *cpu)
+{
+	do {
+		cpu->attention = false; /* before looking: cpu_ops.poke may set it at any time */
+		attend_account(cpu);
+	} while (attend_once(cpu) && !cpu->machine->stop);
+	if (attend_again(cpu))
+		cpu->attention = true;
+}

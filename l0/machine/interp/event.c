@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Raising exceptions, and what happens between raising and the first push: VM exits, double and
+ * triple faults, payloads. deliver.c does the rest.
+ */
+#include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/sys.h"
+
+static _Noreturn void event_raise(struct cpu *cpu, const struct cpu_event *event)
+{
+	cpu_unwind(cpu);
+	cpu->event = *event;
+	cpu_escape(cpu);
+}
+
+void cpu_fault(struct cpu *cpu, enum x86_vector vector)
+{
+	event_raise(cpu, &(struct cpu_event){ .valid = true,
+					      .vector = (uint8_t)vector,
+					      .type = INTR_TYPE_HARDWARE_EXCEPTION });
+}
+
+void cpu_fault_code(struct cpu *cpu, enum x86_vector vector, uint32_t error)
+{
+	event_raise(cpu, &(struct cpu_event){ .valid = true,
+					      .vector = (uint8_t)vector,
+					      .type = INTR_TYPE_HARDWARE_EXCEPTION,
+					      .has_error = true,
+					      .error = error });
+}
+
+void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t error)
+{
+	event_raise(cpu, &(struct cpu_event){ .valid = true,
+					      .vector = VECTOR_PF,
+					      .type = INTR_TYPE_HARDWARE_EXCEPTION,
+					      .has_error = true,
+					      .error = error,
+					      .cr2 = linear });
+}
+
+void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type)
+{
+	event_raise(cpu, &(struct cpu_event){ .valid = true,
+					      .vector = vector,
+					      .type = (uint8_t)type,
+					      .insn_length = cpu->op->len });
+}
+
+void cpu_set_interrupt_shadow(struct cpu *cpu, bool sti, bool mov_ss)
+{
+	cpu->sti_shadow = sti;
+	cpu->mov_ss_shadow = mov_ss;
+	cpu->seen.shadow = UINT64_MAX;
+	cpu->attention = true;
+}
+
+/* SDM 3A "Interrupt 8--Double Fault Exception (#DF)", table of exception classes. */
+enum event_class { CLASS_BENIGN, CLASS_CONTRIBUTORY, CLASS_PAGE_FAULT, CLASS_DOUBLE_FAULT };
+
+static enum event_class event_class(const struct cpu_event *event)
+{
+	static const uint8_t classes[32] = {
+		[VECTOR_DE] = CLASS_CONTRIBUTORY, [VECTOR_DF] = CLASS_DOUBLE_FAULT,
+		[VECTOR_TS] = CLASS_CONTRIBUTORY, [VECTOR_NP] = CLASS_CONTRIBUTORY,
+		[VECTOR_SS] = CLASS_CONTRIBUTORY, [VECTOR_GP] = CLASS_CONTRIBUTORY,
+		[VECTOR_PF] = CLASS_PAGE_FAULT,   [VECTOR_VE] = CLASS_PAGE_FAULT,
+		[VECTOR_CP] = CLASS_CONTRIBUTORY,
+	};
+
+	if (event->type != INTR_TYPE_HARDWARE_EXCEPTION || event->vector >= 32)
+		return CLASS_BENIGN;
+	return (enum event_class)classes[event->vector];
+}
+
+enum event_outcome { OUTCOME_SERIAL, OUTCOME_DOUBLE_FAULT, OUTCOME_TRIPLE_FAULT };
+
+/* SDM 3A "Conditions for Generating a Double Fault". */
+static enum event_outcome event_combine(const struct cpu_event *first, const struct cpu_event *second)
+{
+	enum event_class a = event_class(first), b = event_class(second);
+
+	if (b == CLASS_BENIGN || a == CLASS_BENIGN)
+		return OUTCOME_SERIAL;
+	if (a == CLASS_DOUBLE_FAULT)
+		return OUTCOME_TRIPLE_FAULT;
+	if (a == CLASS_CONTRIBUTORY && b == CLASS_PAGE_FAULT)
+		return OUTCOME_SERIAL;
+	return OUTCOME_DOUBLE_FAULT;
+}
+
+static _Noreturn void event_triple_fault(struct cpu *cpu)
+{
+	cpu->event.valid = false;
+	cpu->delivering.valid = false;
+	if (cpu->vmx->nonroot)
+		vmx_exit_triple_fault(cpu);
+	cpu->activity = ACTIVITY_SHUTDOWN;
+	cpu->attention = true;
+	machine_stop(cpu->machine, STOP_TRIPLE_FAULT, 0);
+	cpu_escape(cpu);
+}
+
+static bool event_is_exception(const struct cpu_event *event)
+{
+	return event->type == INTR_TYPE_HARDWARE_EXCEPTION ||
+	       event->type == INTR_TYPE_SOFTWARE_EXCEPTION ||
+	       event->type == INTR_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION;
+}
+
+static void event_intercept(struct cpu *cpu, const struct cpu_event *event)
+{
+	if (cpu->vmx->nonroot && !event->injected && event_is_exception(event))
+		vmx_intercept_exception(cpu, event);
+}
+
+/* A second event while `cpu->delivering` was under way. The exception bitmap is asked about the second
+ * event itself first, and about a double fault after that, which is then no exit "during event
+ * delivery": SDM 3C "Information for VM Exits During Event Delivery". */
+static void event_nest(struct cpu *cpu, struct cpu_event *event)
+{
+	enum event_outcome outcome = event_combine(&cpu->delivering, event);
+
+	cpu->delivering.valid = false;
+	if (outcome == OUTCOME_TRIPLE_FAULT)
+		event_triple_fault(cpu);
+	if (outcome == OUTCOME_SERIAL)
+		return;
+	*event = (struct cpu_event){ .valid = true,
+				     .vector = VECTOR_DF,
+				     .type = INTR_TYPE_HARDWARE_EXCEPTION,
+				     .has_error = true };
+	event_intercept(cpu, event);
+}
+
+/* CR2, DR6 and DR7 change when the exception is delivered, not when a VM exit takes its place. Bits
+ * B0-B3 are replaced, the other DR6 bits accumulate: SDM 3A "Debug Status Register (DR6)". */
+static void event_apply_payload(struct cpu *cpu, const struct cpu_event *event)
+{
+	if (event->injected || event->type != INTR_TYPE_HARDWARE_EXCEPTION)
+		return;
+	if (event->vector == VECTOR_PF)
+		cpu->cr2 = event->cr2;
+	if (event->vector == VECTOR_DB) {
+		cpu->dr6 = (cpu->dr6 & ~UINT64_C(0xf)) | event->dr6;
+		cpu->dr7 &= ~DR7_GD;
+		cpu->msrs.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
+	}
+}
+
+static void event_block_nmi(struct cpu *cpu, const struct cpu_event *event)
+{
+	if (event->type != INTR_TYPE_NMI)
+		return;
+	if (cpu->vmx->nonroot && (cpu->vmx->pin & PIN_VIRTUAL_NMIS))
+		cpu->vmx->virtual_nmi_blocked = true;
+	else
+		cpu->nmi_blocked = true;
+}
+
+uint32_t event_ext(const struct cpu_event *event)
+{
+	return event->type == INTR_TYPE_SOFTWARE_INTERRUPT ||
+			       event->type == INTR_TYPE_SOFTWARE_EXCEPTION ?
+		       0 :
+		       ERROR_EXT;
+}
+
+uint64_t event_return_rip(const struct cpu *cpu, const struct cpu_event *event)
+{
+	uint64_t rip = cpu_rip(cpu) + event->insn_length;
+
+	return cpu_code64(cpu) ? rip : (uint32_t)rip;
+}
+
+/* SDM 3B "Instruction-Breakpoint Exception Condition": faults push RF = 1, but not the #DB of an
+ * instruction breakpoint; aborts and traps push what there is. Injected events bring their own. */
+uint64_t event_pushed_rflags(const struct cpu *cpu, const struct cpu_event *event)
+{
+	uint64_t rflags = cpu_rflags(cpu);
+	bool fault = event->type == INTR_TYPE_HARDWARE_EXCEPTION && event->vector != VECTOR_DF &&
+		     event->vector != VECTOR_MC;
+
+	if (event->vector == VECTOR_DB)
+		fault = fault && (event->dr6 & DR6_BD);
+	return fault && !event->injected ? rflags | RFLAGS_RF : rflags;
+}
+
+static void event_dispatch(struct cpu *cpu, const struct cpu_event *event)
+{
+	if (!cpu_protected(cpu))
+		deliver_real(cpu, event);
+	else if (cpu_long_mode(cpu))
+		deliver_long(cpu, event);
+	else if (!cpu_vm86(cpu) || !deliver_vm86_redirect(cpu, event))
+		deliver_protected(cpu, event);
+}
+
+void cpu_deliver_event(struct cpu *cpu)
+{
+	struct cpu_event event = cpu->event;
+
+	cpu->event.valid = false;
+	event_intercept(cpu, &event);
+	if (cpu->delivering.valid)
+		event_nest(cpu, &event);
+	cpu->delivering = event;
+	event_apply_payload(cpu, &event);
+	event_block_nmi(cpu, &event);
+	cpu->activity = ACTIVITY_ACTIVE;
+	event_dispatch(cpu, &event);
+	cpu->delivering.valid = false;
+	cpu->sti_shadow = cpu->mov_ss_shadow = false;
+	cpu->seen.shadow = cpu->seen.rf = cpu->seen.step = UINT64_MAX;
+	if (event.insn_length && !event.injected)
+		cpu->insns++; /* the INT instruction retires with its delivery */
+	cpu->attention = true;
+	cpu_charge(cpu, COST_INTERRUPT);
+	cpu_mode_changed(cpu);
+}
+
+void insn_int(struct cpu *cpu, const struct op *op)
+{
+	cpu_software_interrupt(cpu, (uint8_t)op->imm, INTR_TYPE_SOFTWARE_INTERRUPT);
+}
+
+void insn_int3(struct cpu *cpu, const struct op *op)
+{
+	cpu_software_interrupt(cpu, VECTOR_BP, INTR_TYPE_SOFTWARE_EXCEPTION);
+}
+
+void insn_into(struct cpu *cpu, const struct op *op)
+{
+	if (cpu_rflags(cpu) & RFLAGS_OF)
+		cpu_software_interrupt(cpu, VECTOR_OF, INTR_TYPE_SOFTWARE_EXCEPTION);
+}
+
+void insn_int1(struct cpu *cpu, const struct op *op)
+{
+	cpu_software_interrupt(cpu, VECTOR_DB, INTR_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION);
+}
