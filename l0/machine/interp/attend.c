@@ -35,7 +35,7 @@ static void attend_account(struct cpu *cpu)
 		cpu->eflags_rest &= ~RFLAGS_RF;
 	stepped = cpu->seen.step != UINT64_MAX && cpu->seen.step != cpu->insns;
 	if (stepped && !cpu->mov_ss_shadow)
-		cpu->pending_debug |= PENDING_DEBUG_BS;
+		cpu->pending_debug |= DR6_BS;
 	cpu->seen.step = cpu->eflags_rest & RFLAGS_TF ? cpu->insns : UINT64_MAX;
 }
 
@@ -70,16 +70,12 @@ static bool attend_init(struct cpu *cpu)
  * INIT, NMI or a SIPI can wake. */
 static bool attend_traps(struct cpu *cpu)
 {
-	const uint64_t causes = PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BREAKPOINT | DR6_BT;
 	uint64_t pending = cpu->pending_debug;
 
 	if (!pending || cpu->mov_ss_shadow || cpu->activity > ACTIVITY_HLT)
 		return false;
 	cpu->pending_debug = 0;
-	if (!(pending & causes))
-		return false;
-	return attend_deliver(cpu, VECTOR_DB, INTR_TYPE_HARDWARE_EXCEPTION,
-			      pending & (PENDING_DEBUG_B | DR6_BS | DR6_BT));
+	return attend_deliver(cpu, VECTOR_DB, INTR_TYPE_HARDWARE_EXCEPTION, pending);
 }
 
 static bool attend_nmi(struct cpu *cpu)
@@ -123,7 +119,7 @@ static bool attend_code_breakpoint(struct cpu *cpu)
 		return false;
 	if (!cpu_code64(cpu))
 		linear = (uint32_t)(cpu->seg[SEG_CS].base + linear);
-	hits = debug_match(cpu, BIT32(DEBUG_EXECUTE), linear, 1) & PENDING_DEBUG_B;
+	hits = debug_match(cpu, BIT32(DEBUG_EXECUTE), linear, 1);
 	return hits && attend_deliver(cpu, VECTOR_DB, INTR_TYPE_HARDWARE_EXCEPTION, hits);
 }
 
@@ -147,8 +143,7 @@ static bool attend_again(const struct cpu *cpu)
 {
 	return cpu->sti_shadow || cpu->mov_ss_shadow || cpu->pending_debug ||
 	       (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF)) ||
-	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) ||
-	       (cpu->vmx->nonroot && (cpu->vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
+	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || vmx_wants_attention(cpu);
 }
 
 void cpu_attend(struct cpu *cpu)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Debug registers and breakpoint matching, SDM 3B "Debug Registers". Traps wait in cpu->pending_debug for
- * the instruction boundary, in the layout of the VMCS field.
+ * the instruction boundary.
  *
  *   DR7  31:16 LEN, R/W of 3..0 (2 bits each, R/W lower) | 13 GD | 9 GE | 8 LE | 7:0 G, L of 3..0 (L lower)
  */
@@ -49,7 +49,7 @@ uint64_t debug_match(const struct cpu *cpu, uint32_t kinds, uint64_t address, un
 
 		if (breakpoint_enabled(cpu, n) && (kinds >> breakpoint_kind(cpu, n) & 1) &&
 		    address + size - 1 >= first && address <= first + length - 1)
-			hits |= BIT64(n) | PENDING_DEBUG_ENABLED_BREAKPOINT;
+			hits |= BIT64(n);
 	}
 	return hits;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "l0/machine/boot.h"
-#include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 
 #define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
@@ -55,6 +54,7 @@ static void reset_power_up(struct cpu *cpu)
 	cpu->xsave_area[0] = FCW_RESET;
 	cpu->xsave_area[24] = MXCSR_RESET & 0xff;
 	cpu->xsave_area[25] = MXCSR_RESET >> 8;
+	cpu_msr_reset(cpu);
 	vmx_reset(cpu);
 }
 

@@ -55,7 +55,7 @@ void task_switch(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 /* ---- debug.c ---- */
 /* Some breakpoint of DR7 is enabled and of the kind that RW names. */
 enum debug_rw { DEBUG_EXECUTE = 0, DEBUG_WRITE = 1, DEBUG_IO = 2, DEBUG_ACCESS = 3 };
-/* Pending-debug bits of the enabled breakpoints of a kind (a set of BIT32(enum debug_rw)) that `size`
+/* DR6 bits of the enabled breakpoints of a kind (a set of BIT32(enum debug_rw)) that `size`
  * bytes at `address`, linear or a port, touch; 0: none. */
 uint64_t debug_match(const struct cpu *cpu, uint32_t kinds, uint64_t address, unsigned size);
 /* Is some breakpoint of the kinds enabled? */

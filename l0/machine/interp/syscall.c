@@ -13,7 +13,7 @@ static void step_by_new_flags(struct cpu *cpu)
 {
 	cpu->seen.step = UINT64_MAX;
 	if (cpu->eflags_rest & RFLAGS_TF)
-		cpu->pending_debug |= PENDING_DEBUG_BS;
+		cpu->pending_debug |= DR6_BS;
 	cpu->attention = true;
 }
 
