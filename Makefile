@@ -91,10 +91,14 @@ $(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC)) $(O)/libl1.a l1/lib/image.ld
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$(filter %.o,$^) --whole-archive $(O)/libl1.a
 
-$(GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/l1/guests/%.o $(O)/libl1.a l1/lib/image.ld
-	@mkdir -p $(@D)
-	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
-		$< --whole-archive $(O)/libl1.a
+# A guest is l1/guests/NAME.c and, if it is larger, the files of l1/guests/NAME/.
+define GUEST_RULE
+$(O)/images/$(1).elf: $(call obj,free,l1/guests/$(1).c $(wildcard l1/guests/$(1)/*.[cS])) $(O)/libl1.a l1/lib/image.ld
+	@mkdir -p $$(@D)
+	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $$@ \
+		$$(filter %.o,$$^) --whole-archive $(O)/libl1.a
+endef
+$(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,$(g))))
 
 $(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.o $(O)/libl1.a l1/lib/image.ld
 	@mkdir -p $(@D)

@@ -17,6 +17,7 @@
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define AML_BYTE_PREFIX 0x0a
 #define AML_PACKAGE_OP 0x12
+#define S5_SIZE 9 /* at least: name, operator, length, count, two elements */
 
 struct rsdp {
 	char signature[8];
@@ -91,7 +92,7 @@ static const struct fadt *find_fadt(const struct rsdp *rsdp)
 static bool find_s5(const struct table *dsdt, uint8_t types[2])
 {
 	const uint8_t *at = (const uint8_t *)(dsdt + 1);
-	const uint8_t *end = (const uint8_t *)dsdt + dsdt->length - 16;
+	const uint8_t *end = (const uint8_t *)dsdt + dsdt->length - S5_SIZE;
 
 	for (; at < end; at++) {
 		const uint8_t *value = at + 5;
@@ -110,11 +111,17 @@ static bool find_s5(const struct table *dsdt, uint8_t types[2])
 	return false;
 }
 
-static void sleep(uint32_t port, uint8_t type)
+static void sleep_port(uint32_t port, uint8_t type)
 {
 	if (port)
 		outw((uint16_t)port, (uint16_t)((type & 7) << PM1_SLEEP_TYPE_SHIFT |
 						PM1_SLEEP_ENABLE | (inw((uint16_t)port) & 3)));
+}
+
+static void sleep(const struct fadt *fadt, const uint8_t types[2])
+{
+	sleep_port(fadt->pm1a_control, types[0]);
+	sleep_port(fadt->pm1b_control, types[1]);
 }
 
 void acpi_power_off(void)
@@ -125,8 +132,10 @@ void acpi_power_off(void)
 
 	if (!fadt || !find_s5((const struct table *)(uint64_t)fadt->dsdt, types))
 		return;
-	if (fadt->smi_command && !(inw((uint16_t)fadt->pm1a_control) & PM1_SCI_ENABLE))
+	/* First without switching to ACPI mode: Bochs names an SMI command and has no SMI handler. */
+	sleep(fadt, types);
+	if (fadt->smi_command && !(inw((uint16_t)fadt->pm1a_control) & PM1_SCI_ENABLE)) {
 		outb((uint16_t)fadt->smi_command, fadt->acpi_enable);
-	sleep(fadt->pm1a_control, types[0]);
-	sleep(fadt->pm1b_control, types[1]);
+		sleep(fadt, types);
+	}
 }

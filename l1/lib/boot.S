@@ -67,9 +67,10 @@ _start:
 	.code64
 long_mode:
 	movl $KERNEL_DS, %eax
+	movl %eax, %ss
+	movl $USER_DS, %eax			/* serves every privilege level */
 	movl %eax, %ds
 	movl %eax, %es
-	movl %eax, %ss
 	xorl %eax, %eax
 	movl %eax, %fs
 	movl %eax, %gs

@@ -33,11 +33,13 @@ uint64_t *paging_boot_space(void)
 uint64_t *paging_new_space(void)
 {
 	uint64_t *root = page_alloc();
-	uint64_t *low = page_alloc(); /* own PDPT: mappings from 4 GiB on are private */
+	uint64_t *low = page_alloc();
 	const uint64_t *boot_low = (const uint64_t *)(boot_pml4[0] & PTE_ADDRESS);
 
-	for (unsigned i = 0; i < 4; i++)
-		low[i] = boot_low[i];
+	for (unsigned i = 0; i < 4; i++) {
+		if (i != PAGING_PRIVATE >> 30)
+			low[i] = boot_low[i];
+	}
 	root[0] = (uint64_t)low | PTE_BITS_TABLE;
 	return root;
 }

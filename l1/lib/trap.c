@@ -32,6 +32,8 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap_load copies so much");
+
 /* One catch in progress; they form a stack. */
 struct catch {
 	uint64_t rsp, rflags;
@@ -41,6 +43,7 @@ struct catch {
 
 extern char trap_stubs[], trap_resume[];
 extern uint64_t boot_gdt[];
+void trap_load(const struct trap_frame *state);
 int trap_call(uint64_t *saved_rsp, void (*function)(void *), void *argument);
 void trap_dispatch(struct trap_frame *frame);
 
@@ -59,7 +62,6 @@ uint64_t trap_kernel_stack(void)
 static void set_gate(unsigned vector)
 {
 	uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;
-	bool from_user = vector == VECTOR_DONE || vector == VECTOR_BP || vector == VECTOR_OF;
 
 	idt[vector] = (struct gate){
 		.offset_low = (uint16_t)stub,
@@ -67,7 +69,7 @@ static void set_gate(unsigned vector)
 		.offset_high = (uint32_t)(stub >> 32),
 		.selector = KERNEL_CS,
 		.ist = vector == VECTOR_DF ? IST_DOUBLE_FAULT : 0,
-		.type = AR_P | (from_user ? AR_DPL : 0) | DESC_INT_GATE,
+		.type = AR_P | DESC_INT_GATE,
 	};
 }
 
@@ -78,6 +80,9 @@ void trap_init(void)
 
 	for (unsigned vector = 0; vector < 256; vector++)
 		set_gate(vector);
+	trap_allow_from_user(VECTOR_BP);
+	trap_allow_from_user(VECTOR_OF);
+	trap_allow_from_user(VECTOR_DONE);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 
 	task_state.rsp[0] = trap_kernel_stack();
@@ -87,12 +92,17 @@ void trap_init(void)
 				   (uint64_t)(AR_P | DESC_TSS_AVAIL) << 40 |
 				   (base >> 24 & 0xff) << 56;
 	boot_gdt[TASK_STATE / 8 + 1] = base >> 32;
-	__asm__ volatile("ltr %w0" : : "r"(TASK_STATE));
+	__asm__ volatile("ltr %w0; lldt %w1" : : "r"(TASK_STATE), "r"(0));
 }
 
 void trap_set_handler(unsigned vector, trap_handler *handler)
 {
 	handlers[vector] = handler;
+}
+
+void trap_allow_from_user(unsigned vector)
+{
+	idt[vector].type |= AR_DPL;
 }
 
 bool trap_catch(struct trap_info *info, void (*function)(void *), void *argument)
@@ -106,6 +116,18 @@ bool trap_catch(struct trap_info *info, void (*function)(void *), void *argument
 	return caught;
 }
 
+static void load(void *state)
+{
+	trap_load(state);
+}
+
+void trap_run(struct trap_info *info, const struct trap_frame *state)
+{
+	struct trap_frame copy = *state;
+
+	trap_catch(info, load, &copy);
+}
+
 static void unwind(struct trap_frame *frame)
 {
 	catching->info->frame = *frame;
@@ -115,7 +137,7 @@ static void unwind(struct trap_frame *frame)
 	frame->rflags = catching->rflags;
 	frame->rsp = catching->rsp;
 	frame->ss = KERNEL_DS;
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(KERNEL_DS));
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(USER_DS));
 }
 
 void trap_dispatch(struct trap_frame *frame)

@@ -30,14 +30,17 @@ void trap_init(void);
 /* NULL: back to the default (caught by trap_catch(), else fatal). */
 void trap_set_handler(unsigned vector, trap_handler *handler);
 
+/* Lets ring 3 raise the vector by INT n. */
+void trap_allow_from_user(unsigned vector);
+
 /* Calls function(argument). True: a trap without a handler ended it, *info tells which; the stack and
  * the callee-saved registers are as at the call. VECTOR_DONE (int 0x80, allowed from ring 3) is such a
  * trap. Catches do nest. */
 bool trap_catch(struct trap_info *info, void (*function)(void *), void *argument);
 
-/* Leaves for ring 3 at `rip` with RDI = argument; comes back only by a trap, so call it inside a
- * function run by trap_catch(). cs: USER_CS or USER_CS32. */
-_Noreturn void trap_enter_user(uint64_t rip, uint64_t rsp, uint64_t argument, uint64_t cs);
+/* Runs *state - any privilege level, any code segment - until a trap that has no handler, and stores
+ * the state at that trap in *info. Nothing of *state but vector and error is without effect. */
+void trap_run(struct trap_info *info, const struct trap_frame *state);
 
 /* The stack that the CPU switches to on a trap from ring 3. */
 uint64_t trap_kernel_stack(void);

@@ -46,6 +46,7 @@ trap_common:
 	movq %rsp, %rdi
 	cld
 	call trap_dispatch
+trap_return:
 	popq %r15
 	popq %r14
 	popq %r13
@@ -63,6 +64,17 @@ trap_common:
 	popq %rax
 	addq $16, %rsp
 	iretq
+
+/* void trap_load(const struct trap_frame *): becomes what the frame says. A copy on this stack is
+ * loaded, so that a fault of the IRETQ overwrites nothing. */
+	.globl trap_load
+trap_load:
+	movq %rdi, %rsi
+	subq $(22 * 8), %rsp
+	movq %rsp, %rdi
+	movl $22, %ecx
+	rep movsq
+	jmp trap_return
 
 /* int trap_call(uint64_t *saved_rsp, void (*function)(void *), void *argument)
  * 0: the function returned. A trap resumes at trap_resume with RSP = *saved_rsp: 1. */
@@ -91,18 +103,4 @@ trap_resume:
 	popq %rbp
 	popq %rbx
 	ret
-
-/* trap_enter_user(rip, rsp, argument, cs) */
-	.globl trap_enter_user
-trap_enter_user:
-	movl $USER_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	pushq %rax
-	pushq %rsi
-	pushq $0x2
-	pushq %rcx
-	pushq %rdi
-	movq %rdx, %rdi
-	iretq
 	.section .note.GNU-stack, "", @progbits
