@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Every user-mode row of the instruction table against the host's own CPU: the same random states executed
+ * natively and by the interpreter in 64-bit user mode. ABYME_STATES sets the states a row (default 1000).
+ * x86-64 hosts only; rows that the host lacks are skipped by name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "l0/machine/boot.h"
+#include "l0/machine/interp/cpu.h"
+#include "tests/oracle/insn_gen.h"
+
+#define RAM_SIZE (UINT64_C(320) << 20)
+#define TABLES UINT64_C(0x1000) /* PML4, PDPT, PD, PT, one page each */
+#define GDT UINT64_C(0x5000)
+#define IDT UINT64_C(0x6000)
+#define HANDLERS UINT64_C(0x7000) /* 16 bytes a vector, HLT: RIP tells which */
+#define KERNEL_STACK UINT64_C(0x9000)
+#define TSS UINT64_C(0xa000)
+
+static struct machine machine;
+
+static void put64(uint64_t at, uint64_t value)
+{
+	assert_true(memory_write(&machine.memory, at, &value, 8));
+}
+
+/* Identity mapping of just three things: the kernel's first 64 KiB (supervisor), the code page and the data
+ * page (user), so that stray accesses fault as they do natively. */
+static void make_page_tables(void)
+{
+	put64(TABLES, (TABLES + 0x1000) | 7);
+	put64(TABLES + 0x1000, (TABLES + 0x2000) | 7);
+	put64(TABLES + 0x2000, (TABLES + 0x3000) | 7);
+	for (uint64_t page = 0; page < 16; page++)
+		put64(TABLES + 0x3000 + 8 * page, page << PAGE_SHIFT | 3);
+	put64(TABLES + 0x2000 + 8 * (NATIVE_CODE >> 21), 0xb000 | 7);
+	put64(0xb000, NATIVE_CODE | 7);
+	put64(0xb000 + 8 * (NATIVE_DATA >> 12 & 511), NATIVE_DATA | 7);
+}
+
+static void make_descriptors(void)
+{
+	put64(GDT + 0x08, UINT64_C(0x00af9b000000ffff)); /* kernel code */
+	put64(GDT + 0x10, UINT64_C(0x00cf93000000ffff)); /* kernel data */
+	put64(TSS + 4, KERNEL_STACK);
+	for (uint64_t vector = 0; vector < 32; vector++) {
+		uint64_t handler = HANDLERS + 16 * vector;
+
+		put64(IDT + 16 * vector, (handler & 0xffff) | 8 << 16 | UINT64_C(0x8e) << 40 |
+						 (handler >> 16) << 48);
+		put64(IDT + 16 * vector + 8, 0);
+		put64(handler, 0xf4f4f4f4f4f4f4f4);
+	}
+}
+
+static int setup(void **state)
+{
+	if (!native_init()) {
+		print_message("skipped: this host cannot run x86-64 code at fixed addresses\n");
+		exit(0);
+	}
+	machine.cpu_ops = &interp_cpu_ops;
+	assert_true(memory_init(&machine.memory, RAM_SIZE));
+	machine.cpu = machine.cpu_ops->create(&machine, "skylake");
+	assert_non_null(machine.cpu);
+	make_page_tables();
+	make_descriptors();
+	return 0;
+}
+
+static void set_segment(enum x86_seg which, uint16_t selector, uint32_t ar)
+{
+	machine.cpu->seg[which] = (struct segment){.limit = UINT32_MAX, .ar = ar, .selector = selector};
+}
+
+/* 64-bit user mode with the given registers. */
+static void load_state(const struct native_state *state)
+{
+	struct cpu *cpu = machine.cpu;
+
+	cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	cpu->cr0 = CR0_PE | CR0_PG | CR0_NE | CR0_WP | CR0_ET;
+	cpu->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE;
+	cpu->cr3 = TABLES;
+	cpu->cpl = 3;
+	for (enum x86_seg which = SEG_ES; which <= SEG_GS; which++)
+		set_segment(which, 0x23, 0xc0f3);
+	set_segment(SEG_CS, 0x2b, 0xa0fb);
+	cpu->seg[SEG_TR] = (struct segment){.base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x30};
+	cpu->gdtr = (struct table_register){.base = GDT, .limit = 0x7f};
+	cpu->idtr = (struct table_register){.base = IDT, .limit = 0x1ff};
+	memcpy(cpu->gpr, state->gpr, sizeof(state->gpr));
+	cpu_rip(cpu) = NATIVE_AT;
+	cpu_set_rflags(cpu, state->rflags | RFLAGS_FIXED1);
+	cpu->activity = ACTIVITY_ACTIVE;
+	cpu_mode_changed(cpu);
+}
+
+static uint64_t get64(uint64_t at)
+{
+	uint64_t value = 0;
+
+	assert_true(memory_read(&machine.memory, at, &value, 8));
+	return value;
+}
+
+/* After a fault the CPU halts in the vector's handler with the frame on the kernel stack. */
+static void read_fault(struct native_state *out)
+{
+	struct cpu *cpu = machine.cpu;
+
+	out->vector = (cpu_rip(cpu) - HANDLERS) / 16;
+	out->rip = get64(KERNEL_STACK - 40);
+	out->rflags = get64(KERNEL_STACK - 24);
+	out->gpr[REG_RSP] = get64(KERNEL_STACK - 16);
+}
+
+/* Executes until one instruction has retired: the one at NATIVE_AT or, after a fault, a handler's HLT. A
+ * REP instruction may take several rounds. */
+static void interpret(const struct insn_instance *instance, struct native_state *out)
+{
+	struct cpu *cpu = machine.cpu;
+	struct cpu_stats stats;
+
+	assert_true(memory_write(&machine.memory, NATIVE_AT, instance->bytes, instance->length));
+	blocks_written(cpu, NATIVE_AT, instance->length);
+	load_state(&instance->state);
+	do {
+		machine.cpu_ops->stats(cpu, &stats);
+		machine.max_insns = stats.instructions + 1;
+		machine.stop = STOP_NONE;
+		machine.cpu_ops->run(cpu);
+	} while (cpu_rip(cpu) == NATIVE_AT && machine.stop == STOP_INSN_LIMIT);
+	memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+	out->rip = cpu_rip(cpu);
+	out->rflags = cpu_rflags(cpu);
+	out->vector = -1;
+	if (cpu->cpl == 0)
+		read_fault(out);
+}
+
+static void explain(const struct insn_row *row, const struct insn_instance *instance,
+		    const struct native_state *native, const struct native_state *ours)
+{
+	print_message("%s %s (%s), bytes:", row->mnemonic, row->operands, row->encoding);
+	for (unsigned i = 0; i < instance->length; i++)
+		print_message(" %02x", instance->bytes[i]);
+	print_message("\n%12s %18s %18s %18s\n", "", "before", "host", "interpreter");
+	for (unsigned reg = 0; reg < 16; reg++)
+		if (native->gpr[reg] != ours->gpr[reg] || instance->state.gpr[reg] != ours->gpr[reg])
+			print_message("%12u %#18lx %#18lx %#18lx\n", reg, instance->state.gpr[reg],
+				      native->gpr[reg], ours->gpr[reg]);
+	print_message("%12s %#18lx %#18lx %#18lx (undefined %#x)\n", "rflags", instance->state.rflags,
+		      native->rflags, ours->rflags, instance->undefined);
+	print_message("%12s %#18lx %#18lx %#18lx\n%12s %18s %18d %18d\n", "rip", NATIVE_AT, native->rip,
+		      ours->rip, "vector", "", native->vector, ours->vector);
+}
+
+static bool same(const struct insn_instance *instance, const struct native_state *native,
+		 const struct native_state *ours, const uint8_t *memory)
+{
+	uint64_t compared = native->vector >= 0 ? 0 : (RFLAGS_STATUS | RFLAGS_DF) & ~instance->undefined;
+
+	return !memcmp(native->gpr, ours->gpr, sizeof(native->gpr)) && native->rip == ours->rip &&
+	       native->vector == ours->vector && !((native->rflags ^ ours->rflags) & compared) &&
+	       !memcmp(native_data(), memory, NATIVE_DATA_SIZE);
+}
+
+/* One state; false if they differ (explained), and *missing if the host has no such instruction. */
+static bool compare_one(const struct insn_row *row, uint64_t *seed, bool *missing)
+{
+	uint8_t *memory = memory_at(&machine.memory, NATIVE_DATA);
+	struct insn_instance instance;
+	struct native_state native, ours;
+
+	insn_gen_make(row, seed, &instance);
+	memcpy(memory, native_data(), NATIVE_DATA_SIZE);
+	native_execute(instance.bytes, instance.length, &instance.state, &native);
+	if (native.vector == VECTOR_UD && strcmp(row->handler, "insn_ud")) {
+		*missing = true;
+		return true;
+	}
+	interpret(&instance, &ours);
+	if (same(&instance, &native, &ours, memory))
+		return true;
+	explain(row, &instance, &native, &ours);
+	if (memcmp(native_data(), memory, NATIVE_DATA_SIZE))
+		print_message("memory differs\n");
+	return false;
+}
+
+static void every_row_as_on_the_host(void **state)
+{
+	const char *text = getenv("ABYME_STATES");
+	unsigned long states = text ? strtoul(text, NULL, 0) : 1000;
+	unsigned compared = 0, different = 0, missing_rows = 0, excluded = 0;
+
+	for (unsigned number = 0; number < insn_row_count(); number++) {
+		const struct insn_row *row = insn_row(number);
+		uint64_t seed = 0x9e3779b97f4a7c15 + number;
+		bool missing = false, good = true;
+
+		if (insn_gen_excluded(row)) {
+			excluded++;
+			continue;
+		}
+		for (unsigned long i = 0; i < states && good && !missing; i++)
+			good = compare_one(row, &seed, &missing);
+		compared += !missing;
+		different += !good;
+		missing_rows += missing;
+		if (missing)
+			print_message("the host lacks %s (%s)\n", row->mnemonic, row->encoding);
+	}
+	print_message("%u rows compared on %lu states each, %u excluded, %u missing on the host\n", compared,
+		      states, excluded, missing_rows);
+	assert_int_equal(different, 0);
+	assert_true(compared > 200);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_as_on_the_host),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Makes instances from the encoding and operand columns of insns.def.
+ */
+#include "tests/oracle/insn_gen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shadow/sdm/x86.h"
+
+uint64_t insn_gen_random(uint64_t *seed)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return *seed * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* Rows outside what one user-mode instruction can show, by mnemonic; operands with a segment register too. */
+static const char *const privileged[] = {
+	"JMPF", "CALLF", "RETF", "INT3", "INT", "INT1", "IRET", "SYSCALL", "SYSRET", "SYSENTER", "SYSEXIT",
+	"CLI", "STI", "CLAC", "STAC", "INS", "OUTS", "IN", "OUT", "HLT", "POPF", "LLDT", "LTR", "LGDT",
+	"LIDT", "LMSW", "INVLPG", "SWAPGS", "CLTS", "INVD", "WBINVD", "INVPCID", "MONITOR", "MWAIT", "WRMSR",
+	"RDMSR", "RDPMC", "XSETBV", "XRSTORS", "XSAVES", "VMCALL", "VMLAUNCH", "VMRESUME", "VMXOFF", "VMFUNC",
+	"VMCLEAR", "VMXON", "VMPTRLD", "VMPTRST", "VMREAD", "VMWRITE", "INVEPT", "INVVPID",
+};
+static const char *const environment[] = {
+	"SLDT", "STR", "SGDT", "SIDT", "SMSW", "VERR", "VERW", "LAR", "LSL", "LSS", "LFS", "LGS", "RDFSBASE",
+	"RDGSBASE", "WRFSBASE", "WRGSBASE", "RDTSC", "RDTSCP", "RDPID", "CPUID", "RDRAND", "RDSEED", "XGETBV",
+	"FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR", "XSAVE", "XRSTOR", "XSAVEOPT", "XSAVEC", "WAIT", "PUSHF",
+};
+
+static bool among(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+#define AMONG(names, name) among(names, sizeof(names) / sizeof(names[0]), name)
+
+static bool uses_segment(const struct insn_row *row)
+{
+	return strstr(row->operands, "Sw") || !strcmp(row->operands, "FS") || !strcmp(row->operands, "GS");
+}
+
+static bool not_in_64bit(const struct insn_row *row)
+{
+	static const char *const legacy[] = {"DAA", "DAS", "AAA", "AAS", "AAM", "AAD", "BOUND", "ARPL", "SALC",
+					     "LES", "LDS", "INTO", "PUSHA", "POPA"};
+	unsigned opcode = strtoul(row->encoding, NULL, 16);
+	bool one_byte = row->encoding[2] != ' ' || row->encoding[3] == '/' || !row->encoding[2];
+
+	return AMONG(legacy, row->mnemonic) || (one_byte && !strncmp(row->encoding, "82", 2)) ||
+	       (one_byte && row->encoding[2] == '+' && (opcode == 0x40 || opcode == 0x48)) ||
+	       (!strcmp(row->mnemonic, "PUSH") && strlen(row->operands) == 2 && row->operands[1] == 'S') ||
+	       (!strcmp(row->mnemonic, "POP") && strlen(row->operands) == 2 && row->operands[1] == 'S');
+}
+
+const char *insn_gen_excluded(const struct insn_row *row)
+{
+	if (AMONG(privileged, row->mnemonic))
+		return "privileged or a far transfer";
+	if (AMONG(environment, row->mnemonic) || uses_segment(row))
+		return "shows the environment";
+	if (not_in_64bit(row))
+		return "not in 64-bit mode";
+	return NULL;
+}
+
+/* ---- the pieces of an instance ---- */
+
+struct parts {
+	uint8_t prefix[4], prefixes;
+	uint8_t rex;         /* 0: none */
+	uint8_t opcode[4], opcodes;
+	bool modrm, is_vex, want_reg, want_mem;
+	int digit;           /* /n or -1 */
+	int exact;           /* =XX or -1 */
+	uint8_t vex_map, vex_pp;
+	uint8_t mod, reg, rm;
+	bool sib;
+	uint8_t base, index, scale;
+	bool no_base;
+	int32_t disp;
+	unsigned disp_size;
+};
+
+static void put_legacy_prefix(struct parts *parts, uint8_t byte)
+{
+	parts->prefix[parts->prefixes++] = byte;
+}
+
+static void parse_vex(struct parts *parts, const char *token)
+{
+	parts->is_vex = true;
+	parts->vex_map = strstr(token, "0F38") ? 2 : strstr(token, "0F3A") ? 3 : 1;
+	parts->vex_pp = strstr(token, ".66.") ? 1 : strstr(token, ".F3.") ? 2 : strstr(token, ".F2.") ? 3 : 0;
+}
+
+/* Returns whether the row fixes its mandatory prefix. */
+static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint64_t *seed)
+{
+	char text[64], *save, *token;
+	bool mandatory = false;
+
+	snprintf(text, sizeof(text), "%s", row->encoding);
+	for (token = strtok_r(text, " ", &save); token; token = strtok_r(NULL, " ", &save)) {
+		unsigned long byte = strtoul(token, NULL, 16);
+
+		if (!strncmp(token, "VEX", 3))
+			parse_vex(parts, token);
+		else if (!strcmp(token, "NP"))
+			mandatory = true;
+		else if (!parts->opcodes && (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
+			mandatory = true;
+			put_legacy_prefix(parts, byte);
+		} else if (!strcmp(token, "mem"))
+			parts->want_mem = true;
+		else if (!strcmp(token, "reg"))
+			parts->want_reg = true;
+		else if (token[0] == '/') {
+			parts->modrm = true;
+			parts->digit = token[1] == 'r' ? -1 : token[1] - '0';
+		} else if (token[0] == '=') {
+			parts->exact = strtoul(token + 1, NULL, 16);
+		} else {
+			if (strstr(token, "+r"))
+				byte += insn_gen_random(seed) & 7;
+			if (strstr(token, "+cc"))
+				byte += insn_gen_random(seed) & 15;
+			parts->opcode[parts->opcodes++] = byte;
+		}
+	}
+	return mandatory;
+}
+
+/* A value that tends to lie on a boundary. */
+static uint64_t interesting(uint64_t *seed)
+{
+	uint64_t random = insn_gen_random(seed);
+
+	switch (random & 7) {
+	case 0:
+		return random >> 8 & 0xff;
+	case 1:
+		return -(random >> 8 & 0xff);
+	case 2:
+		return UINT64_C(1) << (random >> 8 & 63);
+	case 3:
+		return (UINT64_C(1) << (random >> 8 & 63)) - 1;
+	case 4:
+		return (int64_t)(int32_t)(random >> 8);
+	default:
+		return insn_gen_random(seed);
+	}
+}
+
+static bool is_string(const struct insn_row *row)
+{
+	return strchr(row->operands, 'X') || strchr(row->operands, 'Y');
+}
+
+static bool is_branch(const struct insn_row *row)
+{
+	static const char *const names[] = {"Jcc", "JMP", "CALL", "RET", "LOOP", "LOOPE", "LOOPNE", "JCXZ"};
+
+	return AMONG(names, row->mnemonic);
+}
+
+/* The memory operand: a form of addressing, with registers set so that it lands at `target`. */
+static void place_memory(struct parts *parts, struct insn_instance *instance, uint64_t target,
+			 uint64_t *seed)
+{
+	uint64_t random = insn_gen_random(seed);
+	uint64_t index_value = random >> 40 & 15;
+
+	parts->base = random & 15;
+	parts->index = random >> 4 & 15;
+	parts->scale = random >> 8 & 3;
+	parts->mod = (random >> 10) % 3;
+	parts->sib = (parts->base & 7) == 4 || (random >> 13 & 1);
+	if (parts->index == 4 || parts->index == parts->base)
+		parts->index = 4; /* none */
+	if (parts->mod == 0 && (parts->base & 7) == 5)
+		parts->mod = 1;
+	parts->no_base = parts->sib && (random >> 14 & 7) == 0;
+	parts->disp = parts->mod == 1 ? (int8_t)(random >> 16) : parts->mod == 2 ? (int32_t)(random >> 16) : 0;
+	parts->disp_size = parts->mod == 1 ? 1 : parts->mod == 2 ? 4 : 0;
+	if (!parts->sib)
+		parts->index = 4;
+	if (parts->no_base) {
+		parts->mod = 0;
+		parts->base = 5;
+		parts->disp_size = 4;
+		parts->disp = (int32_t)(target - (parts->index == 4 ? 0 : index_value << parts->scale));
+	} else {
+		instance->state.gpr[parts->base] =
+			target - (int64_t)parts->disp - (parts->index == 4 ? 0 : index_value << parts->scale);
+	}
+	if (parts->index != 4)
+		instance->state.gpr[parts->index] = index_value;
+}
+
+static uint8_t *append(uint8_t *at, const void *bytes, unsigned count)
+{
+	memcpy(at, bytes, count);
+	return at + count;
+}
+
+static uint8_t *append_modrm(uint8_t *at, const struct parts *parts)
+{
+	if (parts->exact >= 0) {
+		*at++ = parts->exact;
+		return at;
+	}
+	if (parts->mod == 3) {
+		*at++ = 0xc0 | (parts->reg & 7) << 3 | (parts->rm & 7);
+		return at;
+	}
+	*at++ = parts->mod << 6 | (parts->reg & 7) << 3 | (parts->sib ? 4 : parts->base & 7);
+	if (parts->sib)
+		*at++ = parts->scale << 6 | (parts->index & 7) << 3 | (parts->base & 7);
+	return append(at, &parts->disp, parts->disp_size);
+}
+
+static unsigned immediate_size(const struct insn_row *row, unsigned opsize)
+{
+	const char *at = row->operands;
+	unsigned size = 0;
+
+	if (strstr(at, "Ib"))
+		size += 1;
+	if (strstr(at, "Iw"))
+		size += 2;
+	if (strstr(at, "Iz"))
+		size += opsize == 2 ? 2 : 4;
+	if (strstr(at, "Iv"))
+		size += opsize;
+	return size;
+}
+
+/* Where the operand lies in the page: room for 16 bytes and bit strings on either side. */
+static uint64_t pick_target(const struct insn_row *row, uint64_t *seed)
+{
+	uint64_t offset = 1024 + insn_gen_random(seed) % 2048;
+
+	if (!strcmp(row->mnemonic, "CMPXCHG8B"))
+		offset &= ~UINT64_C(15);
+	return NATIVE_DATA + offset;
+}
+
+/* Registers that an instruction uses without naming them in ModRM. */
+static void fix_implicit(const struct insn_row *row, struct insn_instance *instance, uint64_t *seed)
+{
+	uint64_t *gpr = instance->state.gpr;
+	uint64_t middle = NATIVE_DATA + NATIVE_DATA_SIZE / 2;
+
+	if (is_string(row)) {
+		gpr[REG_RSI] = middle + insn_gen_random(seed) % 64 - 32;
+		gpr[REG_RDI] = middle + insn_gen_random(seed) % 64 - 32;
+		gpr[REG_RCX] = insn_gen_random(seed) % 20;
+	}
+	if (!strcmp(row->mnemonic, "XLAT"))
+		gpr[REG_RBX] = middle - 128;
+	if (strstr(row->handler, "push") || strstr(row->handler, "pop") || !strcmp(row->mnemonic, "CALL") ||
+	    !strcmp(row->mnemonic, "RET") || !strcmp(row->mnemonic, "ENTER"))
+		gpr[REG_RSP] = middle + (insn_gen_random(seed) & 63);
+	if (!strcmp(row->mnemonic, "ENTER") || !strcmp(row->mnemonic, "LEAVE"))
+		gpr[REG_RBP] = middle + 512 + (insn_gen_random(seed) & 63);
+	if (!strncmp(row->mnemonic, "LOOP", 4) && insn_gen_random(seed) & 1)
+		gpr[REG_RCX] = 1;
+	if (!strcmp(row->mnemonic, "JCXZ") && insn_gen_random(seed) & 1)
+		gpr[REG_RCX] = 0;
+	if (strstr(row->mnemonic, "DIV") && insn_gen_random(seed) % 4) { /* most quotients should fit */
+		gpr[REG_RDX] = insn_gen_random(seed) & 1 ? 0 : gpr[REG_RDX] >> 40;
+	}
+}
+
+static void fill_data(uint64_t *seed)
+{
+	for (unsigned i = 0; i < NATIVE_DATA_SIZE; i += 8) {
+		uint64_t value = interesting(seed);
+
+		memcpy(native_data() + i, &value, 8);
+	}
+}
+
+static void poke(uint64_t address, uint64_t value)
+{
+	memcpy(native_data() + (address - NATIVE_DATA), &value, 8);
+}
+
+/* Flags undefined for this instance, where the row's column covers all instances. SDM 2, "Flags Affected" of
+ * the shifts and rotates: count 0 changes nothing; OF is defined for 1 only; CF of SHL and SHR is defined
+ * up to the operand size. */
+static uint32_t undefined_flags(const struct insn_row *row, const struct insn_instance *instance,
+				uint8_t imm)
+{
+	static const char *const shifts[] = {"SHL", "SHR", "SAR"}, *const doubles[] = {"SHLD", "SHRD"},
+				*const rotates[] = {"ROL", "ROR", "RCL", "RCR"};
+	bool by_cl = strstr(row->operands, "CL"), by_one = strstr(row->operands, ",1");
+	unsigned count = by_one ? 1 : by_cl ? instance->state.gpr[REG_RCX] & 0xff : imm;
+
+	count &= instance->opsize == 8 ? 63 : 31;
+	if (AMONG(rotates, row->mnemonic))
+		return count <= 1 ? 0 : RFLAGS_OF;
+	if (!AMONG(shifts, row->mnemonic) && !AMONG(doubles, row->mnemonic))
+		return row->undefined;
+	if (!count)
+		return 0;
+	if (count > 8 * instance->opsize && AMONG(doubles, row->mnemonic))
+		return RFLAGS_STATUS;
+	return RFLAGS_AF | (count > 1 && strcmp(row->mnemonic, "SAR") ? RFLAGS_OF : 0) |
+	       (count >= 8 * instance->opsize && strcmp(row->mnemonic, "SAR") ? RFLAGS_CF : 0);
+}
+
+static unsigned operand_size(const struct insn_row *row, const struct parts *parts, bool prefix66)
+{
+	const char *type = row->operands;
+
+	if (strchr("EGMRBZ", type[0]) && type[0])
+		type++;
+	else if (strchr("XY", type[0]) && type[0])
+		type++;
+	else if (!strncmp(type, "AL", 2))
+		return 1;
+	if (*type == 'b')
+		return 1;
+	if (strstr(row->operands, "rAX") || *type == 'v' || *type == 'z')
+		return parts->rex & 8 ? 8 : prefix66 ? 2 : 4;
+	return parts->rex & 8 ? 8 : 4;
+}
+
+static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vvvv)
+{
+	if (parts->is_vex) {
+		*at++ = 0xc4;
+		*at++ = (~parts->rex & 7) << 5 | parts->vex_map;
+		*at++ = (parts->rex & 8) << 4 | (~vvvv & 15) << 3 | parts->vex_pp;
+	} else {
+		at = append(at, parts->prefix, parts->prefixes);
+		if (parts->rex)
+			*at++ = parts->rex;
+	}
+	return append(at, parts->opcode, parts->opcodes);
+}
+
+static void make_branch(const struct insn_row *row, struct parts *parts, struct insn_instance *instance,
+			uint64_t memory)
+{
+	if (!strcmp(row->mnemonic, "RET"))
+		poke(instance->state.gpr[REG_RSP], NATIVE_OTHER);
+	else if (parts->modrm && instance->memory)
+		poke(memory, NATIVE_OTHER);
+	else if (parts->modrm)
+		instance->state.gpr[parts->rm] = NATIVE_OTHER;
+}
+
+static uint8_t *append_relative(const struct insn_row *row, struct insn_instance *instance, uint8_t *at)
+{
+	unsigned size = strstr(row->operands, "Jb") ? 1 : strstr(row->operands, "Jz") ? 4 : 0;
+	int32_t relative = (int32_t)(NATIVE_OTHER - (NATIVE_AT + (at - instance->bytes) + size));
+
+	return append(at, &relative, size);
+}
+
+/* Prefixes that the row leaves free. Returns whether 66 was chosen. */
+static bool choose_prefixes(const struct insn_row *row, struct parts *parts, bool mandatory,
+			    uint64_t random)
+{
+	static const char *const no_66[] = {"BSWAP", "ENTER", "LEAVE"};
+	bool prefix66 = !mandatory && !parts->is_vex && !is_branch(row) && !(random & 3) &&
+			!AMONG(no_66, row->mnemonic);
+
+	if (prefix66)
+		put_legacy_prefix(parts, 0x66);
+	if (is_string(row) && random >> 2 & 1)
+		put_legacy_prefix(parts, random >> 3 & 1 ? 0xf3 : 0xf2);
+	if (parts->is_vex || random >> 4 & 1)
+		parts->rex = 0x40 | (random >> 5 & 15);
+	if (is_branch(row))
+		parts->rex &= ~8;
+	return prefix66;
+}
+
+/* REX must say what the chosen base and index need, if it is there at all or they need it. */
+static void extend_rex(struct parts *parts)
+{
+	bool base = parts->base >= 8 && !parts->no_base, index = parts->index >= 8;
+
+	if (base || index)
+		parts->rex |= 0x40;
+	if (parts->rex)
+		parts->rex = (parts->rex & ~3) | base | index << 1;
+}
+
+static void choose_operand(const struct insn_row *row, struct parts *parts,
+			   struct insn_instance *instance, uint64_t memory, uint64_t *seed)
+{
+	uint64_t random = insn_gen_random(seed);
+	bool stack = strstr(row->handler, "push") || strstr(row->handler, "pop") || is_branch(row);
+
+	parts->reg = parts->digit >= 0 ? (unsigned)parts->digit : (random & 7) | (parts->rex & 4) << 1;
+	parts->rm = (random >> 3 & 7) | (parts->rex & 1) << 3;
+	parts->mod = 3;
+	instance->memory = parts->want_mem ||
+			   (!parts->want_reg && !strchr(row->operands, 'R') && random >> 6 & 1);
+	if (!instance->memory)
+		return;
+	place_memory(parts, instance, memory, seed);
+	extend_rex(parts);
+	if (parts->digit < 0) /* REX.R may have come with the base */
+		parts->reg = (parts->reg & 7) | (parts->rex & 4) << 1;
+	/* A register bit offset reaches far from its operand: keep it within the page. */
+	if (!strncmp(row->mnemonic, "BT", 2) && parts->digit < 0 && parts->reg != parts->base &&
+	    parts->reg != parts->index)
+		instance->state.gpr[parts->reg] = (int64_t)(insn_gen_random(seed) % 4096) - 2048;
+	if (stack && parts->base != REG_RSP)
+		instance->state.gpr[REG_RSP] = NATIVE_DATA + 512;
+}
+
+/* An immediate in its range; DIV-like surprises are wanted, undefined results are not. */
+static uint64_t choose_immediate(const struct insn_row *row, struct insn_instance *instance,
+				 uint64_t *seed)
+{
+	uint64_t imm = interesting(seed);
+
+	if (!strncmp(row->mnemonic, "SH", 2) && strlen(row->mnemonic) == 4 && instance->opsize == 2) {
+		instance->state.gpr[REG_RCX] &= ~UINT64_C(16);
+		return imm & 15;
+	}
+	if (!strcmp(row->mnemonic, "ENTER"))
+		return imm & 0x0300ff;
+	if (!strcmp(row->mnemonic, "RET"))
+		return imm & 0xff;
+	return imm;
+}
+
+static void choose_state(const struct insn_row *row, struct native_state *state, uint64_t *seed)
+{
+	uint64_t flags = insn_gen_random(seed);
+
+	for (unsigned reg = 0; reg < 16; reg++)
+		state->gpr[reg] = interesting(seed);
+	state->rflags = (flags & RFLAGS_STATUS) | RFLAGS_FIXED1;
+	if (is_string(row))
+		state->rflags |= flags & RFLAGS_DF;
+	state->vector = -1;
+}
+
+void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_instance *instance)
+{
+	struct parts parts = {.digit = -1, .exact = -1};
+	uint64_t memory = pick_target(row, seed), imm;
+	bool mandatory = parse_encoding(row, &parts, seed);
+	bool prefix66 = choose_prefixes(row, &parts, mandatory, insn_gen_random(seed));
+	uint8_t *at;
+
+	fill_data(seed);
+	*instance = (struct insn_instance){0};
+	choose_state(row, &instance->state, seed);
+	fix_implicit(row, instance, seed);
+	instance->opsize = operand_size(row, &parts, prefix66);
+	if (parts.modrm)
+		choose_operand(row, &parts, instance, memory, seed);
+	if (is_branch(row))
+		make_branch(row, &parts, instance, memory);
+	imm = choose_immediate(row, instance, seed);
+	at = append_opcode(instance->bytes, &parts, insn_gen_random(seed) & 15);
+	if (parts.modrm || parts.exact >= 0)
+		at = append_modrm(at, &parts);
+	if (strchr(row->operands, 'O'))
+		at = append(at, &memory, 8);
+	at = append(at, &imm, immediate_size(row, instance->opsize));
+	at = append_relative(row, instance, at);
+	instance->length = at - instance->bytes;
+	instance->undefined = undefined_flags(row, instance, imm);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Random instances of a row of the instruction table, for 64-bit mode: bytes, and a register state in which
+ * its memory operands lie in the data page and its branch goes to NATIVE_OTHER.
+ */
+#ifndef TESTS_ORACLE_INSN_GEN_H
+#define TESTS_ORACLE_INSN_GEN_H
+
+#include "l0/machine/interp/decode.h"
+#include "tests/oracle/native.h"
+
+struct insn_instance {
+	uint8_t bytes[15];
+	uint8_t length;
+	struct native_state state;
+	uint32_t undefined; /* status flags that the architecture leaves undefined for this instance */
+	bool memory;
+	unsigned opsize;
+};
+
+/* Why a row cannot be compared in user mode, or NULL if it can. */
+const char *insn_gen_excluded(const struct insn_row *row);
+/* A random instance; deterministic in *seed. Also fills the data page. */
+void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_instance *instance);
+/* xorshift64*; never 0 for a nonzero seed. */
+uint64_t insn_gen_random(uint64_t *seed);
+
+#endif

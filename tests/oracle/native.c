@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Runs one instruction natively. Generated code loads all registers and flags from a block, falls into the
+ * instruction, and whatever comes after it (the next address or NATIVE_OTHER) stores them all again; a fault
+ * comes back through the signal handler, which takes the registers from its context.
+ */
+#include "tests/oracle/native.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+/* The code page: the loader at 0, the instruction at 0x400, NATIVE_OTHER at 0x440, then the registers. */
+#define REGISTERS (NATIVE_CODE + 0x800) /* 16 registers, then flags, in the order of encoding */
+#define STACK_TOP (NATIVE_CODE + 0xf00)
+#define SAVED_RSP (NATIVE_CODE + 0x8c0)
+#define WHERE (NATIVE_CODE + 0x8c8)
+
+static sigjmp_buf back;
+static struct native_state fault;
+static volatile sig_atomic_t running;
+static uint8_t alternate_stack[65536];
+
+static uint8_t *emit(uint8_t *at, const void *bytes, unsigned count)
+{
+	memcpy(at, bytes, count);
+	return at + count;
+}
+
+static uint8_t *emit32(uint8_t *at, uint64_t value)
+{
+	uint32_t low = (uint32_t)value;
+
+	return emit(at, &low, 4);
+}
+
+/* MOV between a register and [absolute disp32], which every address here fits. */
+static uint8_t *emit_mov(uint8_t *at, bool load, unsigned reg, uint64_t address)
+{
+	*at++ = 0x48 | (reg >> 3) << 2;
+	*at++ = load ? 0x8b : 0x89;
+	*at++ = 0x04 | (reg & 7) << 3;
+	*at++ = 0x25;
+	return emit32(at, address);
+}
+
+/* MOV RSP, imm32: no flags touched. */
+static uint8_t *emit_stack(uint8_t *at)
+{
+	at = emit(at, "\x48\xc7\xc4", 3);
+	return emit32(at, STACK_TOP);
+}
+
+static uint8_t *emit_loader(uint8_t *at)
+{
+	at = emit(at, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57", 10); /* push what C preserves */
+	at = emit_mov(at, false, 4, SAVED_RSP);
+	at = emit(at, "\xff\x34\x25", 3); /* push [flags] */
+	at = emit32(at, REGISTERS + 16 * 8);
+	*at++ = 0x9d; /* popf */
+	for (unsigned reg = 0; reg < 16; reg++)
+		at = emit_mov(at, true, reg, REGISTERS + 8 * reg);
+	*at++ = 0xe9; /* jmp NATIVE_AT */
+	return emit32(at, NATIVE_AT - (uint64_t)(uintptr_t)(at + 4));
+}
+
+/* Stores everything, notes `where`, and returns to C. */
+static uint8_t *emit_saver(uint8_t *at, uint8_t where)
+{
+	for (unsigned reg = 0; reg < 16; reg++)
+		at = emit_mov(at, false, reg, REGISTERS + 8 * reg);
+	at = emit_stack(at);
+	*at++ = 0x9c; /* pushf */
+	at = emit(at, "\x8f\x04\x25", 3); /* pop [flags] */
+	at = emit32(at, REGISTERS + 16 * 8);
+	*at++ = 0xfc; /* cld */
+	at = emit(at, "\xc6\x04\x25", 3); /* mov byte [WHERE], where */
+	at = emit32(at, WHERE);
+	*at++ = where;
+	at = emit_mov(at, true, 4, SAVED_RSP);
+	return emit(at, "\x41\x5f\x41\x5e\x41\x5d\x41\x5c\x5d\x5b\xc3", 11);
+}
+
+static const int reg_of_context[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				       REG_R12, REG_R13, REG_R14, REG_R15};
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+	const ucontext_t *user = context;
+
+	if (!running) {
+		signal(number, SIG_DFL);
+		return;
+	}
+	for (unsigned reg = 0; reg < 16; reg++)
+		fault.gpr[reg] = user->uc_mcontext.gregs[reg_of_context[reg]];
+	fault.rflags = user->uc_mcontext.gregs[REG_EFL];
+	fault.rip = user->uc_mcontext.gregs[REG_RIP];
+	fault.vector = user->uc_mcontext.gregs[REG_TRAPNO];
+	siglongjmp(back, 1);
+}
+
+static bool map(uint64_t address, int protection)
+{
+	void *want = (void *)(uintptr_t)address;
+
+	return mmap(want, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		    0) == want;
+}
+
+bool native_init(void)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+	stack_t stack = {.ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack)};
+	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+
+	if (!map(NATIVE_CODE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
+	    !map(NATIVE_DATA, PROT_READ | PROT_WRITE))
+		return false;
+	emit_loader((uint8_t *)(uintptr_t)NATIVE_CODE);
+	emit_saver((uint8_t *)(uintptr_t)NATIVE_OTHER, 1);
+	sigaltstack(&stack, NULL);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+	return true;
+}
+
+uint8_t *native_data(void)
+{
+	return (uint8_t *)(uintptr_t)NATIVE_DATA;
+}
+
+void native_execute(const uint8_t *insn, unsigned length, const struct native_state *in,
+		    struct native_state *out)
+{
+	uint64_t *registers = (uint64_t *)(uintptr_t)REGISTERS;
+	uint8_t *code = (uint8_t *)(uintptr_t)NATIVE_AT;
+	uint8_t after[15 + 5];
+
+	/* after the instruction: a jump to the saver of the fall-through path */
+	memcpy(after, insn, length);
+	after[length] = 0xe9;
+	emit32(after + length + 1, 0x600 - (0x400 + length + 5));
+	memcpy(code, after, length + 5);
+	emit_saver((uint8_t *)(uintptr_t)(NATIVE_CODE + 0x600), 0);
+	memcpy(registers, in->gpr, sizeof(in->gpr));
+	registers[16] = in->rflags | 2;
+	if (sigsetjmp(back, 0)) {
+		running = 0;
+		*out = fault;
+		return;
+	}
+	running = 1;
+	((void (*)(void))(uintptr_t)NATIVE_CODE)();
+	running = 0;
+	memcpy(out->gpr, registers, sizeof(out->gpr));
+	out->rflags = registers[16];
+	out->rip = *(uint8_t *)(uintptr_t)WHERE ? NATIVE_OTHER : NATIVE_AT + length;
+	out->vector = -1;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One user-mode instruction on the host's own CPU: registers and flags in, registers, flags, RIP or fault
+ * out. x86-64 Linux hosts only. The instruction runs at NATIVE_CODE and may touch the data area; both lie at
+ * fixed low addresses so that an interpreter can be given the very same ones.
+ */
+#ifndef TESTS_ORACLE_NATIVE_H
+#define TESTS_ORACLE_NATIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NATIVE_CODE UINT64_C(0x10000000)  /* the page that holds the instruction */
+#define NATIVE_AT (NATIVE_CODE + 0x400)   /* where it starts */
+#define NATIVE_OTHER (NATIVE_CODE + 0x440) /* where a taken branch should go */
+#define NATIVE_DATA UINT64_C(0x10010000)  /* one page of data, nothing mapped around it */
+#define NATIVE_DATA_SIZE 4096
+
+struct native_state {
+	uint64_t gpr[16];
+	uint64_t rflags; /* status flags and DF */
+	uint64_t rip;
+	int vector;      /* exception vector, -1 if none */
+};
+
+/* Maps the areas. False: not possible here (wrong architecture, addresses taken). */
+bool native_init(void);
+/* The data page, to be filled and compared by the caller. */
+uint8_t *native_data(void);
+/* Executes the `length` bytes at `insn`; in and out may be the same. */
+void native_execute(const uint8_t *insn, unsigned length, const struct native_state *in,
+		    struct native_state *out);
+
+#endif
