@@ -3,7 +3,9 @@
 # O=DIR builds elsewhere; CC, OPT (-O2) and SAN=1 (ASan + UBSan) choose how.
 
 O ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 OPT ?= -O2
 SAN ?=
 PYTHON ?= python3
@@ -41,6 +43,14 @@ LIB_OBJ := $(call obj,host,$(filter-out $(MAIN_SRC),$(MACHINE_SRC)) $(SHADOW_SRC
 IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/images/tiny.elf) \
 	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf)
 UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
+# The oracle that runs instructions natively needs an x86-64 host.
+ifneq ($(shell uname -m),x86_64)
+UNIT_SRC := $(filter-out %/test_native.c,$(UNIT_SRC))
+endif
+# What tests share (fakes, oracles): every other C file below tests/, images aside.
+TESTLIB_SRC := $(filter-out $(UNIT_SRC) tests/guests/% tests/oracle/native.c,\
+	$(shell find tests -name '*.c' ! -name 'test_*.c' 2>/dev/null | sort)) \
+	$(if $(filter x86_64,$(shell uname -m)),tests/oracle/native.c)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
 .PHONY: all images help clean unit setup run test test-all bench style
@@ -105,9 +115,13 @@ $(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$< --whole-archive $(O)/libl1.a
 
-$(O)/tests/%: tests/%.c $(O)/libabyme.a
+$(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/tests/%: $(O)/host/tests/%.o $(O)/libtest.a $(O)/libabyme.a
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED) $(SANLD) $< -o $@ $(O)/libabyme.a -lcmocka $(HOSTLIBS)
+	$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a -lcmocka $(HOSTLIBS)
 
 # Every unit test, one binary after the other; a failure stops the run.
 unit: $(UNIT_BIN)
