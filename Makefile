@@ -24,7 +24,8 @@ FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasi
 	-fcf-protection=none
 FREECC ?= gcc
 FREELD ?= ld
-HOSTLIBS := -lzstd -lcjson -lZydis
+HOSTLIBS := -lcjson
+TESTLIBS := -lcmocka -lZydis
 
 find_src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
@@ -121,7 +122,7 @@ $(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC))
 
 $(O)/tests/%: $(O)/host/tests/%.o $(O)/libtest.a $(O)/libabyme.a
 	@mkdir -p $(@D)
-	$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a -lcmocka $(HOSTLIBS)
+	$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a $(TESTLIBS) $(HOSTLIBS)
 
 # Every unit test, one binary after the other; a failure stops the run.
 unit: $(UNIT_BIN)
