@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * CPUID as L1 sees it: the machine's, plus the hypervisor leaves. Leaves that are the same for every
+ * subleaf and at all times are read once: under another hypervisor each CPUID of ours is an exit.
+ */
+#include "l0/hv/hv.h"
+#include "l0/hv/hw.h"
+
+#define BASIC_LEAVES 0x20u
+#define EXTENDED_LEAVES 0x10u
+#define EXTENDED_FIRST UINT32_C(0x80000000)
+#define HYPERVISOR_FIRST UINT32_C(0x40000000)
+#define HYPERVISOR_LEAVES 0x100u
+
+#define LEAF1_ECX_SMX BIT32(6)
+#define LEAF1_ECX_OSXSAVE BIT32(27)
+#define LEAF1_ECX_HYPERVISOR BIT32(31)
+#define LEAF7_ECX_OSPKE BIT32(4)
+
+static struct cpuid_regs basic[BASIC_LEAVES], extended[EXTENDED_LEAVES];
+static bool is_static[BASIC_LEAVES];
+static uint32_t basic_max, extended_max;
+
+/* SDM 2A "CPUID": leaves whose answer depends on ECX or on state that changes. */
+static bool depends_on_subleaf(uint32_t leaf)
+{
+	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf >= 0xd;
+}
+
+void cpuid_init(void)
+{
+	basic_max = hw_cpuid(0, 0).eax;
+	extended_max = hw_cpuid(EXTENDED_FIRST, 0).eax;
+	for (uint32_t i = 0; i < BASIC_LEAVES && i <= basic_max; i++) {
+		is_static[i] = !depends_on_subleaf(i);
+		if (is_static[i])
+			basic[i] = hw_cpuid(i, 0);
+	}
+	for (uint32_t i = 0; i < EXTENDED_LEAVES && EXTENDED_FIRST + i <= extended_max; i++)
+		extended[i] = hw_cpuid(EXTENDED_FIRST + i, 0);
+	basic[1].ecx = (basic[1].ecx & ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE)) | LEAF1_ECX_HYPERVISOR;
+}
+
+static void hypervisor_leaf(uint32_t leaf, struct cpuid_regs *out)
+{
+	*out = (struct cpuid_regs){0};
+	if (leaf == HV_CPUID_SIGNATURE)
+		*out = (struct cpuid_regs){.eax = HV_CPUID_LEVEL,
+					   .ebx = HV_SIGNATURE_EBX,
+					   .ecx = HV_SIGNATURE_ECX,
+					   .edx = HV_SIGNATURE_EDX};
+	else if (leaf == HV_CPUID_LEVEL)
+		out->eax = hv.machine.level;
+}
+
+/* Bits that mirror CR4 mirror the guest's, not ours. */
+static void mirror_cr4(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	uint64_t cr4;
+
+	if (leaf != 1 && (leaf != 7 || subleaf))
+		return;
+	cr4 = hw_vmread(VMCS_GUEST_CR4);
+	if (leaf == 1) {
+		out->ecx &= ~LEAF1_ECX_OSXSAVE;
+		out->ecx |= cr4 & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0;
+	} else {
+		out->ecx &= ~LEAF7_ECX_OSPKE;
+		out->ecx |= cr4 & CR4_PKE ? LEAF7_ECX_OSPKE : 0;
+	}
+}
+
+void cpuid_answer(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	if (leaf < BASIC_LEAVES && is_static[leaf]) {
+		*out = basic[leaf];
+		if (leaf == 1)
+			mirror_cr4(leaf, subleaf, out);
+	} else if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
+		*out = extended[leaf - EXTENDED_FIRST];
+	} else if (leaf - HYPERVISOR_FIRST < HYPERVISOR_LEAVES) {
+		hypervisor_leaf(leaf, out);
+	} else {
+		*out = hw_cpuid(leaf, subleaf);
+		mirror_cr4(leaf, subleaf, out);
+	}
+}

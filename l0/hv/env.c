@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * struct shadow_env over real memory and real VMX instructions. Transfer lists are unrolled at
+ * compile time, so a field costs a VMREAD and a store.
+ */
+#include "l0/hv/ept01.h"
+#include "l0/hv/hv.h"
+#include "l0/hv/hw.h"
+
+static bool translate(struct shadow_env *env, struct l1_gpa gpa, struct shadow_mapping *mapping)
+{
+	const struct range *range;
+
+	if (!ept01_translate(gpa, &mapping->hpa, &mapping->size, &range))
+		return false;
+	mapping->rights = range->rights;
+	mapping->type = range->ram ? EPT_MT_WB : EPT_MT_UC;
+	return true;
+}
+
+static void *pointer(struct shadow_env *env, struct l1_gpa gpa, unsigned length)
+{
+	const struct range *range = range_find(gpa);
+
+	if (!range || !range->ram || PAGE_OFFSET(gpa.value) + length > PAGE_SIZE)
+		return NULL;
+	return memory_pointer(gpa.value - range->gpa + range->hpa);
+}
+
+static bool page_alloc(struct shadow_env *env, struct shadow_page *page)
+{
+	page->va = pool_alloc();
+	if (page->va)
+		page->hpa.value = memory_address(page->va);
+	return page->va;
+}
+
+static void page_free(struct shadow_env *env, struct shadow_page page)
+{
+	pool_free(page.va);
+}
+
+#define READ(name) field[VMCS_INDEX_##name] = hw_vmread(VMCS_##name);
+
+static void read_l2_exit(uint64_t *field)
+{
+#define LIST_L2_EXIT READ
+#include "shadow/lists.def"
+}
+
+static void read_l2_rare(uint64_t *field)
+{
+#define LIST_L2_RARE READ
+#include "shadow/lists.def"
+}
+
+static void read_l1_state(uint64_t *field)
+{
+#define LIST_L1_STATE READ
+#include "shadow/lists.def"
+}
+
+static void read_l1_writes(uint64_t *field)
+{
+#define LIST_L1_WRITES READ
+#include "shadow/lists.def"
+}
+
+static void vmcs_read_list(struct shadow_env *env, enum shadow_list list, uint64_t *field)
+{
+	static void (*const readers[SHADOW_LIST_COUNT])(uint64_t *field) = {
+		[SHADOW_LIST_L2_EXIT] = read_l2_exit,
+		[SHADOW_LIST_L2_RARE] = read_l2_rare,
+		[SHADOW_LIST_L1_STATE] = read_l1_state,
+		[SHADOW_LIST_L1_WRITES] = read_l1_writes,
+	};
+
+	readers[list](field);
+}
+
+static uint64_t vmcs_read(struct shadow_env *env, uint32_t encoding)
+{
+	return hw_vmread(encoding);
+}
+
+static void vmcs_write(struct shadow_env *env, uint32_t encoding, uint64_t value)
+{
+	hw_vmwrite(encoding, value);
+}
+
+static void vmcs_format(struct shadow_env *env, struct shadow_page page, bool is_shadow)
+{
+	uint32_t *revision = page.va;
+
+	*revision = (uint32_t)(vmx_cap(&hv.machine.caps, BASIC) & VMX_BASIC_REVISION);
+	if (is_shadow)
+		*revision |= VMCS_SHADOW_INDICATOR;
+}
+
+/* These operands are ours: a refusal is our own mistake. */
+static void must(struct vmx_result r, const char *insn, uint64_t operand)
+{
+	if (__builtin_expect(r.outcome != VMX_SUCCEED, 0))
+		hv_panic("%s of %lx failed with error %u", insn, operand, r.error);
+}
+
+static void vmptrld(struct shadow_env *env, struct hpa vmcs)
+{
+	must(hw_vmptrld(vmcs.value), "VMPTRLD", vmcs.value);
+}
+
+static void vmclear(struct shadow_env *env, struct hpa vmcs)
+{
+	must(hw_vmclear(vmcs.value), "VMCLEAR", vmcs.value);
+}
+
+/* A CPU without INVEPT or INVVPID flushes at every entry and exit instead. */
+static void invept(struct shadow_env *env, unsigned type, uint64_t eptp)
+{
+	if (machine_has(&hv.machine, VMX_FEATURE_INVEPT))
+		must(hw_invept(type, eptp), "INVEPT", eptp);
+}
+
+static void invvpid(struct shadow_env *env, unsigned type, uint16_t vpid, uint64_t linear)
+{
+	if (machine_has(&hv.machine, VMX_FEATURE_INVVPID))
+		must(hw_invvpid(type, vpid, linear), "INVVPID", vpid);
+}
+
+static bool env_rdmsr(struct shadow_env *env, uint32_t msr, uint64_t *value)
+{
+	return msr_read(&hv_vcpu, msr, value);
+}
+
+static bool env_wrmsr(struct shadow_env *env, uint32_t msr, uint64_t value)
+{
+	return msr_write(&hv_vcpu, msr, value);
+}
+
+static void set_cr2(struct shadow_env *env, uint64_t linear)
+{
+	hw_write_cr2(linear);
+}
+
+static void note(struct shadow_env *env, const char *what, uint64_t a, uint64_t b)
+{
+	console_note("abyme: %s %lx %lx\n", what, a, b);
+}
+
+static struct shadow_env environment = {
+	.translate = translate,
+	.pointer = pointer,
+	.page_alloc = page_alloc,
+	.page_free = page_free,
+	.pool_va = HV_PHYSICAL,
+	.pool_hpa = 0,
+	.vmcs_read_list = vmcs_read_list,
+	.vmcs_read = vmcs_read,
+	.vmcs_write = vmcs_write,
+	.vmcs_format = vmcs_format,
+	.vmptrld = vmptrld,
+	.vmclear = vmclear,
+	.invept = invept,
+	.invvpid = invvpid,
+	.rdmsr = env_rdmsr,
+	.wrmsr = env_wrmsr,
+	.set_cr2 = set_cr2,
+	.note = note,
+};
+
+void env_start(struct vcpu *vcpu)
+{
+	struct shadow_l0 l0 = {
+		.env = &environment,
+		.hw = &hv.machine.caps,
+		.vmcs01 = &vcpu->vmcs01,
+		.vmcs01_hpa = {vcpu->vmcs01_hpa},
+		.vmcs01_launched = &vcpu->launched,
+		.msr_bitmap = vcpu->msr_bitmap,
+		.io_bitmap_a = vcpu->io_bitmap_a,
+		.io_bitmap_b = vcpu->io_bitmap_b,
+	};
+
+	if (!shadow_init(&vcpu->shadow, &l0))
+		hv_refuse("too little memory for nested VMX");
+}

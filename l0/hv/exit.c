@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The exit loop's body: from the exit stub to what the stub does next. One table says who handles
+ * which reason; shadow/ is asked first while L2 runs.
+ */
+#include "l0/hv/exit.h"
+
+#include "l0/hv/hw.h"
+#include "l0/hv/log.h"
+
+enum exit_needs { NEEDS_NOTHING, NEEDS_QUALIFICATION };
+
+static const struct exit_row {
+	enum exit_next (*handler)(struct vcpu *vcpu);
+	enum exit_needs needs;
+} rows[EXIT_REASON_COUNT] = {
+#define EXIT_ROW(reason, handler, needs)                                                           \
+	[EXIT_REASON_##reason] = {handle_##handler, NEEDS_##needs},
+#include "l0/hv/exits.def"
+#undef EXIT_ROW
+};
+
+static inline struct vcpu *vcpu_of(struct shadow_regs *regs)
+{
+	return (struct vcpu *)((char *)regs - offsetof(struct vcpu, regs));
+}
+
+static void handle_by_row(struct vcpu *vcpu, uint32_t reason)
+{
+	const struct exit_row *row = &rows[reason];
+
+	if (reason >= EXIT_REASON_COUNT || !row->handler)
+		hv_end_guest(vcpu, "an exit that nothing asked for");
+	if (row->needs == NEEDS_QUALIFICATION)
+		vcpu->exit.qualification = hw_vmread(VMCS_EXIT_QUALIFICATION);
+	switch (row->handler(vcpu)) {
+	case EXIT_NEXT_SKIP:
+		guest_skip_insn();
+		break;
+	case EXIT_NEXT_UD:
+		guest_inject(VECTOR_UD);
+		break;
+	case EXIT_NEXT_GP:
+		guest_inject_code(VECTOR_GP, 0);
+		break;
+	case EXIT_NEXT_RESUME:
+		break;
+	}
+}
+
+static void follow(struct vcpu *vcpu, enum shadow_next next)
+{
+	if (next == SHADOW_DEAD)
+		hv_end_guest(vcpu, vcpu->shadow.dead);
+	if (next != SHADOW_L0)
+		return;
+	handle_by_row(vcpu, vcpu->exit.reason);
+	shadow_l2_absorbed(&vcpu->shadow);
+}
+
+enum exit_next handle_vmx_insn(struct vcpu *vcpu)
+{
+	follow(vcpu, shadow_l1_vmx_insn(&vcpu->shadow, &vcpu->regs, vcpu->exit.reason));
+	return EXIT_NEXT_RESUME;
+}
+
+/* A failed VM entry leaves the launch state as it was (SDM 3C "VM-Entry Failures During or After
+ * Loading Guest State"), which the flag set before a VMLAUNCH does not know: make both clear. */
+static void reset_launch_state(struct vcpu *vcpu)
+{
+	uint64_t vmcs = hw_vmptrst();
+
+	if (hw_vmclear(vmcs).outcome != VMX_SUCCEED || hw_vmptrld(vmcs).outcome != VMX_SUCCEED)
+		hv_panic("a VMCS can't be cleared");
+	*vcpu->shadow.launched = false;
+}
+
+static void entry_failure(struct vcpu *vcpu, uint32_t reason)
+{
+	reset_launch_state(vcpu);
+	if (!vcpu->shadow.in_l2)
+		hv_end_guest(vcpu, "its state is one that the CPU does not enter");
+	follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, reason));
+}
+
+static inline bool resume(struct vcpu *vcpu)
+{
+	bool launched = *vcpu->shadow.launched;
+
+	*vcpu->shadow.launched = true;
+	if (__builtin_expect(vcpu->nmi_pending, false))
+		guest_deliver_nmi(vcpu);
+	if (__builtin_expect(log_on, false))
+		log_resume(vcpu);
+	return launched;
+}
+
+bool exit_handle(struct shadow_regs *regs)
+{
+	struct vcpu *vcpu = vcpu_of(regs);
+	uint32_t reason = (uint32_t)hw_vmread(VMCS_EXIT_REASON);
+
+	if (__builtin_expect(log_on, false))
+		log_exit(vcpu, reason);
+	vcpu->exit.reason = reason;
+	vcpu->exits[reason % HV_EXIT_COUNTERS]++;
+	if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
+		entry_failure(vcpu, reason);
+	else if (vcpu->shadow.in_l2)
+		follow(vcpu, shadow_l2_exit(&vcpu->shadow, regs, reason));
+	else
+		handle_by_row(vcpu, reason);
+	return resume(vcpu);
+}
+
+bool exit_entry_failed(struct shadow_regs *regs, bool invalid, bool valid)
+{
+	struct vcpu *vcpu = vcpu_of(regs);
+	struct vmx_result result = hw_vmx_result(invalid, valid);
+
+	reset_launch_state(vcpu);
+	if (!vcpu->shadow.in_l2)
+		hv_panic("VM entry of VMCS01 failed with error %u", result.error);
+	follow(vcpu, shadow_entry_failed(&vcpu->shadow, &result));
+	return resume(vcpu);
+}

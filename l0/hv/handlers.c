@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The handlers of exits.def, short ones all: what L1's instruction would have done on the machine.
+ */
+#include "l0/hv/acpi.h"
+#include "l0/hv/ept01.h"
+#include "l0/hv/exit.h"
+#include "l0/hv/hw.h"
+#include "l0/hv/log.h"
+
+static uint64_t gpr_read(const struct vcpu *vcpu, unsigned gpr)
+{
+	return gpr == REG_RSP ? hw_vmread(VMCS_GUEST_RSP) : vcpu->regs.gpr[gpr];
+}
+
+static void gpr_write(struct vcpu *vcpu, unsigned gpr, uint64_t value)
+{
+	if (gpr == REG_RSP)
+		hw_vmwrite(VMCS_GUEST_RSP, value);
+	else
+		vcpu->regs.gpr[gpr] = value;
+}
+
+/* EDX:EAX, as RDMSR, WRMSR and XSETBV use them. */
+static uint64_t edx_eax(const struct vcpu *vcpu)
+{
+	return vcpu->regs.gpr[REG_RDX] << 32 | (uint32_t)vcpu->regs.gpr[REG_RAX];
+}
+
+static unsigned guest_cpl(void)
+{
+	return (unsigned)(hw_vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) >> AR_DPL_SHIFT) & 3;
+}
+
+enum exit_next handle_cpuid(struct vcpu *vcpu)
+{
+	uint64_t *gpr = vcpu->regs.gpr;
+	struct cpuid_regs r;
+
+	cpuid_answer((uint32_t)gpr[REG_RAX], (uint32_t)gpr[REG_RCX], &r);
+	gpr[REG_RAX] = r.eax;
+	gpr[REG_RBX] = r.ebx;
+	gpr[REG_RCX] = r.ecx;
+	gpr[REG_RDX] = r.edx;
+	return EXIT_NEXT_SKIP;
+}
+
+enum exit_next handle_rdmsr(struct vcpu *vcpu)
+{
+	uint64_t value;
+
+	if (!msr_read(vcpu, (uint32_t)vcpu->regs.gpr[REG_RCX], &value))
+		return EXIT_NEXT_GP;
+	vcpu->regs.gpr[REG_RAX] = (uint32_t)value;
+	vcpu->regs.gpr[REG_RDX] = value >> 32;
+	return EXIT_NEXT_SKIP;
+}
+
+enum exit_next handle_wrmsr(struct vcpu *vcpu)
+{
+	return msr_write(vcpu, (uint32_t)vcpu->regs.gpr[REG_RCX], edx_eax(vcpu)) ? EXIT_NEXT_SKIP
+										  : EXIT_NEXT_GP;
+}
+
+enum exit_next handle_xsetbv(struct vcpu *vcpu)
+{
+	if (guest_cpl() ||
+	    !hw_try_xsetbv((uint32_t)vcpu->regs.gpr[REG_RCX], edx_eax(vcpu)))
+		return EXIT_NEXT_GP;
+	return EXIT_NEXT_SKIP;
+}
+
+/* INVD exits always; writing back instead of dropping is what a coherent machine may do any time. */
+enum exit_next handle_invd(struct vcpu *vcpu)
+{
+	hw_wbinvd();
+	return EXIT_NEXT_SKIP;
+}
+
+enum exit_next handle_undefined(struct vcpu *vcpu)
+{
+	return EXIT_NEXT_UD;
+}
+
+/* The one hypercall, for measuring: RAX becomes this hypervisor's level. In VMX root operation VMCALL
+ * is the architecture's own and fails (SDM 3C "VMCALL-Call to VM Monitor"). */
+enum exit_next handle_vmcall(struct vcpu *vcpu)
+{
+	if (guest_cpl())
+		return EXIT_NEXT_UD;
+	vcpu->regs.gpr[REG_RAX] = hv.machine.level;
+	return EXIT_NEXT_SKIP;
+}
+
+static bool cr_write(struct vcpu *vcpu, unsigned cr, uint64_t value)
+{
+	switch (cr) {
+	case 0:
+		return cr0_write(vcpu, value);
+	case 3:
+		return cr3_write(value);
+	case 4:
+		return cr4_write(vcpu, value);
+	default:
+		hv_end_guest(vcpu, "a control-register exit that nothing asked for");
+	}
+}
+
+/* CR0 as L1 reads it. */
+static uint64_t cr0_seen(const struct vcpu *vcpu)
+{
+	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR0_GUEST_HOST_MASK);
+
+	return (hw_vmread(VMCS_GUEST_CR0) & ~mask) | (hw_vmread(VMCS_CR0_READ_SHADOW) & mask);
+}
+
+/* LMSW sets PE to TS (bits 3:0) and can't clear PE. */
+static uint64_t lmsw_value(const struct vcpu *vcpu)
+{
+	uint64_t low = CR0_PE | CR0_MP | CR0_EM | CR0_TS, old = cr0_seen(vcpu);
+
+	return (old & ~(low & ~CR0_PE)) | (vcpu->exit.qualification >> 16 & low);
+}
+
+enum exit_next handle_cr_access(struct vcpu *vcpu)
+{
+	uint64_t qualification = vcpu->exit.qualification;
+	unsigned cr = qualification & 15, gpr = qualification >> 8 & 15;
+	bool good = true;
+
+	switch ((enum cr_access_type)(qualification >> 4 & 3)) {
+	case CR_ACCESS_MOV_TO:
+		good = cr_write(vcpu, cr, gpr_read(vcpu, gpr));
+		break;
+	case CR_ACCESS_MOV_FROM: /* CR3 only, where its exiting can't be turned off */
+		gpr_write(vcpu, gpr, hw_vmread(VMCS_GUEST_CR3));
+		break;
+	case CR_ACCESS_CLTS:
+		good = cr0_write(vcpu, cr0_seen(vcpu) & ~CR0_TS);
+		break;
+	case CR_ACCESS_LMSW:
+		good = cr0_write(vcpu, lmsw_value(vcpu));
+		break;
+	}
+	return good ? EXIT_NEXT_SKIP : EXIT_NEXT_GP;
+}
+
+static void io_write(uint16_t port, unsigned size, uint64_t value)
+{
+	if (size == 1)
+		hw_out8(port, (uint8_t)value);
+	else if (size == 2)
+		hw_out16(port, (uint16_t)value);
+	else
+		hw_out32(port, (uint32_t)value);
+}
+
+/* As IN changes RAX: the low 8 or 16 bits, or all of it. */
+static void io_read(uint16_t port, unsigned size, uint64_t *rax)
+{
+	if (size == 1)
+		*rax = (*rax & ~UINT64_C(0xff)) | hw_in8(port);
+	else if (size == 2)
+		*rax = (*rax & ~UINT64_C(0xffff)) | hw_in16(port);
+	else
+		*rax = hw_in32(port);
+}
+
+/* Only ports that may end the run are intercepted, and only while a log must not be lost. */
+enum exit_next handle_io(struct vcpu *vcpu)
+{
+	uint16_t port = (uint16_t)(vcpu->exit.qualification >> 16);
+	unsigned size = (vcpu->exit.qualification & 7) + 1;
+	bool in = vcpu->exit.qualification & BIT64(3), string = vcpu->exit.qualification & BIT64(4);
+	uint64_t *rax = &vcpu->regs.gpr[REG_RAX];
+
+	if (string)
+		hv_end_guest(vcpu, "string I/O to a port that powers the machine off");
+	if (in) {
+		io_read(port, size, rax);
+	} else {
+		log_flush();
+		io_write(port, size, *rax);
+	}
+	return EXIT_NEXT_SKIP;
+}
+
+enum exit_next handle_ept_violation(struct vcpu *vcpu)
+{
+	struct l1_gpa gpa = vcpu->shadow.in_l2
+				    ? vcpu->shadow.fault_gpa
+				    : (struct l1_gpa){hw_vmread(VMCS_GUEST_PHYSICAL_ADDRESS)};
+
+	if (!range_find(gpa))
+		hv_end_guest(vcpu, "it touched memory that is not its own");
+	if (!ept01_fill(gpa))
+		hv_end_guest(vcpu, "no memory is left for its page tables");
+	if (!vcpu->shadow.in_l2)
+		shadow_l2_absorbed(&vcpu->shadow);
+	return EXIT_NEXT_RESUME;
+}
+
+enum exit_next handle_triple_fault(struct vcpu *vcpu)
+{
+	hv_end_guest(vcpu, "triple fault");
+}
+
+enum exit_next handle_init_signal(struct vcpu *vcpu)
+{
+	hv_end_guest(vcpu, "INIT");
+}
+
+enum exit_next handle_task_switch(struct vcpu *vcpu)
+{
+	hv_end_guest(vcpu, "a hardware task switch, which is not emulated");
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The hypervisor: its state, and the calls between its parts. The parts, in the order in which they
+ * run: boot.S, start.c (from the loader to the first entry), memory.c pool.c (own memory), loader.c
+ * multiboot.c elf.c (the guest as a boot loader starts it), range.c ept01.c (L1's memory),
+ * vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
+ */
+#ifndef L0_HV_HV_H
+#define L0_HV_HV_H
+
+#include <stddef.h>
+
+#include "l0/hv/console.h"
+#include "l0/hv/hw.h"
+#include "l0/hv/memory.h"
+#include "shadow/shadow.h"
+
+#define HV_STACK_SIZE 16384
+#define HV_EXIT_COUNTERS 128 /* the power of two above every reason */
+
+/* What the command line can say. */
+struct hv_options {
+	bool verbose;
+	bool map_offset; /* map=offset: swap two halves of RAM under the guest */
+};
+
+/* What the CPU beneath us offers, read once. */
+struct hv_machine {
+	struct vmx_caps caps;
+	uint64_t allowed[VMX_ENTRY_CONTROLS + 1]; /* of each control word: low must be 1, high may be 1 */
+	uint32_t level;                           /* abyme hypervisors beneath this one */
+};
+
+/* CPUID leaves by which a hypervisor tells itself: "abymeabymeab", and its level. */
+#define HV_CPUID_SIGNATURE UINT32_C(0x40000000)
+#define HV_CPUID_LEVEL UINT32_C(0x40000001)
+#define HV_SIGNATURE_EBX UINT32_C(0x6d796261)
+#define HV_SIGNATURE_ECX UINT32_C(0x79626165)
+#define HV_SIGNATURE_EDX UINT32_C(0x6261656d)
+
+/* An exit, as far as its row in exits.def asks for it. */
+struct hv_exit {
+	uint32_t reason;
+	uint32_t length;
+	uint64_t qualification;
+};
+
+/* One virtual CPU. The exit stub pushes the registers on a stack that ends with them. */
+struct vcpu {
+	uint8_t stack[HV_STACK_SIZE] __attribute__((aligned(4096)));
+	struct shadow_regs regs; /* the RSP slot is not used: VMCS_GUEST_RSP is */
+	struct hv_exit exit;
+	uint64_t exits[HV_EXIT_COUNTERS]; /* by basic reason, L1's and L2's together */
+	volatile bool nmi_pending; /* an NMI arrived in root operation and is the guest's */
+	bool launched;             /* launch state of VMCS01 */
+	uint64_t vmcs01_hpa;
+	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
+	struct shadow_vcpu shadow;
+	uint64_t *msr_bitmap, *io_bitmap_a, *io_bitmap_b; /* NULL: not used */
+};
+
+struct hv {
+	struct hv_options options;
+	struct hv_machine machine;
+};
+extern struct hv hv;
+extern struct vcpu hv_vcpu;
+
+/* The isa-debug-exit port. */
+#define EXIT_PORT 0xf4
+
+/* Values written to the exit port when a run ends badly, so that a script can tell them apart. */
+enum hv_end {
+	HV_END_GUEST = 0x70,   /* the guest's mistake */
+	HV_END_PANIC = 0x71,   /* our own */
+	HV_END_REFUSED = 0x72, /* this machine, or this guest, can't be run */
+};
+
+/* ---- options.c ---- */
+void options_parse(struct hv_options *options, const char *line);
+
+/* ---- report.c: the three ways to stop; none returns ---- */
+_Noreturn void hv_end_guest(struct vcpu *vcpu, const char *why);
+_Noreturn void hv_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void hv_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Guest registers and the exit's fields of the current VMCS. */
+void hv_report_guest(const struct vcpu *vcpu);
+
+/* ---- machine.c ---- */
+/* Reads what the CPU offers; refuses if the minimum is missing. */
+void machine_probe(struct hv_machine *machine);
+/* VMXON on this CPU, with control registers as VMX wants them. */
+void machine_enter_vmx(const struct hv_machine *machine);
+bool machine_has(const struct hv_machine *machine, enum vmx_feature feature);
+/* `wanted` as far as the CPU allows it, with what it demands. */
+uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word, uint32_t wanted);
+
+/* ---- desc.c: GDT, IDT, TSS of this CPU ---- */
+#define HV_SELECTOR_CODE 0x08
+#define HV_SELECTOR_DATA 0x10
+#define HV_SELECTOR_TSS 0x18
+struct hv_host_tables {
+	uint64_t gdt, idt, tss;
+};
+void desc_load(struct hv_host_tables *tables);
+
+/* ---- vmcs01.c ---- */
+/* Creates VMCS01 and makes it current, with a guest that starts at `entry`. */
+struct loader_entry;
+void vmcs01_create(struct vcpu *vcpu, const struct hv_host_tables *tables, uint64_t eptp,
+		   const struct loader_entry *entry);
+/* Writes a field that is not guest state to VMCS01, which is current, and to its image. */
+void vmcs01_write(struct vcpu *vcpu, enum vmcs_field field, uint64_t value);
+
+/* ---- guest.c: small things that handlers do to the guest of the current VMCS ---- */
+/* RIP past the instruction that exited, as if it had completed. */
+void guest_skip_insn(void);
+void guest_inject(uint8_t vector);
+void guest_inject_code(uint8_t vector, uint32_t code);
+/* Injects the NMI that vcpu->nmi_pending stands for, if L1 runs and can take it now. */
+void guest_deliver_nmi(struct vcpu *vcpu);
+
+/* ---- cr.c ---- */
+/* MOV to CR0 or CR4 of L1 with all its consequences. False: #GP(0). */
+bool cr0_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
+bool cr4_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
+bool cr3_write(uint64_t value) __attribute__((warn_unused_result));
+/* IA32_EFER of L1. */
+bool efer_write(uint64_t value) __attribute__((warn_unused_result));
+
+/* ---- cpuid.c ---- */
+/* Reads the leaves once: an answer from memory costs no exit to a hypervisor beneath us. */
+void cpuid_init(void);
+void cpuid_answer(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+
+/* ---- msr.c ---- */
+/* The bitmap of MSRs that exit: all that are not passed through. */
+void msr_bitmap_fill(uint64_t *bitmap);
+/* RDMSR and WRMSR by L1. False: #GP(0). */
+bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* ---- env.c ---- */
+/* Gives shadow/ its environment; VMCS01 is complete. */
+void env_start(struct vcpu *vcpu);
+
+/* ---- exit.c, called by entry.S ---- */
+/* Handles an exit. True: VMRESUME, false: VMLAUNCH. */
+bool exit_handle(struct shadow_regs *regs);
+/* VMLAUNCH or VMRESUME itself failed, with CF (invalid) or ZF (valid) set. As exit_handle. */
+bool exit_entry_failed(struct shadow_regs *regs, bool invalid, bool valid);
+
+/* ---- entry.S ---- */
+_Noreturn void entry_first(struct shadow_regs *regs); /* VMLAUNCH with vcpu->regs */
+void entry_exit_stub(void);                    /* HOST_RIP */
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit; without them everything does, and
+ * what a VMCS field holds for the guest is read and written there.
+ */
+#include "l0/hv/hv.h"
+#include "l0/hv/hw.h"
+
+#define BITMAP_READ_LOW 0      /* SDM 3C "MSR-Bitmap Address": bytes 0 and 2048 of the page */
+#define BITMAP_WRITE_LOW 2048
+#define PAT_TYPES UINT64_C(0xf3) /* memory types 0, 1, 4, 5, 6, 7 exist */
+
+enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_EFER, KIND_PAT, KIND_DEBUGCTL };
+
+static const struct {
+	uint32_t msr;
+	enum vmcs_field field;
+	enum msr_kind kind;
+} field_msrs[] = {
+#define MSR_FIELD(msr, field, kind) {MSR_##msr, VMCS_##field, KIND_##kind},
+#define MSR_SHADOW(first, last)
+#include "l0/hv/msrs.def"
+#undef MSR_FIELD
+#undef MSR_SHADOW
+};
+
+static const struct {
+	uint32_t first, last;
+} shadow_msrs[] = {
+#define MSR_FIELD(msr, field, kind)
+#define MSR_SHADOW(first, last) {MSR_##first, MSR_##last},
+#include "l0/hv/msrs.def"
+#undef MSR_FIELD
+#undef MSR_SHADOW
+};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void set_bit(uint64_t *bitmap, unsigned byte, uint32_t msr)
+{
+	bitmap[byte / 8 + msr / 64] |= UINT64_C(1) << (msr % 64);
+}
+
+void msr_bitmap_fill(uint64_t *bitmap)
+{
+	for (unsigned i = 0; i < COUNT(shadow_msrs); i++) {
+		for (uint32_t msr = shadow_msrs[i].first; msr <= shadow_msrs[i].last; msr++) {
+			set_bit(bitmap, BITMAP_READ_LOW, msr);
+			set_bit(bitmap, BITMAP_WRITE_LOW, msr);
+		}
+	}
+}
+
+static bool is_shadow(uint32_t msr)
+{
+	for (unsigned i = 0; i < COUNT(shadow_msrs); i++)
+		if (msr >= shadow_msrs[i].first && msr <= shadow_msrs[i].last)
+			return true;
+	return false;
+}
+
+static int field_row(uint32_t msr)
+{
+	for (unsigned i = 0; i < COUNT(field_msrs); i++)
+		if (field_msrs[i].msr == msr)
+			return (int)i;
+	return -1;
+}
+
+bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	int row = field_row(msr);
+
+	if (is_shadow(msr))
+		return shadow_rdmsr(&vcpu->shadow, msr, value);
+	if (row >= 0 && hw_try_vmread(field_msrs[row].field, value))
+		return true;
+	return hw_try_rdmsr(msr, value);
+}
+
+static bool is_canonical(uint64_t address)
+{
+	unsigned width = hw_vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 57 : 48;
+
+	return (uint64_t)((int64_t)(address << (64 - width)) >> (64 - width)) == address;
+}
+
+static bool is_pat(uint64_t value)
+{
+	for (unsigned i = 0; i < 8; i++, value >>= 8)
+		if ((value & 0xff) > 7 || !(PAT_TYPES >> (value & 7) & 1))
+			return false;
+	return true;
+}
+
+static bool field_accepts(enum msr_kind kind, uint64_t value)
+{
+	switch (kind) {
+	case KIND_CANONICAL:
+		return is_canonical(value);
+	case KIND_PAT:
+		return is_pat(value);
+	case KIND_DEBUGCTL:
+		return !(value & ~hv.machine.caps.debugctl_valid);
+	default:
+		return true;
+	}
+}
+
+bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+	int row = field_row(msr);
+	uint64_t old;
+
+	if (is_shadow(msr))
+		return shadow_wrmsr(&vcpu->shadow, msr, value);
+	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
+		return hw_try_wrmsr(msr, value);
+	if (field_msrs[row].kind == KIND_EFER)
+		return efer_write(value);
+	if (!field_accepts(field_msrs[row].kind, value))
+		return false;
+	hw_vmwrite(field_msrs[row].field, value);
+	return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Ends: a guest's mistake ends the guest with a report, a broken invariant of ours is a panic, and
+ * what can't be run is refused. Each tells COM1 what happened and the exit port which it was, then
+ * asks ACPI for power-off where the machine has no exit port.
+ */
+#include "l0/hv/acpi.h"
+#include "l0/hv/hv.h"
+#include "l0/hv/hw.h"
+#include "l0/hv/log.h"
+
+_Noreturn static void stop(enum hv_end end)
+{
+	log_flush();
+	hw_out8(EXIT_PORT, (uint8_t)end);
+	acpi_power_off();
+	hw_halt_forever();
+}
+
+static const struct {
+	const char *name;
+	enum vmcs_field field;
+} report_fields[] = {
+#define REPORT(field) {#field, VMCS_##field},
+#include "l0/hv/report.def"
+#undef REPORT
+};
+
+void hv_report_guest(const struct vcpu *vcpu)
+{
+	static const char *const names[REG_COUNT] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+						     "rsi", "rdi", "r8",  "r9",	 "r10", "r11",
+						     "r12", "r13", "r14", "r15"};
+	uint64_t value;
+
+	for (unsigned i = 0; i < sizeof(report_fields) / sizeof(report_fields[0]); i++) {
+		if (hw_try_vmread(report_fields[i].field, &value))
+			console_print("  %s = %lx\n", report_fields[i].name, value);
+	}
+	for (unsigned i = 0; i < REG_COUNT; i++)
+		if (i != REG_RSP)
+			console_print("  %s = %016lx\n", names[i], vcpu->regs.gpr[i]);
+}
+
+static void report_counts(const struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < HV_EXIT_COUNTERS; i++) {
+		const char *name = vmx_exit_reason_name(i);
+
+		if (vcpu->exits[i])
+			console_print("  %lu exits %s\n", vcpu->exits[i], name ? name : "?");
+	}
+}
+
+_Noreturn void hv_end_guest(struct vcpu *vcpu, const char *why)
+{
+	uint32_t reason = (uint32_t)hw_vmread(VMCS_EXIT_REASON);
+	const char *name = vmx_exit_reason_name(reason & EXIT_REASON_BASIC);
+
+	console_print("\nabyme: level %u ends its guest: %s\n", hv.machine.level, why);
+	console_print("  exit %u %s%s\n", reason & EXIT_REASON_BASIC, name ? name : "?",
+		      reason & EXIT_REASON_ENTRY_FAILURE ? " (VM entry failed)" : "");
+	hv_report_guest(vcpu);
+	report_counts(vcpu);
+	log_report();
+	stop(HV_END_GUEST);
+}
+
+_Noreturn void hv_panic(const char *format, ...)
+{
+	va_list args;
+
+	console_print("\nabyme: panic at level %u: ", hv.machine.level);
+	va_start(args, format);
+	console_vprint(format, args);
+	va_end(args);
+	console_print("\n");
+	stop(HV_END_PANIC);
+}
+
+_Noreturn void hv_refuse(const char *format, ...)
+{
+	va_list args;
+
+	console_print("abyme: ");
+	va_start(args, format);
+	console_vprint(format, args);
+	va_end(args);
+	console_print("\n");
+	stop(HV_END_REFUSED);
+}
