@@ -103,7 +103,7 @@ struct console *console_open(struct machine *machine, const char *path)
 	return console;
 }
 
-static void console_flush(struct console *console)
+void console_flush(struct console *console)
 {
 	size_t done = 0;
 

@@ -50,6 +50,7 @@ void firmware_build(struct machine *machine)
 {
 	bda_build(machine);
 	gdt_build(machine);
+	(void)!acpi_tables_build(machine); /* --mem is at least MEM_MIN */
 }
 
 unsigned firmware_memory_map(const struct machine *machine, struct e820_entry map[E820_MAX])

@@ -5,6 +5,7 @@
 #ifndef L0_MACHINE_FIRMWARE_H
 #define L0_MACHINE_FIRMWARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct machine;
@@ -23,6 +24,8 @@ struct machine;
 #define FIRMWARE_END UINT64_C(0x100000)
 
 void firmware_build(struct machine *machine);
+/* The part of it in acpi_tables.c. False: no RAM at ACPI_BASE. */
+bool acpi_tables_build(struct machine *machine) __attribute__((warn_unused_result));
 
 /* Types as in the E820 map and the multiboot memory map. */
 enum e820_type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };

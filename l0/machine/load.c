@@ -123,7 +123,9 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 		return false;
 	load_map_init(&map, machine);
 	memset(state, 0, sizeof(*state));
-	if (multiboot_claims(&file))
+	if (linux_claims(&file))
+		loaded = linux_load(&map, &file, request, state, error);
+	else if (multiboot_claims(&file))
 		loaded = multiboot_load(&map, &file, request, state, error);
 	else
 		loaded = load_fail(error, STATUS_BAD_IMAGE,

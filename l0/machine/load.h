@@ -75,6 +75,7 @@ bool multiboot_claims(const struct file *file);
 bool multiboot_load(struct load_map *map, const struct file *file,
 		    const struct load_request *request, struct cpu_boot_state *state,
 		    struct load_error *error) __attribute__((warn_unused_result));
+/* load_linux.c */
 bool linux_claims(const struct file *file);
 bool linux_load(struct load_map *map, const struct file *file, const struct load_request *request,
 		struct cpu_boot_state *state, struct load_error *error)

@@ -161,8 +161,8 @@ static uint32_t info_add(struct info_block *info, const void *data, uint32_t siz
 static uint32_t info_add_command(struct info_block *info, const struct load_file *file)
 {
 	uint32_t at = info->used;
-	int length = sprintf((char *)info->data + at, "%s%s%s", file->path, file->args ? " " : "",
-			     file->args ? file->args : "");
+	const char *args = file->args ? file->args : "";
+	int length = sprintf((char *)info->data + at, "%s%s%s", file->path, *args ? " " : "", args);
 
 	info->used += info_align(length + 1);
 	return info->base + at;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "l0/machine/command.h"
+#include "traces/cmd_trace.h"
 
 static int cmd_version(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
@@ -16,6 +17,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "boot an image, bare or under hypervisors" },
+	{ "trace", cmd_trace, "report, dump, compare trap logs" },
 	{ "version", cmd_version, "print the version" },
 	{ "help", cmd_help, "this text" },
 };

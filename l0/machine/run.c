@@ -5,13 +5,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "l0/machine/backends.h"
 #include "l0/machine/command.h"
+#include "l0/machine/console.h"
 #include "l0/machine/firmware.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/options.h"
+#include "l0/machine/progress.h"
+#include "l0/machine/stats.h"
 #include "l0/machine/stop.h"
+#include "traces/machine_log.h"
 
 static struct machine machine;
 
@@ -30,25 +35,64 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static bool boot(const struct run_options *options, struct load_error *error)
+static bool boot(const struct run_options *options, struct run_facts *facts,
+		 struct load_error *error)
 {
 	struct cpu_boot_state state;
 	struct stack stack;
 	bool loaded = stack_build(options, &stack, error) &&
 		      load_boot(&machine, &stack.request, &state, error);
 
+	facts->depth = stack.depth;
 	stack_free(&stack);
 	if (!loaded)
 		return false;
 	machine.cpu = machine.cpu_ops->create(&machine, options->cpu);
 	if (!machine.cpu)
-		return load_fail(error, STATUS_REFUSED, "the CPU could not be made");
+		return load_fail(error, STATUS_USAGE, "no CPU like that; see abyme run --cpu help");
 	machine.cpu_ops->boot(machine.cpu, &state);
 	return true;
 }
 
+static double wall_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static bool log_open(const struct run_options *options, struct load_error *error)
+{
+	char text[200];
+
+	if (!options->trace)
+		return true;
+	machine.log = trap_log_create(options->trace, MACHINE_HZ, text, sizeof(text));
+	return machine.log || load_fail(error, STATUS_OUTPUT, "%s", text);
+}
+
+/* After the run: the words, the statistics, the log. Returns the exit status. */
+static int finish(struct run_facts *facts)
+{
+	char text[200];
+	bool ok = true;
+
+	console_flush(machine.console);
+	facts->status = stop_status(machine.stop, machine.stop_value);
+	stop_report(&machine);
+	if (facts->options->stats)
+		ok = stats_write(&machine, facts);
+	if (machine.log && !trap_log_close(machine.log, text, sizeof(text))) {
+		fprintf(stderr, "abyme run: %s\n", text);
+		ok = false;
+	}
+	return ok ? facts->status : STATUS_OUTPUT;
+}
+
 static int run(const struct run_options *options)
 {
+	struct run_facts facts = { .options = options };
 	struct load_error error;
 
 	if (!machine_init(&machine, options->mem, options->serial))
@@ -56,15 +100,18 @@ static int run(const struct run_options *options)
 	machine.cpu_ops = backend_find(options->machine);
 	machine.max_insns = options->max_insns;
 	firmware_build(&machine);
-	if (!boot(options, &error)) {
+	if (!boot(options, &facts, &error) || !log_open(options, &error)) {
 		machine_free(&machine);
 		fprintf(stderr, "abyme run: %s\n", error.text);
 		return error.status;
 	}
 	catch_signals();
+	progress_create(&machine);
+	facts.wall_s = -wall_seconds();
 	machine.cpu_ops->run(machine.cpu);
-	int status = stop_status(machine.stop, machine.stop_value);
-	stop_report(&machine, options);
+	facts.wall_s += wall_seconds();
+	progress_clear(&machine);
+	int status = finish(&facts);
 	machine_free(&machine);
 	return status;
 }

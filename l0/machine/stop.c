@@ -36,7 +36,7 @@ const char *stop_name(enum machine_stop why)
 	return stops[why].name;
 }
 
-void stop_report(struct machine *machine, const struct run_options *options)
+void stop_report(const struct machine *machine)
 {
 	if (!stops[machine->stop].line)
 		return;

@@ -7,13 +7,11 @@
 
 #include "l0/machine/machine.h"
 
-struct run_options;
-
 /* The exit status, as exit_status.def says. */
 int stop_status(enum machine_stop why, uint32_t value);
 /* "power-off", "triple fault" ...: the word in --stats. */
 const char *stop_name(enum machine_stop why);
 /* One line on stderr unless the guest itself ended the run. */
-void stop_report(struct machine *machine, const struct run_options *options);
+void stop_report(const struct machine *machine);
 
 #endif

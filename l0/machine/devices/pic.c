@@ -10,6 +10,7 @@
 #include "l0/machine/devices/pic.h"
 
 #include "l0/machine/devices/lapic.h"
+#include "l0/machine/devices/platform.h"
 #include "l0/machine/machine.h"
 
 #define CASCADE 2
@@ -292,6 +293,7 @@ struct pic *pic_create(struct machine *machine)
 						 .opaque = &pic->chip[i] };
 		machine_add_ports(machine, &pic->ports[i]);
 	}
+	pic->chip[1].elcr = 1 << (SCI_IRQ - 8); /* the SCI is level triggered */
 	pic->elcr = (struct region){ .base = 0x4d0, .length = 2, .max_size = 1, .read = elcr_read,
 				     .write = elcr_write, .opaque = pic };
 	machine_add_ports(machine, &pic->elcr);

@@ -59,7 +59,14 @@ static void devices_create(struct machine *machine)
 	machine->pic = pic_create(machine);
 	uart_create(machine, 0x3f8, 4, &com1);
 	uart_create(machine, 0x2f8, 3, &com2);
+	pit_create(machine);
+	rtc_create(machine);
+	i8042_create(machine);
+	acpi_pm_create(machine);
+	pci_create(machine);
+	reset_ports_create(machine); /* after PCI: 0xcf9 lies within its address register */
 	debug_ports_create(machine);
+	log_port_create(machine);
 }
 
 bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial)
