@@ -72,6 +72,16 @@ static void set_long_mode(uint64_t efer, bool on)
 					   : controls & ~(uint64_t)ENTRY_IA32E_MODE_GUEST);
 }
 
+/* VM entries and exits leave CD and NW alone (SDM 3C "Loading Guest Control Registers, Debug Registers,
+ * and MSRs"): the CPU has one pair of them, which is the guest's. */
+static void set_cache_bits(uint64_t value)
+{
+	uint64_t bits = CR0_CD | CR0_NW, real = hw_read_cr0();
+
+	if ((real ^ value) & bits)
+		hw_write_cr0((real & ~bits) | (value & bits));
+}
+
 bool cr0_write(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR0_GUEST_HOST_MASK);
@@ -90,6 +100,7 @@ bool cr0_write(struct vcpu *vcpu, uint64_t value)
 		return false;
 	if (changed & CR0_PG && efer & EFER_LME)
 		set_long_mode(efer, value & CR0_PG);
+	set_cache_bits(value);
 	hw_vmwrite(VMCS_CR0_READ_SHADOW, value);
 	hw_vmwrite(VMCS_GUEST_CR0, value | (vmx_cap(&hv.machine.caps, CR0_FIXED0) & mask));
 	if (changed & (CR0_PG | CR0_WP | CR0_PE))
