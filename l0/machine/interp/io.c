@@ -7,6 +7,7 @@
 #include "l0/machine/interp/mmu.h"
 
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/sys.h"
 
 #define TSS_LIMIT_MIN 103
 #define TSS_IO_MAP_BASE 102
@@ -43,6 +44,7 @@ static void begin(struct cpu *cpu, const struct vmx_io *io)
 	check_permission(cpu, io->port, io->size);
 	if (cpu->vmx->nonroot)
 		vmx_intercept_io(cpu, io);
+	debug_port_access(cpu, io->port, io->size);
 }
 
 static void in(struct cpu *cpu, const struct op *op, uint16_t port, bool immediate)

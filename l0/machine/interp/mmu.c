@@ -9,6 +9,7 @@
 
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/sys.h"
 
 #define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
 
@@ -193,14 +194,23 @@ static uint64_t linear_wrap(const struct cpu *cpu, uint64_t linear, unsigned acc
 	return linear & UINT64_C(0xffffffff);
 }
 
+static void check_breakpoints(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	if (mmu_space_mode(cpu) & SPACE_SLOW)
+		debug_memory_access(cpu, linear, size, access);
+}
+
 static uint64_t read_slow(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
 {
 	unsigned first = (unsigned)(PAGE_SIZE - PAGE_OFFSET(linear));
 	uint64_t second, value = 0;
 
 	check_alignment(cpu, linear, size, access);
-	if (size <= first)
-		return load(cpu, translate(cpu, linear, access), linear, size, access);
+	if (size <= first) {
+		value = load(cpu, translate(cpu, linear, access), linear, size, access);
+		check_breakpoints(cpu, linear, size, access);
+		return value;
+	}
 	second = linear_wrap(cpu, linear + first, access);
 	translate(cpu, linear, access);
 	translate(cpu, second, access);
@@ -209,6 +219,7 @@ static uint64_t read_slow(struct cpu *cpu, uint64_t linear, unsigned size, unsig
 
 		value |= load(cpu, translate(cpu, at, access), at, 1, access) << 8 * i;
 	}
+	check_breakpoints(cpu, linear, size, access);
 	return value;
 }
 
@@ -233,6 +244,7 @@ static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t
 	check_alignment(cpu, linear, size, access);
 	if (size <= first) {
 		save(cpu, translate(cpu, linear, access), linear, size, value, access);
+		check_breakpoints(cpu, linear, size, access);
 		return;
 	}
 	second = linear_wrap(cpu, linear + first, access);
@@ -243,6 +255,7 @@ static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t
 
 		save(cpu, translate(cpu, at, access), at, 1, value >> 8 * i & 0xff, access);
 	}
+	check_breakpoints(cpu, linear, size, access);
 }
 
 void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/sys.h"
 
 #define SPACES 64
 #define SPACE_WAYS 4
@@ -144,10 +145,8 @@ static struct space *find_space(struct mmu_spaces *s, const struct space_key *ke
 
 static bool slow_access(const struct cpu *cpu)
 {
-	/* An enabled breakpoint whose R/W field is not 0 (execution). */
-	for (unsigned i = 0; (cpu->dr7 & 0xff) && i < 4; i++)
-		if ((cpu->dr7 >> 2 * i & 3) && (cpu->dr7 >> (16 + 4 * i) & 3))
-			return true;
+	if (debug_armed(cpu, BIT32(DEBUG_WRITE) | BIT32(DEBUG_ACCESS)))
+		return true;
 	return cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags_rest & RFLAGS_AC);
 }
 

@@ -18,6 +18,7 @@
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/sys.h"
 
 #define WEAK __attribute__((weak))
 #define RAM_SIZE (UINT64_C(16) << 20)
@@ -37,6 +38,8 @@ static struct {
 	uint64_t exit_gpa, exit_linear, exit_qualification;
 	bool exit_linear_valid;
 	uint64_t now, retired;
+	uint64_t watched; /* linear address with a data breakpoint; 0: none */
+	unsigned hits;
 	unsigned intercepted;
 } seen;
 
@@ -158,6 +161,20 @@ WEAK _Noreturn void vmx_exit_ept_misconfiguration(struct cpu *cpu, uint64_t gpa)
 	seen.exits++;
 	seen.exit_gpa = gpa;
 	longjmp(*cpu->escape, 3);
+}
+
+WEAK bool debug_armed(const struct cpu *cpu, uint32_t kinds)
+{
+	return seen.watched && (kinds & BIT32(DEBUG_ACCESS));
+}
+
+WEAK void debug_memory_access(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
+{
+	seen.hits += linear <= seen.watched && seen.watched < linear + size;
+}
+
+WEAK void debug_port_access(struct cpu *cpu, uint16_t port, unsigned size)
+{
 }
 
 WEAK void vmx_log_dirty(struct cpu *cpu, uint64_t gpa)

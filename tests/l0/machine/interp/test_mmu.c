@@ -426,6 +426,28 @@ static void test_code_pages(void **state)
 	fixture_free(f);
 }
 
+/* While a data breakpoint is armed every access is seen, cached or not. */
+static void test_data_breakpoints(void **state)
+{
+	struct fixture *f = fixture_new(NULL);
+
+	lin_write(&f->cpu, 0x7000, 4, 1, MEM_WRITE);
+	seen.watched = 0x7004;
+	mmu_mode_changed(&f->cpu);
+	for (unsigned i = 1; i < 4; i++) {
+		lin_write(&f->cpu, 0x7002, 4, 1, MEM_WRITE);
+		lin_read(&f->cpu, 0x7000, 4, MEM_READ);
+		lin_read(&f->cpu, 0x7004, 4, MEM_READ);
+		assert_int_equal(seen.hits, 2 * i);
+	}
+	assert_null(lin_to_host(&f->cpu, 0x7000, MEM_READ, NULL));
+	seen.watched = 0;
+	mmu_mode_changed(&f->cpu);
+	lin_read(&f->cpu, 0x7004, 4, MEM_READ);
+	assert_non_null(lin_to_host(&f->cpu, 0x7000, MEM_READ, NULL));
+	fixture_free(f);
+}
+
 struct segment_case {
 	uint32_t ar, limit;
 	uint64_t offset;
@@ -518,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_alignment_check),
 		cmocka_unit_test(test_implicit_supervisor),
 		cmocka_unit_test(test_code_pages),
+		cmocka_unit_test(test_data_breakpoints),
 		cmocka_unit_test(test_segment_checks),
 		cmocka_unit_test(test_canonical),
 	};
