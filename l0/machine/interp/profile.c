@@ -218,6 +218,7 @@ bool cpu_profile_parse(const char *spec, struct cpu_profile *profile, char *erro
 				 (int)length, spec);
 			return false;
 		}
+		close_features(profile); /* a later + brings back what it names, not what fell with it */
 	}
 	derive(profile);
 	return true;

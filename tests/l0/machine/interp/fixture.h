@@ -79,12 +79,12 @@ static void fixture_free(struct fixture *f)
 		 ? true                                                                            \
 		 : ((void)(statement), false))
 
-static void ram_write64(struct fixture *f, uint64_t hpa, uint64_t value)
+static inline void ram_write64(struct fixture *f, uint64_t hpa, uint64_t value)
 {
 	memcpy(f->machine.memory.low + hpa, &value, 8);
 }
 
-static uint64_t ram_read64(struct fixture *f, uint64_t hpa)
+static inline uint64_t ram_read64(struct fixture *f, uint64_t hpa)
 {
 	uint64_t value;
 
