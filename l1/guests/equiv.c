@@ -3,7 +3,8 @@
  * The equivalence guest: a long deterministic run through what a CPU and a PC do, ending in one
  * digest line. The digest covers what the architecture defines and nothing else, so it is the same on
  * every machine and at every depth (Popek and Goldberg's equivalence). Options: rounds=N, verbose
- * (the digest after every section), section=N (only that one).
+ * (the digest after every section), section=N (only that one), trace (every snippet's final state),
+ * strict (also what QEMU's TCG does otherwise than the SDM; another digest).
  */
 #include "l1/guests/equiv/equiv.h"
 #include "l1/lib/console.h"
@@ -45,7 +46,9 @@ int main(void)
 	uint64_t rounds = multiboot_option("rounds", DEFAULT_ROUNDS);
 	uint64_t only = multiboot_option("section", ALL_SECTIONS);
 	bool verbose = multiboot_has_word("verbose");
-	struct equiv equiv = {.digest = UINT64_C(0xcbf29ce484222325), .random = 1};
+	struct equiv equiv = {.digest = UINT64_C(0xcbf29ce484222325), .random = 1,
+			      .strict = multiboot_has_word("strict"),
+			      .trace = multiboot_has_word("trace")};
 
 	equiv_init();
 	for (uint64_t round = 0; round < rounds; round++) {

@@ -4,6 +4,7 @@
  */
 #include "l1/guests/equiv/equiv.h"
 
+#include "l1/lib/console.h"
 #include "l1/lib/cpu.h"
 #include "l1/lib/paging.h"
 
@@ -117,8 +118,22 @@ static void digest_frame(struct equiv *equiv, const struct trap_info *info)
 	equiv_add(equiv, frame->rip);
 	equiv_add(equiv, frame->cs << 32 | frame->ss);
 	equiv_add(equiv, frame->rsp);
-	equiv_add(equiv, frame->rflags & EQUIV_RFLAGS);
+	equiv_add(equiv, frame->rflags & (EQUIV_RFLAGS | (equiv->strict ? RFLAGS_RF : 0)));
 	equiv_add(equiv, info->cr2);
+}
+
+static void print_trap(const struct equiv *equiv, const struct trap_frame *state,
+		       const struct trap_info *info)
+{
+	const struct trap_frame *frame = &info->frame;
+	const uint64_t *gpr = &frame->r15;
+
+	printf("%lx:%lx vector=%lu error=%lx cr2=%lx at=%lx:%lx stack=%lx:%lx rflags=%lx\n",
+	       state->cs, state->rip, frame->vector, frame->error, info->cr2, frame->cs,
+	       frame->rip, frame->ss, frame->rsp, frame->rflags);
+	for (unsigned i = 0; i < 15; i++)
+		printf(" %lx", gpr[i]);
+	printf(" digest=%lx\n", equiv->digest);
 }
 
 void equiv_run(struct equiv *equiv, const struct trap_frame *state, struct trap_info *info)
@@ -131,6 +146,8 @@ void equiv_run(struct equiv *equiv, const struct trap_frame *state, struct trap_
 	digest_frame(equiv, info);
 	for (unsigned i = 0; i < DATA_WORDS; i++)
 		equiv_add(equiv, data[i]);
+	if (equiv->trace)
+		print_trap(equiv, state, info);
 }
 
 void equiv_snippets(struct equiv *equiv)
@@ -141,7 +158,7 @@ void equiv_snippets(struct equiv *equiv)
 		for (unsigned kind = RUN_RING0; kind <= RUN_CODE16; kind <<= 1) {
 			struct trap_frame state;
 
-			if (!(at->kinds & kind))
+			if (!(at->kinds & kind) || (at->kinds & RUN_STRICT && !equiv->strict))
 				continue;
 			state = equiv_state(equiv, at->start, kind);
 			equiv_run(equiv, &state, &info);

@@ -72,21 +72,21 @@ snippets:
 	.byte 0xd4, 0x0a			/* AAM: not in 64-bit mode */
 	SNIPPET BOTH
 	int3
-	SNIPPET RUN_RING3
+	SNIPPET RUN_RING3 + RUN_STRICT
 	int $0x21				/* gate of DPL 0: #GP with an IDT error code */
-	SNIPPET RUN_RING3
+	SNIPPET RUN_RING3 + RUN_STRICT
 	int $14
 	SNIPPET BOTH
 	movabs $0x8000000000000000, %rax
 	mov (%rax), %rbx
-	SNIPPET BOTH
+	SNIPPET BOTH + RUN_STRICT
 	movabs $0x7ffffffffffff000, %rbp
 	mov %rcx, 8(%rbp)
 	SNIPPET BOTH
 	mov $0x90000000, %eax			/* not mapped */
 	mov (%rax), %rbx
-	SNIPPET BOTH
-	mov $0x90000ffc, %eax
+	SNIPPET BOTH + RUN_STRICT
+	mov $0x90000ffc, %eax			/* read and write in one: the code says write */
 	add %ecx, (%rax)
 	SNIPPET BOTH
 	mov $0x90000123, %eax
@@ -214,6 +214,7 @@ snippets:
 	setz %r8b
 	DONE
 	SNIPPET BOTH
+	mov %rdi, %rbp
 	enter $32, $3
 	mov %rax, -8(%rbp)
 	leave
@@ -304,10 +305,10 @@ snippets:
 	mov (%esi), %edx
 	DONE
 	SNIPPET BOTH
-	lar %cx, %eax				/* generated selector: outcome in ZF only */
 	mov $KERNEL_CS, %ecx
 	lar %cx, %eax
 	setz %r8b
+	and $0xf0ff00, %eax			/* the rest is undefined */
 	lsl %cx, %edx
 	setz %r9b
 	mov $TASK_STATE, %ecx
