@@ -248,12 +248,11 @@ void task_switch(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 	if (cpu->vmx->nonroot)
 		vmx_intercept_task_switch(cpu, selector, source);
 	task_exchange(cpu, selector, d, source, next_rip, event, &image);
-	if (event) {
-		cpu_rip(cpu) = image.ip;
-	} else {
+	if (!event) {
 		cpu->next_rip = image.ip;
 		cpu_retire(cpu);
 	}
+	cpu_rip(cpu) = image.ip;
 	task_commit(cpu, &image);
 	task_load_segments(cpu, &image);
 	cpu_mode_changed(cpu);
