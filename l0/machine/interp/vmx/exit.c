@@ -116,8 +116,6 @@ static uint64_t saved_pending_debug(const struct cpu *cpu, const struct vmx_exit
 {
 	bool debug_exception = (info->interruption & INTR_INFO_VALID) &&
 			       (info->interruption & INTR_INFO_VECTOR) == VECTOR_DB;
-	uint64_t pending = cpu->pending_debug & (PENDING_DEBUG_B | PENDING_DEBUG_BS);
-
 	switch (info->reason) {
 	case EXIT_REASON_INIT_SIGNAL:
 	case EXIT_REASON_TPR_BELOW_THRESHOLD:
@@ -129,7 +127,7 @@ static uint64_t saved_pending_debug(const struct cpu *cpu, const struct vmx_exit
 		if (!cpu->mov_ss_shadow || debug_exception)
 			return 0;
 	}
-	return pending | (pending & PENDING_DEBUG_B ? PENDING_DEBUG_ENABLED_BREAKPOINT : 0);
+	return cpu->pending_debug & PENDING_DEBUG_SAVED;
 }
 
 static bool is_nmi(const struct vmx_exit_info *info)

@@ -78,8 +78,7 @@ static bool load_pdptes(struct cpu *cpu, const struct vmcs *vmcs)
 	return true;
 }
 
-/* SDM 3C "Delivery of Pending Debug Exceptions after VM Entry": valid only with BS or with an
- * enabled breakpoint; SDM 3C "Interruptibility State", "Activity State". */
+/* SDM 3C "Guest Non-Register State": activity, interruptibility, pending debug exceptions. */
 static void load_non_register_state(struct cpu *cpu, const struct vmcs *vmcs)
 {
 	uint32_t blocking = (uint32_t)vmcs_get(vmcs, GUEST_INTERRUPTIBILITY_STATE);
@@ -92,9 +91,7 @@ static void load_non_register_state(struct cpu *cpu, const struct vmcs *vmcs)
 	/* With virtual NMIs the bit is about those, and NMIs themselves are never blocked. */
 	cpu->vmx->virtual_nmi_blocked = nmi && vmx_pin(cpu, PIN_VIRTUAL_NMIS);
 	cpu->nmi_blocked = nmi && !vmx_pin(cpu, PIN_VIRTUAL_NMIS);
-	cpu->pending_debug = 0;
-	if (pending & (PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS))
-		cpu->pending_debug = pending & (PENDING_DEBUG_B | PENDING_DEBUG_BS);
+	cpu->pending_debug = pending & PENDING_DEBUG_SAVED;
 	cpu->delivering.valid = false;
 }
 

@@ -25,6 +25,9 @@ enum pending_apic {
 };
 
 #define VMX_CLEAN_COUNT 8
+/* Bits of the pending-debug-exceptions field that exist here; cpu->pending_debug has them alike. */
+#define PENDING_DEBUG_SAVED                                                                        \
+	(PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
 
 struct vmx_private {
 	/* Kept while the guest runs. */
