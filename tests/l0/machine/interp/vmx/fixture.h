@@ -84,6 +84,33 @@ static inline void host_segments(struct cpu *cpu)
 	cpu->seg[SEG_LDTR] = (struct segment){.ar = AR_UNUSABLE};
 }
 
+static inline void fixture_poke(struct cpu *cpu)
+{
+	cpu->attention = true;
+}
+
+static inline uint64_t fixture_now(struct cpu *cpu)
+{
+	return cpu_now(cpu);
+}
+
+static const struct cpu_ops fixture_ops = {.name = "fixture", .now = fixture_now, .poke = fixture_poke};
+
+static inline struct cpu *fixture_cpu(struct fixture *f)
+{
+	struct cpu *cpu = calloc(1, sizeof(*cpu));
+
+	assert_non_null(cpu);
+	cpu->machine = &f->machine;
+	cpu->profile = &f->profile;
+	cpu->activity = ACTIVITY_ACTIVE;
+	f->machine.cpu = cpu;
+	f->machine.cpu_ops = &fixture_ops;
+	assert_true(vmx_init(cpu, &f->profile.caps));
+	assert_true(mmu_init(cpu));
+	return cpu;
+}
+
 /* 64-bit root mode outside VMX operation, ready for VMXON. */
 static inline void start_with(struct fixture *f, const char *profile)
 {
@@ -125,7 +152,9 @@ static inline void start_with(struct fixture *f, const char *profile)
 
 static inline void stop(struct fixture *f)
 {
-	fixture_free(f);
+	mmu_free(f->cpu);
+	vmx_free(f->cpu);
+	free(f->cpu);
 	memory_free(&f->machine.memory);
 }
 
