@@ -14,7 +14,7 @@
 #define CPUID_LAST_EXTENDED 0x80000008u
 #define ANY UINT32_MAX
 /* The local APIC timer's input clock when leaf 0x15 gives a ratio, SDM 3A "APIC Timer". */
-#define CRYSTAL_HZ MACHINE_HZ
+#define CRYSTAL_HZ LAPIC_TIMER_HZ
 
 static const struct leaf {
 	uint32_t leaf, subleaf;
@@ -75,6 +75,16 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 		break;
 	case 0xb:
 		out[CPUID_ECX] = (out[CPUID_ECX] & ~0xffu) | (subleaf & 0xff);
+		break;
+	case 0xd: /* x87 and SSE state: 512 bytes and a header of 64, whatever XCR0 says */
+		if (!cpu_has(cpu->profile, XSAVE))
+			break;
+		if (subleaf == 0) {
+			out[CPUID_EAX] = 3;
+			out[CPUID_EBX] = out[CPUID_ECX] = 576;
+		} else if (subleaf == 1 && cpu_has(cpu->profile, XSAVEC)) {
+			out[CPUID_EBX] = 576;
+		}
 		break;
 	case 0x80000001:
 		if (!cpu_code64(cpu)) /* SYSCALL is announced to 64-bit code only */

@@ -11,17 +11,5 @@
 		cpu_fault(cpu, VECTOR_UD);                                                         \
 	}
 
-UNIMPLEMENTED(insn_fxrstor)
-UNIMPLEMENTED(insn_fxsave)
-UNIMPLEMENTED(insn_ldmxcsr)
 UNIMPLEMENTED(insn_monitor)
 UNIMPLEMENTED(insn_mwait)
-UNIMPLEMENTED(insn_stmxcsr)
-UNIMPLEMENTED(insn_xgetbv)
-UNIMPLEMENTED(insn_xrstor)
-UNIMPLEMENTED(insn_xrstors)
-UNIMPLEMENTED(insn_xsave)
-UNIMPLEMENTED(insn_xsavec)
-UNIMPLEMENTED(insn_xsaveopt)
-UNIMPLEMENTED(insn_xsaves)
-UNIMPLEMENTED(insn_xsetbv)
