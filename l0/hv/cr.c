@@ -82,74 +82,113 @@ static void set_cache_bits(uint64_t value)
 		hw_write_cr0((real & ~bits) | (value & bits));
 }
 
-bool cr0_write(struct vcpu *vcpu, uint64_t value)
+uint64_t cr0_read(const struct vcpu *vcpu)
 {
 	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR0_GUEST_HOST_MASK);
-	uint64_t real = hw_vmread(VMCS_GUEST_CR0);
-	uint64_t shadow = hw_vmread(VMCS_CR0_READ_SHADOW);
-	uint64_t old = (real & ~mask) | (shadow & mask);
-	uint64_t cr4 = hw_vmread(VMCS_GUEST_CR4), efer = hw_vmread(VMCS_GUEST_IA32_EFER);
-	uint64_t changed;
+
+	return (hw_vmread(VMCS_GUEST_CR0) & ~mask) | (hw_vmread(VMCS_CR0_READ_SHADOW) & mask);
+}
+
+static uint64_t cr4_seen(const struct vcpu *vcpu)
+{
+	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR4_GUEST_HOST_MASK);
+
+	return (hw_vmread(VMCS_GUEST_CR4) & ~mask) | (hw_vmread(VMCS_CR4_READ_SHADOW) & mask);
+}
+
+uint64_t cr3_read(const struct vcpu *vcpu)
+{
+	return vcpu->unpaged.on ? vcpu->unpaged.cr3 : hw_vmread(VMCS_GUEST_CR3);
+}
+
+uint64_t efer_read(const struct vcpu *vcpu)
+{
+	return vcpu->unpaged.on ? vcpu->unpaged.efer : hw_vmread(VMCS_GUEST_IA32_EFER);
+}
+
+/* A CPU without unrestricted guest needs to be told when paging goes off and on. */
+static void change_paging(struct vcpu *vcpu, uint64_t cr0)
+{
+	bool unpaged = vcpu->unpaged.table && !(cr0 & CR0_PG);
+
+	if (vcpu->unpaged.table && !(cr0 & CR0_PE))
+		hv_end_guest(vcpu, "real mode, which this CPU's VMX can't run");
+	if (unpaged == vcpu->unpaged.on)
+		return;
+	if (unpaged)
+		unpaged_enter(vcpu);
+	else
+		unpaged_leave(vcpu);
+	hw_vmwrite(VMCS_GUEST_CR4, unpaged_cr4(vcpu, cr4_seen(vcpu)));
+}
+
+bool cr0_write(struct vcpu *vcpu, uint64_t value)
+{
+	uint64_t fixed = vmcs_get(&vcpu->vmcs01, CR0_GUEST_HOST_MASK) &
+			 vmx_cap(&hv.machine.caps, CR0_FIXED0);
+	uint64_t cr4 = cr4_seen(vcpu), efer = efer_read(vcpu), changed;
 
 	if (!cr0_valid(value, cr4, efer) || !shadow_cr0_allowed(&vcpu->shadow, value))
 		return false;
 	value = (value & CR0_DEFINED) | CR0_ET;
-	changed = value ^ old;
+	changed = value ^ cr0_read(vcpu);
 	if (value & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LME) &&
-	    changed & (CR0_PG | CR0_CD | CR0_NW) && !load_pdptes(hw_vmread(VMCS_GUEST_CR3)))
+	    changed & (CR0_PG | CR0_CD | CR0_NW) && !load_pdptes(cr3_read(vcpu)))
 		return false;
-	if (changed & CR0_PG && efer & EFER_LME)
-		set_long_mode(efer, value & CR0_PG);
+	if (changed & CR0_PG && efer & EFER_LME && !(value & CR0_PG))
+		set_long_mode(efer, false);
+	change_paging(vcpu, value);
+	if (changed & CR0_PG && efer & EFER_LME && value & CR0_PG)
+		set_long_mode(efer, true);
 	set_cache_bits(value);
 	hw_vmwrite(VMCS_CR0_READ_SHADOW, value);
-	hw_vmwrite(VMCS_GUEST_CR0, value | (vmx_cap(&hv.machine.caps, CR0_FIXED0) & mask));
+	hw_vmwrite(VMCS_GUEST_CR0, value | fixed);
 	if (changed & (CR0_PG | CR0_WP | CR0_PE))
 		flush_translations();
 	return true;
 }
 
-static bool cr4_valid(uint64_t value, uint64_t changed, uint64_t efer)
+static bool cr4_valid(struct vcpu *vcpu, uint64_t value, uint64_t changed, uint64_t efer)
 {
 	if (value & ~vmx_cap(&hv.machine.caps, CR4_FIXED1) || value & CR4_SMXE)
 		return false;
 	if (efer & EFER_LMA && (!(value & CR4_PAE) || changed & CR4_LA57))
 		return false;
 	if (changed & value & CR4_PCIDE)
-		return efer & EFER_LMA && !(hw_vmread(VMCS_GUEST_CR3) & CR3_PCID_MASK);
+		return efer & EFER_LMA && !(cr3_read(vcpu) & CR3_PCID_MASK);
 	return true;
 }
 
 bool cr4_write(struct vcpu *vcpu, uint64_t value)
 {
-	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR4_GUEST_HOST_MASK);
-	uint64_t old = (hw_vmread(VMCS_GUEST_CR4) & ~mask) | (hw_vmread(VMCS_CR4_READ_SHADOW) & mask);
-	uint64_t efer = hw_vmread(VMCS_GUEST_IA32_EFER), changed = value ^ old;
-	uint64_t cr0 = hw_vmread(VMCS_GUEST_CR0);
+	uint64_t efer = efer_read(vcpu), changed = value ^ cr4_seen(vcpu);
 
-	if (!cr4_valid(value, changed, efer) || !shadow_cr4_allowed(&vcpu->shadow, value))
+	if (!cr4_valid(vcpu, value, changed, efer) || !shadow_cr4_allowed(&vcpu->shadow, value))
 		return false;
-	if (cr0 & CR0_PG && value & CR4_PAE && !(efer & EFER_LMA) &&
-	    changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) &&
-	    !load_pdptes(hw_vmread(VMCS_GUEST_CR3)))
+	if (cr0_read(vcpu) & CR0_PG && value & CR4_PAE && !(efer & EFER_LMA) &&
+	    changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP) && !load_pdptes(cr3_read(vcpu)))
 		return false;
 	hw_vmwrite(VMCS_CR4_READ_SHADOW, value);
-	hw_vmwrite(VMCS_GUEST_CR4, value | vmx_cap(&hv.machine.caps, CR4_FIXED0));
+	hw_vmwrite(VMCS_GUEST_CR4, unpaged_cr4(vcpu, value));
 	if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE))
 		flush_translations();
 	return true;
 }
 
-bool cr3_write(uint64_t value)
+bool cr3_write(struct vcpu *vcpu, uint64_t value)
 {
-	uint64_t cr4 = hw_vmread(VMCS_GUEST_CR4), efer = hw_vmread(VMCS_GUEST_IA32_EFER);
+	uint64_t cr4 = cr4_seen(vcpu), efer = efer_read(vcpu);
 	bool keep = cr4 & CR4_PCIDE && value & CR3_NOFLUSH;
 
 	if (cr4 & CR4_PCIDE)
 		value &= ~CR3_NOFLUSH;
 	if (efer & EFER_LMA && value & ~address_mask())
 		return false;
-	if (hw_vmread(VMCS_GUEST_CR0) & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LMA) &&
-	    !load_pdptes(value))
+	if (vcpu->unpaged.on) {
+		vcpu->unpaged.cr3 = value;
+		return true;
+	}
+	if (cr0_read(vcpu) & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LMA) && !load_pdptes(value))
 		return false;
 	hw_vmwrite(VMCS_GUEST_CR3, value);
 	if (!keep && machine_has(&hv.machine, VMX_FEATURE_INVVPID))
@@ -157,16 +196,20 @@ bool cr3_write(uint64_t value)
 	return true;
 }
 
-bool efer_write(uint64_t value)
+bool efer_write(struct vcpu *vcpu, uint64_t value)
 {
-	uint64_t old = hw_vmread(VMCS_GUEST_IA32_EFER);
-	uint64_t writable = EFER_SCE | EFER_LME | EFER_NXE;
+	uint64_t old = efer_read(vcpu), writable = EFER_SCE | EFER_LME | EFER_NXE;
 
 	if (value & ~(writable | EFER_LMA))
 		return false;
-	if ((value ^ old) & EFER_LME && hw_vmread(VMCS_GUEST_CR0) & CR0_PG)
+	if ((value ^ old) & EFER_LME && cr0_read(vcpu) & CR0_PG)
 		return false;
-	hw_vmwrite(VMCS_GUEST_IA32_EFER, (value & writable) | (old & EFER_LMA));
+	value = (value & writable) | (old & EFER_LMA);
+	if (vcpu->unpaged.on) {
+		vcpu->unpaged.efer = value;
+		value &= ~EFER_LME;
+	}
+	hw_vmwrite(VMCS_GUEST_IA32_EFER, value);
 	if ((value ^ old) & EFER_NXE)
 		flush_translations();
 	return true;

@@ -98,7 +98,7 @@ static bool cr_write(struct vcpu *vcpu, unsigned cr, uint64_t value)
 	case 0:
 		return cr0_write(vcpu, value);
 	case 3:
-		return cr3_write(value);
+		return cr3_write(vcpu, value);
 	case 4:
 		return cr4_write(vcpu, value);
 	default:
@@ -106,18 +106,10 @@ static bool cr_write(struct vcpu *vcpu, unsigned cr, uint64_t value)
 	}
 }
 
-/* CR0 as L1 reads it. */
-static uint64_t cr0_seen(const struct vcpu *vcpu)
-{
-	uint64_t mask = vmcs_get(&vcpu->vmcs01, CR0_GUEST_HOST_MASK);
-
-	return (hw_vmread(VMCS_GUEST_CR0) & ~mask) | (hw_vmread(VMCS_CR0_READ_SHADOW) & mask);
-}
-
 /* LMSW sets PE to TS (bits 3:0) and can't clear PE. */
 static uint64_t lmsw_value(const struct vcpu *vcpu)
 {
-	uint64_t low = CR0_PE | CR0_MP | CR0_EM | CR0_TS, old = cr0_seen(vcpu);
+	uint64_t low = CR0_PE | CR0_MP | CR0_EM | CR0_TS, old = cr0_read(vcpu);
 
 	return (old & ~(low & ~CR0_PE)) | (vcpu->exit.qualification >> 16 & low);
 }
@@ -132,11 +124,11 @@ enum exit_next handle_cr_access(struct vcpu *vcpu)
 	case CR_ACCESS_MOV_TO:
 		good = cr_write(vcpu, cr, gpr_read(vcpu, gpr));
 		break;
-	case CR_ACCESS_MOV_FROM: /* CR3 only, where its exiting can't be turned off */
-		gpr_write(vcpu, gpr, hw_vmread(VMCS_GUEST_CR3));
+	case CR_ACCESS_MOV_FROM: /* CR3 only */
+		gpr_write(vcpu, gpr, cr3_read(vcpu));
 		break;
 	case CR_ACCESS_CLTS:
-		good = cr0_write(vcpu, cr0_seen(vcpu) & ~CR0_TS);
+		good = cr0_write(vcpu, cr0_read(vcpu) & ~CR0_TS);
 		break;
 	case CR_ACCESS_LMSW:
 		good = cr0_write(vcpu, lmsw_value(vcpu));

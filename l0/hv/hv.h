@@ -45,6 +45,14 @@ struct hv_exit {
 	uint64_t qualification;
 };
 
+/* A guest that has paging off, on a CPU that can't run one: it runs on an identity page table of
+ * ours, and what it writes to CR3 and IA32_EFER waits here until it turns paging on. */
+struct unpaged {
+	bool on;
+	uint64_t cr3, efer;
+	uint64_t table; /* l1_gpa of the identity table, 0: the CPU has unrestricted guest */
+};
+
 /* One virtual CPU. The exit stub pushes the registers on a stack that ends with them. */
 struct vcpu {
 	uint8_t stack[HV_STACK_SIZE] __attribute__((aligned(4096)));
@@ -56,6 +64,7 @@ struct vcpu {
 	uint64_t vmcs01_hpa;
 	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
 	struct shadow_vcpu shadow;
+	struct unpaged unpaged;
 	uint64_t *msr_bitmap, *io_bitmap_a, *io_bitmap_b; /* NULL: not used */
 };
 
@@ -124,9 +133,24 @@ void guest_deliver_nmi(struct vcpu *vcpu);
 /* MOV to CR0 or CR4 of L1 with all its consequences. False: #GP(0). */
 bool cr0_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
 bool cr4_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
-bool cr3_write(uint64_t value) __attribute__((warn_unused_result));
-/* IA32_EFER of L1. */
-bool efer_write(uint64_t value) __attribute__((warn_unused_result));
+bool cr3_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
+bool efer_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
+/* As L1 sees them. */
+uint64_t cr0_read(const struct vcpu *vcpu);
+uint64_t cr3_read(const struct vcpu *vcpu);
+uint64_t efer_read(const struct vcpu *vcpu);
+
+/* ---- unpaged.c ---- */
+/* Makes the identity table and its range; nothing where the CPU has unrestricted guest. */
+void unpaged_prepare(struct unpaged *unpaged);
+/* The guest of VMCS01 goes to, or leaves, the identity table. CR0, CR4 are the caller's. */
+void unpaged_enter(struct vcpu *vcpu);
+void unpaged_leave(struct vcpu *vcpu);
+/* CR4 as the CPU needs it for a guest that sees `cr4`. */
+uint64_t unpaged_cr4(const struct vcpu *vcpu, uint64_t cr4);
+/* Bits of CR0 and CR4 that are ours because of it. */
+uint64_t unpaged_cr0_mask(const struct unpaged *unpaged);
+uint64_t unpaged_cr4_mask(const struct unpaged *unpaged);
 
 /* ---- cpuid.c ---- */
 /* Reads the leaves once: an answer from memory costs no exit to a hypervisor beneath us. */
@@ -135,7 +159,7 @@ void cpuid_answer(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 
 /* ---- msr.c ---- */
 /* The bitmap of MSRs that exit: all that are not passed through. */
-void msr_bitmap_fill(uint64_t *bitmap);
+void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap);
 /* RDMSR and WRMSR by L1. False: #GP(0). */
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);

@@ -87,8 +87,10 @@ void loader_load(struct loader_entry *entry)
 
 	if (!loader_boot.module_count)
 		hv_refuse("no guest: the first boot module is what runs");
-	if (image_parse(&image, memory_pointer(guest->start), memory_pointer(guest->end)))
+	if (linux_recognize(memory_pointer(guest->start), memory_pointer(guest->end)))
+		linux_load(entry);
+	else if (image_parse(&image, memory_pointer(guest->start), memory_pointer(guest->end)))
 		multiboot_load(entry, &image);
 	else
-		hv_refuse("the guest module is not a multiboot image");
+		hv_refuse("the guest module is neither a multiboot image nor a Linux kernel");
 }

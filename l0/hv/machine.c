@@ -119,7 +119,6 @@ void machine_probe(struct hv_machine *machine)
 	machine->caps.features = features(machine);
 	read_widths(&machine->caps);
 	require(machine, VMX_FEATURE_EPT, "EPT");
-	require(machine, VMX_FEATURE_UNRESTRICTED_GUEST, "unrestricted guest");
 	require(machine, VMX_FEATURE_EFER, "load/save of IA32_EFER");
 }
 

@@ -6,8 +6,12 @@
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
 
-#define BITMAP_READ_LOW 0      /* SDM 3C "MSR-Bitmap Address": bytes 0 and 2048 of the page */
+/* SDM 3C "MSR-Bitmap Address": parts of the page, in bytes. */
+#define BITMAP_READ_LOW 0
+#define BITMAP_READ_HIGH 1024
 #define BITMAP_WRITE_LOW 2048
+#define BITMAP_WRITE_HIGH 3072
+#define MSR_INDEX UINT32_C(0x1fff)
 #define PAT_TYPES UINT64_C(0xf3) /* memory types 0, 1, 4, 5, 6, 7 exist */
 
 enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_EFER, KIND_PAT, KIND_DEBUGCTL };
@@ -40,8 +44,12 @@ static void set_bit(uint64_t *bitmap, unsigned byte, uint32_t msr)
 	bitmap[byte / 8 + msr / 64] |= UINT64_C(1) << (msr % 64);
 }
 
-void msr_bitmap_fill(uint64_t *bitmap)
+void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 {
+	if (vcpu->unpaged.table) {
+		set_bit(bitmap, BITMAP_READ_HIGH, MSR_IA32_EFER & MSR_INDEX);
+		set_bit(bitmap, BITMAP_WRITE_HIGH, MSR_IA32_EFER & MSR_INDEX);
+	}
 	for (unsigned i = 0; i < COUNT(shadow_msrs); i++) {
 		for (uint32_t msr = shadow_msrs[i].first; msr <= shadow_msrs[i].last; msr++) {
 			set_bit(bitmap, BITMAP_READ_LOW, msr);
@@ -72,6 +80,10 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
 	if (is_shadow(msr))
 		return shadow_rdmsr(&vcpu->shadow, msr, value);
+	if (msr == MSR_IA32_EFER) {
+		*value = efer_read(vcpu);
+		return true;
+	}
 	if (row >= 0 && hw_try_vmread(field_msrs[row].field, value))
 		return true;
 	return hw_try_rdmsr(msr, value);
@@ -116,7 +128,7 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
 	if (field_msrs[row].kind == KIND_EFER)
-		return efer_write(value);
+		return efer_write(vcpu, value);
 	if (!field_accepts(field_msrs[row].kind, value))
 		return false;
 	hw_vmwrite(field_msrs[row].field, value);

@@ -122,6 +122,20 @@ void range_build(uint8_t maxphyaddr, bool offset)
 		swap_halves();
 }
 
+void range_add_read_only(uint64_t hpa, uint64_t length)
+{
+	unsigned at = 0;
+
+	if (range_count == RANGES_MAX)
+		hv_refuse("the memory map has too many pieces");
+	while (at < range_count && ranges[at].gpa < hpa)
+		at++;
+	memmove(ranges + at + 1, ranges + at, (range_count - at) * sizeof(ranges[0]));
+	ranges[at] = (struct range){
+		.gpa = hpa, .hpa = hpa, .length = length, .rights = EPT_R, .ram = true};
+	range_count++;
+}
+
 const struct range *range_find(struct l1_gpa gpa)
 {
 	const struct range *range = last_found;

@@ -36,6 +36,7 @@ _Noreturn static void go_on(void)
 	log_start();
 	loader_load(&entry);
 	range_build(hv.machine.caps.maxphyaddr, hv.options.map_offset);
+	unpaged_prepare(&hv_vcpu.unpaged);
 	machine_enter_vmx(&hv.machine);
 	vmcs01_create(&hv_vcpu, &tables, ept01_create(), &entry);
 	env_start(&hv_vcpu);

@@ -87,17 +87,18 @@ static void setup_controls(struct setup *s)
 
 /* CR0 and CR4 bits that VMX fixes are ours: L1 sees what it wrote (SDM 3C "Guest/Host Masks and Read
  * Shadows for CR0 and CR4"). CR4 bits that may not be 1 fault by themselves. */
-static void setup_registers(struct setup *s)
+static void setup_registers(const struct vcpu *vcpu, struct setup *s)
 {
+	const struct unpaged *unpaged = &vcpu->unpaged;
 	const struct vmx_caps *caps = &hv.machine.caps;
 	bool long64 = s->start->mode == LOADER_LONG64;
 
-	s->cr0_mask = vmx_cap(caps, CR0_FIXED0) & ~(CR0_PE | CR0_PG);
+	s->cr0_mask = (vmx_cap(caps, CR0_FIXED0) & ~(CR0_PE | CR0_PG)) | unpaged_cr0_mask(unpaged);
 	s->cr0 = CR0_PE | CR0_ET | (long64 ? CR0_PG : 0);
-	s->cr0_real = s->cr0 | s->cr0_mask;
-	s->cr4_mask = vmx_cap(caps, CR4_FIXED0) | CR4_VMXE | CR4_SMXE;
+	s->cr0_real = s->cr0 | (s->cr0_mask & vmx_cap(caps, CR0_FIXED0));
+	s->cr4_mask = vmx_cap(caps, CR4_FIXED0) | CR4_VMXE | CR4_SMXE | unpaged_cr4_mask(unpaged);
 	s->cr4 = long64 ? CR4_PAE : 0;
-	s->cr4_real = s->cr4 | vmx_cap(caps, CR4_FIXED0) | CR4_VMXE;
+	s->cr4_real = unpaged_cr4(vcpu, s->cr4);
 	s->efer = long64 ? EFER_LME | EFER_LMA : 0;
 	s->code_access_rights = GUEST_AR_CODE | (long64 ? AR_L : AR_DB);
 	if (long64)
@@ -109,7 +110,7 @@ static void setup_msr_bitmap(struct vcpu *vcpu, struct setup *s)
 	if (!(s->primary & PRIMARY_USE_MSR_BITMAPS))
 		return;
 	vcpu->msr_bitmap = pool_need();
-	msr_bitmap_fill(vcpu->msr_bitmap);
+	msr_bitmap_fill(vcpu, vcpu->msr_bitmap);
 	s->msr_bitmap = memory_address(vcpu->msr_bitmap);
 }
 
@@ -149,13 +150,17 @@ void vmcs01_create(struct vcpu *vcpu, const struct hv_host_tables *tables, uint6
 	vcpu->vmcs01_hpa = memory_address(region);
 	s.host_rsp = (uintptr_t)&vcpu->regs.gpr[REG_COUNT];
 	setup_controls(&s);
-	setup_registers(&s);
+	setup_registers(vcpu, &s);
 	setup_msr_bitmap(vcpu, &s);
 	setup_io_bitmaps(vcpu, &s);
 	if (hw_vmclear(vcpu->vmcs01_hpa).outcome != VMX_SUCCEED ||
 	    hw_vmptrld(vcpu->vmcs01_hpa).outcome != VMX_SUCCEED)
 		hv_panic("VMCS01 is refused");
 	write_rows(vcpu, &s);
+	if (vcpu->unpaged.table && start->mode == LOADER_PROTECTED32) {
+		unpaged_enter(vcpu);
+		hw_vmwrite(VMCS_GUEST_CR4, unpaged_cr4(vcpu, s.cr4));
+	}
 	vcpu->regs.gpr[REG_RAX] = start->rax;
 	vcpu->regs.gpr[REG_RBX] = start->rbx;
 	vcpu->regs.gpr[REG_RSI] = start->rsi;
