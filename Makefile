@@ -36,7 +36,7 @@ MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l
 MAIN_SRC := l0/machine/main.c
 HV_SRC := $(call find_src,l0/hv) $(wildcard l0/hv/*.S)
 L1LIB_SRC := $(call find_src,l1/lib) $(wildcard l1/lib/*.S)
-TINY_SRC := $(call find_src,l1/tiny)
+TINY_SRC := $(call find_src,l1/tiny) $(wildcard l1/tiny/*.S)
 GUESTS := $(basename $(notdir $(wildcard l1/guests/*.c)))
 TEST_GUESTS := $(basename $(notdir $(wildcard tests/guests/*.c)))
 
@@ -97,7 +97,7 @@ $(O)/images/hv.elf: $(call obj,free,$(HV_SRC)) $(O)/libshadow-free.a l0/hv/hv.ld
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l0/hv/hv.ld -o $@ \
 		$(filter %.o,$^) $(O)/libshadow-free.a
 
-$(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC)) $(O)/libl1.a l1/lib/image.ld
+$(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC) shadow/sdm/vmx.c) $(O)/libl1.a l1/lib/image.ld
 	@mkdir -p $(@D)
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$(filter %.o,$^) --whole-archive $(O)/libl1.a

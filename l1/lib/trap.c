@@ -59,6 +59,16 @@ uint64_t trap_kernel_stack(void)
 	return (uint64_t)kernel_stack + sizeof(kernel_stack);
 }
 
+uint64_t trap_idt(void)
+{
+	return (uint64_t)idt;
+}
+
+uint64_t trap_task_state(void)
+{
+	return (uint64_t)&task_state;
+}
+
 static void set_gate(unsigned vector)
 {
 	uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;

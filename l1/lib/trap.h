@@ -42,6 +42,10 @@ bool trap_catch(struct trap_info *info, void (*function)(void *), void *argument
  * the state at that trap in *info. Nothing of *state but vector and error is without effect. */
 void trap_run(struct trap_info *info, const struct trap_frame *state);
 
+/* Bases for a VMCS's host state. */
+uint64_t trap_idt(void);
+uint64_t trap_task_state(void);
+
 /* The stack that the CPU switches to on a trap from ring 3. */
 uint64_t trap_kernel_stack(void);
 
