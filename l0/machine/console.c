@@ -99,7 +99,10 @@ struct console *console_open(struct machine *machine, const char *path)
 		free(console);
 		return NULL;
 	}
-	console_open_input(console);
+	if (path) /* a file does not type */
+		console->end = true;
+	else
+		console_open_input(console);
 	return console;
 }
 

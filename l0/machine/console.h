@@ -18,7 +18,7 @@ struct machine;
 
 enum { CONSOLE_EMPTY = -1, CONSOLE_END = -2 };
 
-/* path: NULL for stdio. NULL: cannot be opened, errno set. */
+/* path: NULL for stdio; a file takes the output and there is no input. NULL: cannot be opened, errno set. */
 struct console *console_open(struct machine *machine, const char *path);
 /* Flushes, restores the terminal. */
 void console_close(struct console *console);

@@ -146,5 +146,9 @@ bool machine_interrupt_pending(struct machine *machine)
 
 uint8_t machine_interrupt_ack(struct machine *machine)
 {
-	return extint_pending(machine) ? pic_ack(machine->pic) : lapic_ack(machine->lapic);
+	/* Nothing pending any more: whoever raised INTR answers with its spurious vector. */
+	if (extint_pending(machine) ||
+	    (lapic_accepts_extint(machine->lapic) && !lapic_pending(machine->lapic)))
+		return pic_ack(machine->pic);
+	return lapic_ack(machine->lapic);
 }
