@@ -271,6 +271,13 @@ static inline void start_vmx(struct fixture *f)
 	guest_fields(f);
 }
 
+/* Adds a feature that the default part may lack. */
+static inline void offer(struct fixture *f, enum vmx_feature feature)
+{
+	f->profile.caps.features |= VMX_FEATURE_BIT(feature);
+	vmx_caps_from_features(&f->profile.caps);
+}
+
 static inline void secondary(struct fixture *f, uint32_t bits)
 {
 	ENABLE(f, PRIMARY_CONTROLS, PRIMARY_ACTIVATE_SECONDARY);
