@@ -108,6 +108,8 @@ struct cpu {
 	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
 	const struct op *op; /* instruction in a slow or complex handler; NULL between blocks */
 	bool in_block;     /* cpu_rip and the counters are those of op's block; false after an unwind */
+	bool code_written; /* the block being executed was written to: end it after this instruction */
+	uint64_t jump_key; /* what a RIP's meaning depends on: MMU tag, mode, epoch (block.c) */
 	uint64_t next_rip; /* complex handlers that end a block: where to go on */
 	bool attention;    /* look at events, interrupts, traps before the next instruction; while
 			    * cpu_attend leaves it set, the run loop steps one instruction at a time */

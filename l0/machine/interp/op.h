@@ -22,6 +22,7 @@ enum op_flags {
 	OP_REPNE = 4,   /* F2 */
 	OP_LOCK = 8,
 	OP_REX = 16,    /* byte registers 4-7 are SPL BPL SIL DIL */
+	OP_WIDE = 32,   /* engine: disp lacks bit 32: RIP-relative near the end of its range */
 };
 
 struct op {
@@ -45,7 +46,7 @@ struct op {
 	uint16_t row;   /* row of the instruction table */
 	uint16_t off;   /* bytes from the start of the block */
 	uint8_t nth;    /* instructions before this one in the block */
-	uint8_t vvvv;   /* VEX.vvvv as a register */
+	uint8_t vvvv;   /* VEX.vvvv as a register; condition of Jcc, SETcc, CMOVcc */
 	uint32_t cycles; /* modelled cycles before this one in the block */
 	int32_t link;   /* engine: block to go on with, in bytes from this op; 0: not known yet */
 };

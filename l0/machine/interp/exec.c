@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The handlers that are no instruction (entering and leaving blocks, complex handlers' wrapper), the
+ * CPU's position and time in mid-block, and operand access for complex handlers.
+ */
+#include "l0/machine/interp/chain.h"
+
+/* ---- position and time ---- */
+
+uint64_t cpu_insn_rip(const struct cpu *cpu)
+{
+	return cpu->in_block ? rip_wrap(cpu, cpu_rip(cpu) + cpu->op->off) : cpu_rip(cpu);
+}
+
+uint64_t cpu_insn_next_rip(const struct cpu *cpu)
+{
+	return rip_wrap(cpu, cpu_insn_rip(cpu) + (cpu->op ? cpu->op->len : 0));
+}
+
+/* Cycles and instructions that block entry has accounted for and that are not behind us yet. */
+static uint64_t cycles_ahead(const struct cpu *cpu)
+{
+	return cpu->in_block ? op_entry(cpu->op)->cycles - cpu->op->cycles : 0;
+}
+
+static uint64_t insns_ahead(const struct cpu *cpu)
+{
+	return cpu->in_block ? (uint64_t)op_entry(cpu->op)->off - cpu->op->nth : 0;
+}
+
+void cpu_unwind(struct cpu *cpu)
+{
+	uint64_t rip = cpu_insn_rip(cpu);
+
+	cpu->budget += (int64_t)cycles_ahead(cpu);
+	cpu->insns -= insns_ahead(cpu);
+	cpu_rip(cpu) = rip;
+	cpu->in_block = false;
+}
+
+void cpu_retire(struct cpu *cpu)
+{
+	if (cpu->in_block) {
+		cpu_unwind(cpu);
+		cpu->budget -= insn_info(cpu->op->row)->row.cycles;
+		cpu->insns++;
+	}
+	cpu_rip(cpu) = cpu->next_rip;
+}
+
+uint64_t cpu_now(const struct cpu *cpu)
+{
+	return cpu->deadline - (uint64_t)cpu->budget - cycles_ahead(cpu);
+}
+
+uint64_t cpu_retired(const struct cpu *cpu)
+{
+	return cpu->insns - insns_ahead(cpu);
+}
+
+void cpu_charge(struct cpu *cpu, uint64_t cycles)
+{
+	cpu->budget -= (int64_t)cycles;
+}
+
+void cpu_escape(struct cpu *cpu)
+{
+	longjmp(*cpu->escape, 1);
+}
+
+/* ---- blocks ---- */
+
+OP_RESULT op_enter(struct cpu *cpu, const struct op *op)
+{
+	int64_t left = cpu->budget - (int64_t)op->cycles;
+
+	if (unlikely(left < 0))
+		OP_LEAVE();
+	cpu->budget = left;
+	cpu->insns += op->off;
+	OP_NEXT(cpu, op);
+}
+
+OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op)
+{
+	cpu->budget -= (int64_t)op->cycles;
+	cpu->insns += op->off;
+	OP_NEXT(cpu, op);
+}
+
+OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op)
+{
+	OP_LEAVE();
+}
+
+/* The block ends without a branch: go on at the next instruction. */
+OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op)
+{
+	return edge_on(cpu, op, cpu->mode & MODE_CODE64);
+}
+
+static OP_RESULT edge_unlinked(struct cpu *cpu, const struct op *op, int32_t link, bool taken)
+{
+	const struct op *entry;
+
+	if (link == LINK_FAR) {
+		entry = jump_find(cpu, cpu_rip(cpu));
+		if (entry)
+			OP_GOTO(cpu, entry);
+		OP_LEAVE();
+	}
+	cpu->blocks->edge = (struct op *)(uintptr_t)op;
+	cpu->blocks->edge_taken = taken;
+	cpu->blocks->edge_rip = cpu_rip(cpu);
+	OP_LEAVE();
+}
+
+OP_RESULT op_edge_taken(struct cpu *cpu, const struct op *op)
+{
+	return edge_unlinked(cpu, op, op->link, true);
+}
+
+OP_RESULT op_edge_on(struct cpu *cpu, const struct op *op)
+{
+	return edge_unlinked(cpu, op, op->disp, false);
+}
+
+/* ---- complex handlers ---- */
+
+OP_RESULT op_complex(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	insn_info(op->row)->complex(cpu, op);
+	SLOW_NEXT(cpu, op);
+}
+
+OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	insn_info(op->row)->complex(cpu, op);
+	SLOW_LEAVE(cpu);
+}
+
+OP_RESULT op_undefined(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	cpu_fault(cpu, VECTOR_UD);
+}
+
+OP_RESULT op_too_long(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	cpu_fault_code(cpu, VECTOR_GP, 0);
+}
+
+/* ---- operands ---- */
+
+uint64_t op_ea(const struct cpu *cpu, const struct op *op)
+{
+	uint64_t ea = cpu->gpr[op->base] + (cpu->gpr[op->index] << op->scale) +
+		      (uint64_t)(int64_t)op->disp;
+
+	if (op->flags & OP_WIDE)
+		ea += UINT64_C(1) << 32;
+	return op->addrsize == 8 ? ea : ea & size_mask(op->addrsize);
+}
+
+/* Byte registers 4-7 without REX are AH CH DH BH. */
+static bool high_byte(const struct op *op, unsigned reg, unsigned size)
+{
+	return size == 1 && reg >= 4 && reg < 8 && !(op->flags & OP_REX);
+}
+
+uint64_t reg_read(const struct cpu *cpu, const struct op *op, unsigned reg, unsigned size)
+{
+	if (high_byte(op, reg, size))
+		return cpu->gpr[reg - 4] >> 8 & 0xff;
+	return cpu->gpr[reg] & size_mask(size);
+}
+
+void reg_write(struct cpu *cpu, const struct op *op, unsigned reg, unsigned size, uint64_t value)
+{
+	uint64_t mask = size_mask(size);
+
+	if (high_byte(op, reg, size))
+		cpu->gpr[reg - 4] = (cpu->gpr[reg - 4] & ~UINT64_C(0xff00)) | (value & 0xff) << 8;
+	else if (size >= 4)
+		cpu->gpr[reg] = value & mask;
+	else
+		cpu->gpr[reg] = (cpu->gpr[reg] & ~mask) | (value & mask);
+}
+
+uint64_t op_read_rm(struct cpu *cpu, const struct op *op, unsigned size)
+{
+	if (op->flags & OP_MEMORY)
+		return mem_read(cpu, op->seg, op_ea(cpu, op), size);
+	return reg_read(cpu, op, op->rm, size);
+}
+
+void op_write_rm(struct cpu *cpu, const struct op *op, unsigned size, uint64_t value)
+{
+	if (op->flags & OP_MEMORY)
+		mem_write(cpu, op->seg, op_ea(cpu, op), size, value);
+	else
+		reg_write(cpu, op, op->rm, size, value);
+}
+
+/* ---- flags ---- */
+
+uint64_t cpu_rflags(const struct cpu *cpu)
+{
+	return cc_flags(cpu) | (cpu->eflags_rest & ~RFLAGS_STATUS) | RFLAGS_FIXED1;
+}
+
+void cpu_set_rflags(struct cpu *cpu, uint64_t rflags)
+{
+	cc_set_explicit(cpu, rflags);
+	cpu->eflags_rest = (rflags & ~RFLAGS_STATUS) | RFLAGS_FIXED1;
+}

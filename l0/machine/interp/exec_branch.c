@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Families of near branches: Jcc, JMP, CALL, RET. Fast forms are those of flat modes with the natural operand size;
+ * general forms do every check and end in the run loop.
+ */
+#include "l0/machine/interp/chain.h"
+#include "l0/machine/interp/families.h"
+
+/* ---- general forms ---- */
+
+static bool canonical(const struct cpu *cpu, uint64_t address)
+{
+	unsigned shift = cpu->cr4 & CR4_LA57 ? 7 : 16;
+
+	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+
+void near_target_check(struct cpu *cpu, uint64_t rip)
+{
+	if (cpu->mode & MODE_CODE64 ? !canonical(cpu, rip) : rip > cpu->seg[SEG_CS].limit)
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+}
+
+/* Near targets are cut to the operand size, SDM 2 "JMP". */
+static uint64_t near_target(struct cpu *cpu, const struct op *op, uint64_t rip)
+{
+	return op->opsize == 8 ? rip : rip & size_mask(op->opsize);
+}
+
+static void branch_general(struct cpu *cpu, const struct op *op)
+{
+	uint64_t target = near_target(cpu, op, cpu->next_rip + (uint64_t)(int64_t)op->imm);
+
+	near_target_check(cpu, target);
+	cpu->next_rip = target;
+}
+
+HANDLER(jcc_general)
+{
+	slow_begin(cpu, op);
+	if (cc_condition(cpu, op->vvvv))
+		branch_general(cpu, op);
+	SLOW_LEAVE(cpu);
+}
+
+HANDLER(jmp_j_general)
+{
+	slow_begin(cpu, op);
+	branch_general(cpu, op);
+	SLOW_LEAVE(cpu);
+}
+
+HANDLER(call_j_general)
+{
+	uint64_t on, target;
+
+	slow_begin(cpu, op);
+	on = cpu->next_rip;
+	target = near_target(cpu, op, on + (uint64_t)(int64_t)op->imm);
+	near_target_check(cpu, target);
+	stack_push(cpu, op->opsize, on);
+	cpu->next_rip = target;
+	SLOW_LEAVE(cpu);
+}
+
+HANDLER(jmp_e_general)
+{
+	uint64_t target;
+
+	slow_begin(cpu, op);
+	target = op_read_rm(cpu, op, op->opsize);
+	near_target_check(cpu, target);
+	cpu->next_rip = target;
+	SLOW_LEAVE(cpu);
+}
+
+HANDLER(call_e_general)
+{
+	uint64_t target;
+
+	slow_begin(cpu, op);
+	target = op_read_rm(cpu, op, op->opsize);
+	near_target_check(cpu, target);
+	stack_push(cpu, op->opsize, cpu->next_rip);
+	cpu->next_rip = target;
+	SLOW_LEAVE(cpu);
+}
+
+/* RSP moves only when the target is known to be good. */
+static void ret_general_by(struct cpu *cpu, const struct op *op, unsigned extra)
+{
+	uint64_t target = mem_read(cpu, SEG_SS, stack_offset(cpu, 0), op->opsize);
+
+	near_target_check(cpu, target);
+	stack_set(cpu, stack_offset(cpu, op->opsize + (int64_t)extra));
+	cpu->next_rip = target;
+}
+
+HANDLER(ret_general)
+{
+	slow_begin(cpu, op);
+	ret_general_by(cpu, op, 0);
+	SLOW_LEAVE(cpu);
+}
+
+void insn_ret_i(struct cpu *cpu, const struct op *op)
+{
+	ret_general_by(cpu, op, (uint16_t)op->imm);
+}
+
+/* ---- direct branches ---- */
+
+/* A far edge may lead beyond the canonical range: the general form raises the fault. Same-page ones cannot. */
+#define JCC(code, bits, wide)                                                                      \
+	HANDLER(jcc_##code##_##bits)                                                               \
+	{                                                                                          \
+		if (cc_condition(cpu, code))                                                       \
+			return edge_taken(cpu, op, wide);                                          \
+		return edge_on(cpu, op, wide);                                                     \
+	}
+#define CONDITIONS(X)                                                                              \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define JCC_BOTH(code) JCC(code, 64, true) JCC(code, 32, false)
+CONDITIONS(JCC_BOTH)
+
+#define BRANCH_FORMS(general, wide, narrow)                                                        \
+	{                                                                                          \
+		[VARIANT_GENERAL] = general, [VARIANT_BASE] = wide, [VARIANT_FLAT32] = narrow,     \
+	}
+/* Sizes 2, 4, 8 as operand sizes; flags play no part. */
+#define BRANCH_FAMILY(general, wide, narrow)                                                       \
+	{ { { { 0 }, BRANCH_FORMS(general, wide, narrow), BRANCH_FORMS(general, wide, narrow),     \
+	      BRANCH_FORMS(general, wide, narrow) },                                               \
+	    { { 0 }, BRANCH_FORMS(general, wide, narrow), BRANCH_FORMS(general, wide, narrow),     \
+	      BRANCH_FORMS(general, wide, narrow) } } }
+#define JCC_FAMILY(code) BRANCH_FAMILY(jcc_general, jcc_##code##_64, jcc_##code##_32),
+const struct op_family family_jcc[] = { CONDITIONS(JCC_FAMILY) };
+
+HANDLER(jmp_j_64)
+{
+	return edge_taken(cpu, op, true);
+}
+
+HANDLER(jmp_j_32)
+{
+	return edge_taken(cpu, op, false);
+}
+
+const struct op_family family_jmp_j[] = { BRANCH_FAMILY(jmp_j_general, jmp_j_64, jmp_j_32) };
+
+/* Pushes `value` if the TLB allows it straight away. */
+ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
+{
+	unsigned size = wide ? 8 : 4;
+	uint64_t rsp = cpu->gpr[REG_RSP] - size;
+	uint8_t *host;
+
+	if (!wide)
+		rsp = (uint32_t)rsp;
+	if (!fast_access(cpu, rsp, size, true, &host))
+		return false;
+	host_store(host, size, value);
+	cpu->gpr[REG_RSP] = rsp;
+	return true;
+}
+
+/* The stack missed the TLB: the general rules, then on as the fast form does. imm already counts from the
+ * start of the block. */
+ALWAYS_INLINE OP_RESULT call_slow(struct cpu *cpu, const struct op *op, bool wide)
+{
+	slow_begin(cpu, op);
+	stack_push(cpu, wide ? 8 : 4, cpu->next_rip);
+	cpu->next_rip = cpu_rip(cpu) + (uint64_t)(int64_t)op->imm;
+	if (!wide)
+		cpu->next_rip = (uint32_t)cpu->next_rip;
+	SLOW_LEAVE(cpu);
+}
+
+HANDLER(call_j_slow64)
+{
+	return call_slow(cpu, op, true);
+}
+
+HANDLER(call_j_slow32)
+{
+	return call_slow(cpu, op, false);
+}
+
+HANDLER(call_j_64)
+{
+	if (!fast_push(cpu, cpu_rip(cpu) + op->off + op->len, true))
+		OP_TAIL(call_j_slow64, cpu, op);
+	return edge_taken(cpu, op, true);
+}
+
+HANDLER(call_j_32)
+{
+	if (!fast_push(cpu, (uint32_t)(cpu_rip(cpu) + op->off + op->len), false))
+		OP_TAIL(call_j_slow32, cpu, op);
+	return edge_taken(cpu, op, false);
+}
+
+const struct op_family family_call_j[] = { BRANCH_FAMILY(call_j_general, call_j_64, call_j_32) };
+
+/* ---- indirect branches: what the jump cache knows has been checked ---- */
+
+HANDLER(ret_64)
+{
+	uint64_t rsp = cpu->gpr[REG_RSP], target;
+	const struct op *entry;
+	uint8_t *host;
+
+	if (!fast_access(cpu, rsp, 8, false, &host))
+		OP_TAIL(ret_general, cpu, op);
+	target = host_load(host, 8);
+	entry = jump_find(cpu, target);
+	if (unlikely(!entry))
+		OP_TAIL(ret_general, cpu, op);
+	cpu->gpr[REG_RSP] = rsp + 8;
+	cpu_rip(cpu) = target;
+	OP_GOTO(cpu, entry);
+}
+
+HANDLER(ret_32)
+{
+	uint64_t rsp = (uint32_t)cpu->gpr[REG_RSP], target;
+	const struct op *entry;
+	uint8_t *host;
+
+	if (!fast_access(cpu, rsp, 4, false, &host))
+		OP_TAIL(ret_general, cpu, op);
+	target = host_load(host, 4);
+	entry = jump_find(cpu, target);
+	if (unlikely(!entry))
+		OP_TAIL(ret_general, cpu, op);
+	cpu->gpr[REG_RSP] = (uint32_t)(rsp + 4);
+	cpu_rip(cpu) = target;
+	OP_GOTO(cpu, entry);
+}
+
+const struct op_family family_ret[] = { BRANCH_FAMILY(ret_general, ret_64, ret_32) };
+
+ALWAYS_INLINE OP_RESULT indirect(struct cpu *cpu, const struct op *op, uint64_t target, bool call,
+				 op_fn slow)
+{
+	const struct op *entry = jump_find(cpu, target);
+
+	if (unlikely(!entry))
+		OP_TAIL(slow, cpu, op);
+	if (call && !fast_push(cpu, cpu_rip(cpu) + op->off + op->len, true))
+		OP_TAIL(slow, cpu, op);
+	cpu_rip(cpu) = target;
+	OP_GOTO(cpu, entry);
+}
+
+ALWAYS_INLINE OP_RESULT indirect_memory(struct cpu *cpu, const struct op *op,
+					enum op_variant variant, bool call, op_fn slow)
+{
+	uint8_t *host;
+
+	if (!fast_access(cpu, fast_ea(cpu, op, variant), 8, false, &host))
+		OP_TAIL(slow, cpu, op);
+	return indirect(cpu, op, host_load(host, 8), call, slow);
+}
+
+#define INDIRECT(name, call)                                                                       \
+	HANDLER(name##_reg)                                                                        \
+	{                                                                                          \
+		return indirect(cpu, op, cpu->gpr[op->rm], call, name##_general);                  \
+	}                                                                                          \
+	HANDLER(name##_base)                                                                       \
+	{                                                                                          \
+		return indirect_memory(cpu, op, VARIANT_BASE, call, name##_general);               \
+	}                                                                                          \
+	HANDLER(name##_index)                                                                      \
+	{                                                                                          \
+		return indirect_memory(cpu, op, VARIANT_INDEX, call, name##_general);              \
+	}                                                                                          \
+	const struct op_family family_##name[] = { { { INDIRECT_FORMS(name), INDIRECT_FORMS(name) } } };
+#define INDIRECT_FORMS(name)                                                                       \
+	{                                                                                          \
+		{ 0 }, { [VARIANT_GENERAL] = name##_general },                                     \
+			{ [VARIANT_GENERAL] = name##_general },                                    \
+			{ [VARIANT_REG] = name##_reg, [VARIANT_GENERAL] = name##_general,          \
+			  [VARIANT_BASE] = name##_base, [VARIANT_INDEX] = name##_index },          \
+	}
+
+INDIRECT(jmp_e, false)
+INDIRECT(call_e, true)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Compare and branch in one handler: CMP, TEST or DEC on registers and immediates, with the Jcc that follows.
+ * The handler stands at the first op and uses the edges of the second, which stays in place.
+ */
+#include "l0/machine/interp/chain.h"
+#include "l0/machine/interp/families.h"
+#include "l0/machine/interp/exec_template.h"
+
+/* Conditions after a subtraction, straight from its operands. */
+ALWAYS_INLINE bool sub_condition(const struct cpu *cpu, unsigned code, uint64_t a, uint64_t b,
+				 unsigned size)
+{
+	int64_t left = (int64_t)cc_extend(a, size), right = (int64_t)cc_extend(b, size);
+
+	switch (code) {
+	case 2:
+		return a < b;
+	case 3:
+		return a >= b;
+	case 4:
+		return a == b;
+	case 5:
+		return a != b;
+	case 6:
+		return a <= b;
+	case 7:
+		return a > b;
+	case 12:
+		return left < right;
+	case 13:
+		return left >= right;
+	case 14:
+		return left <= right;
+	case 15:
+		return left > right;
+	default:
+		return cc_condition(cpu, code);
+	}
+}
+
+ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu, enum source source,
+			      unsigned size, unsigned code, bool wide)
+{
+	uint64_t a = fast_get(cpu, op->rm, size), b = source_value(cpu, op, source, size);
+	uint64_t result = alu_do(cpu, alu, a, b, size, true);
+	bool taken;
+
+	if (alu_writes(alu))
+		fast_put(cpu, op->rm, size, result);
+	taken = alu == ALU_CMP ? sub_condition(cpu, code, a, b, size) : cc_condition(cpu, code);
+	if (taken)
+		return edge_taken(cpu, op + 1, wide);
+	return edge_on(cpu, op + 1, wide);
+}
+
+#define FUSED(name, ALU, source, size, code)                                                       \
+	HANDLER(name##_##size##_##code##_64)                                                       \
+	{                                                                                          \
+		return fused(cpu, op, ALU, source, size, code, true);                              \
+	}                                                                                          \
+	HANDLER(name##_##size##_##code##_32)                                                       \
+	{                                                                                          \
+		return fused(cpu, op, ALU, source, size, code, false);                             \
+	}
+#define FUSED_SIZES(name, ALU, source, code)                                                       \
+	FUSED(name, ALU, source, 1, code)                                                          \
+	FUSED(name, ALU, source, 4, code)                                                          \
+	FUSED(name, ALU, source, 8, code)
+#define CONDITIONS(X)                                                                              \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
+#define CMP_RR(code) FUSED_SIZES(cmp_rr, ALU_CMP, SOURCE_REG, code)
+#define CMP_RI(code) FUSED_SIZES(cmp_ri, ALU_CMP, SOURCE_IMM, code)
+#define TEST_RR(code) FUSED_SIZES(test_rr, ALU_TEST, SOURCE_REG, code)
+#define TEST_RI(code) FUSED_SIZES(test_ri, ALU_TEST, SOURCE_IMM, code)
+#define DEC_R(code) FUSED_SIZES(dec_r, ALU_DEC, SOURCE_NONE, code)
+CONDITIONS(CMP_RR)
+CONDITIONS(CMP_RI)
+CONDITIONS(TEST_RR)
+CONDITIONS(TEST_RI)
+CONDITIONS(DEC_R)
+
+/* [log2 of size][condition][64-bit code?] */
+struct fusion {
+	const struct op_family *family;
+	op_fn fn[4][16][2];
+};
+#define PAIR(name, size, code) { name##_##size##_##code##_32, name##_##size##_##code##_64 },
+#define SIZE_FORMS(name, size)                                                                     \
+	{                                                                                          \
+		PAIR(name, size, 0) PAIR(name, size, 1) PAIR(name, size, 2) PAIR(name, size, 3)    \
+		PAIR(name, size, 4) PAIR(name, size, 5) PAIR(name, size, 6) PAIR(name, size, 7)    \
+		PAIR(name, size, 8) PAIR(name, size, 9) PAIR(name, size, 10) PAIR(name, size, 11)  \
+		PAIR(name, size, 12) PAIR(name, size, 13) PAIR(name, size, 14) PAIR(name, size, 15) \
+	}
+#define FUSION(of, name)                                                                           \
+	{                                                                                          \
+		of, { [0] = SIZE_FORMS(name, 1), [2] = SIZE_FORMS(name, 4), [3] = SIZE_FORMS(name, 8) } \
+	}
+static const struct fusion fusions[] = {
+	FUSION(family_cmp_eg, cmp_rr),	 FUSION(family_cmp_ei, cmp_ri),
+	FUSION(family_test_eg, test_rr), FUSION(family_test_ei, test_ri),
+	FUSION(family_dec_e, dec_r),
+};
+
+op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode)
+{
+	const struct insn_info *a = insn_info(first->row), *b = insn_info(jcc->row);
+	bool wide = (mode & MODE_CODE) == MODE_CODE64;
+
+	if (b->family != family_jcc || (first->flags & OP_MEMORY) ||
+	    jcc->fn == (const void *)family_jcc[0].fn[0][3][VARIANT_GENERAL])
+		return NULL;
+	for (unsigned i = 0; i < sizeof(fusions) / sizeof(fusions[0]); i++)
+		if (a->family == fusions[i].family)
+			return fusions[i].fn[__builtin_ctz(first->opsize)][jcc->vvvv][wide];
+	return NULL;
+}

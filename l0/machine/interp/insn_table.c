@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The instruction table: insns.def parsed once into rows that the decoder can match, indexed by opcode.
+ * A row that breaks the grammar stops the program at start: it is a mistake of ours.
+ */
+#include "l0/machine/interp/insn_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/families.h"
+#include "l0/machine/interp/insns.h"
+
+enum flag_set {
+	none = 0,
+	C = RFLAGS_CF,
+	A = RFLAGS_AF,
+	Z = RFLAGS_ZF,
+	O = RFLAGS_OF,
+	AC = A | C,
+	OC = O | C,
+	OA = O | A,
+	AP = A | RFLAGS_PF,
+	SAP = AP | RFLAGS_SF,
+	OAC = O | A | C,
+	OSAP = O | SAP,
+	OSAPC = OSAP | C,
+	OSZP = O | Z | RFLAGS_SF | RFLAGS_PF,
+	SZAP = SAP | Z,
+	SZAPC = SZAP | C,
+	OSZAP = O | SZAP,
+	OSZAPC = RFLAGS_STATUS,
+};
+
+enum attribute_names {
+	LOCK = INSN_LOCK,
+	END = INSN_END,
+	I64 = INSN_I64,
+	O64 = INSN_O64,
+	D64 = INSN_D64,
+	F64 = INSN_F64,
+	STACK = INSN_STACK,
+	PROT = INSN_PROT,
+	NOFAULT = INSN_NOFAULT,
+	COUNT = INSN_COUNT,
+};
+
+#define ROW(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                    \
+	.row = { .encoding = enc, .mnemonic = #mnem, .operands = ops, .handler = name,             \
+		 .written = (wr), .undefined = (un), .read = (rd), .attributes = (attr),           \
+		 .cycles = COST_##cost, .feature = FEATURE_##feat }
+#define CALL(enc, mnem, ops, handler, feat, wr, un, rd, attr, cost)                                \
+	{ ROW(enc, mnem, ops, #handler, feat, wr, un, rd, attr, cost), .complex = handler },
+#define FAST(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                   \
+	{ ROW(enc, mnem, ops, #name, feat, wr, un, rd, attr, cost), .family = family_##name },
+static struct insn_info table[] = {
+#include "l0/machine/interp/insns.def"
+};
+#undef CALL
+#undef FAST
+#define ROW_COUNT (sizeof(table) / sizeof(table[0]))
+
+static uint16_t *candidates[SPACE_COUNT][256];
+static const uint16_t no_candidates[1] = { UINT16_MAX };
+
+static _Noreturn void bad_row(const struct insn_info *info, const char *token)
+{
+	fprintf(stderr, "insns.def: %s \"%s\": cannot parse '%s'\n", info->row.mnemonic,
+		info->row.encoding, token);
+	abort();
+}
+
+static bool parse_prefix(const char *token, enum insn_prefix *prefix)
+{
+	static const char *const names[] = { [PREFIX_NP] = "NP", [PREFIX_66] = "66",
+					     [PREFIX_F2] = "F2", [PREFIX_F3] = "F3" };
+
+	for (unsigned i = PREFIX_NP; i <= PREFIX_F3; i++)
+		if (!strcmp(token, names[i]))
+			return *prefix = (enum insn_prefix)i, true;
+	return false;
+}
+
+static bool parse_vex(struct insn_info *info, char *token)
+{
+	char *save = NULL;
+
+	if (strncmp(token, "VEX.", 4) != 0)
+		return false;
+	for (char *part = strtok_r(token + 4, ".", &save); part; part = strtok_r(NULL, ".", &save)) {
+		if (parse_prefix(part, &info->prefix))
+			continue;
+		if (!strcmp(part, "L0") || !strcmp(part, "L1"))
+			info->vex_l = part[1] == '1';
+		else if (!strcmp(part, "LIG"))
+			info->vex_lig = true;
+		else if (!strcmp(part, "0F"))
+			info->space = SPACE_VEX_0F;
+		else if (!strcmp(part, "0F38"))
+			info->space = SPACE_VEX_0F38;
+		else if (!strcmp(part, "0F3A"))
+			info->space = SPACE_VEX_0F3A;
+		else
+			bad_row(info, part);
+	}
+	return true;
+}
+
+static bool parse_map(struct insn_info *info, const char *token)
+{
+	if (info->space == SPACE_PRIMARY && !strcmp(token, "0F"))
+		info->space = SPACE_0F;
+	else if (info->space == SPACE_0F && !strcmp(token, "38"))
+		info->space = SPACE_0F38;
+	else if (info->space == SPACE_0F && !strcmp(token, "3A"))
+		info->space = SPACE_0F3A;
+	else
+		return false;
+	return true;
+}
+
+static bool parse_modrm(struct insn_info *info, const char *token)
+{
+	if (!strcmp(token, "mem"))
+		info->mod = MOD_MEMORY;
+	else if (!strcmp(token, "reg"))
+		info->mod = MOD_REGISTER;
+	else if (token[0] == '=')
+		info->exact = (int16_t)strtol(token + 1, NULL, 16);
+	else if (token[0] == '/' && token[1] != 'r')
+		info->digit = (int16_t)(token[1] - '0');
+	else if (strcmp(token, "/r") != 0)
+		return false;
+	info->modrm = true;
+	return true;
+}
+
+/* Prefixes and maps stand before the opcode, ModRM tokens after it. */
+static void parse_encoding(struct insn_info *info)
+{
+	char text[64], *save = NULL, *end;
+	bool opcode = false;
+
+	snprintf(text, sizeof(text), "%s", info->row.encoding);
+	info->digit = info->exact = -1;
+	for (char *token = strtok_r(text, " ", &save); token; token = strtok_r(NULL, " ", &save)) {
+		bool last = !save || !*save || strchr("/=mr", *save);
+
+		if (opcode ? parse_modrm(info, token) :
+			     (!last && (parse_prefix(token, &info->prefix) || parse_vex(info, token) ||
+					parse_map(info, token))))
+			continue;
+		info->opcode = (uint8_t)strtol(token, &end, 16);
+		info->count = !strcmp(end, "+r") ? 8 : !strcmp(end, "+cc") ? 16 : 1;
+		if (opcode || (info->count == 1 && *end))
+			bad_row(info, token);
+		opcode = true;
+	}
+	if (!opcode)
+		bad_row(info, "");
+}
+
+static bool parse_implicit(const char *token, struct insn_operand *operand)
+{
+	static const struct {
+		const char *name;
+		struct insn_operand operand;
+	} names[] = {
+		{ "AL", { 'a', 'b', 0 } },     { "rAX", { 'a', 'v', 0 } },
+		{ "eAX", { 'a', 'z', 0 } },    { "CL", { 'c', 0, 0 } },
+		{ "DX", { 'd', 0, 0 } },       { "1", { '1', 0, 0 } },
+		{ "ES", { 's', 0, SEG_ES } },  { "CS", { 's', 0, SEG_CS } },
+		{ "SS", { 's', 0, SEG_SS } },  { "DS", { 's', 0, SEG_DS } },
+		{ "FS", { 's', 0, SEG_FS } },  { "GS", { 's', 0, SEG_GS } },
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(token, names[i].name))
+			return *operand = names[i].operand, true;
+	return false;
+}
+
+static void parse_operands(struct insn_info *info)
+{
+	char text[32], *save = NULL;
+	unsigned n = 0;
+
+	snprintf(text, sizeof(text), "%s", info->row.operands);
+	for (char *token = strtok_r(text, ",", &save); token; token = strtok_r(NULL, ",", &save)) {
+		struct insn_operand *operand = &info->operands[n++];
+
+		if (n > 3)
+			bad_row(info, token);
+		if (parse_implicit(token, operand))
+			continue;
+		if (!strchr("EGMRCDSBZIJOAXY", token[0]) || !strchr("bwdqvzypsn", token[1]) || token[2])
+			bad_row(info, token);
+		operand->method = token[0];
+		operand->type = token[1];
+		if (operand->type == 'b' && operand->method == 'G')
+			info->byte_reg = true;
+	}
+	for (n = 0; n < 3; n++)
+		if (info->operands[n].type == 'b' && info->operands[n].method &&
+		    strchr("EZa", info->operands[n].method))
+			info->byte_rm = true;
+}
+
+static void index_row(unsigned row)
+{
+	struct insn_info *info = &table[row];
+
+	for (unsigned i = 0; i < info->count; i++) {
+		uint16_t **list = &candidates[info->space][(uint8_t)(info->opcode + i)];
+		unsigned n = 0;
+
+		while (*list && (*list)[n] != UINT16_MAX)
+			n++;
+		*list = realloc(*list, (n + 2) * sizeof(**list));
+		if (!*list)
+			abort();
+		(*list)[n] = (uint16_t)row;
+		(*list)[n + 1] = UINT16_MAX;
+	}
+}
+
+void insn_table_init(void)
+{
+	if (candidates[SPACE_PRIMARY][0])
+		return;
+	for (unsigned row = 0; row < ROW_COUNT; row++) {
+		parse_encoding(&table[row]);
+		parse_operands(&table[row]);
+		table[row].row.fast = table[row].family != NULL;
+		index_row(row);
+	}
+}
+
+const struct insn_info *insn_info(unsigned row)
+{
+	return &table[row];
+}
+
+const uint16_t *insn_candidates(enum insn_space space, uint8_t opcode)
+{
+	return candidates[space][opcode] ? candidates[space][opcode] : no_candidates;
+}
+
+unsigned insn_row_count(void)
+{
+	return ROW_COUNT;
+}
+
+const struct insn_row *insn_row(unsigned row)
+{
+	insn_table_init();
+	return row < ROW_COUNT ? &table[row].row : NULL;
+}
+
+void insn_features_announced(struct cpu *cpu, bool announced[FEATURE_COUNT])
+{
+	static const struct {
+		uint32_t leaf, subleaf;
+		uint8_t reg, bit;
+	} where[] = {
+		{ 0, 0, 0, 0 },
+#define INSN_FEATURE(name, leaf, subleaf, reg, bit) { leaf, subleaf, reg, bit },
+#include "l0/machine/interp/insn_features.def"
+#undef INSN_FEATURE
+	};
+
+	announced[FEATURE_BASE] = true;
+	for (unsigned i = 1; i < FEATURE_COUNT; i++) {
+		uint32_t out[4] = { 0 };
+
+		cpu_cpuid(cpu, where[i].leaf, where[i].subleaf, out);
+		announced[i] = out[where[i].reg] >> where[i].bit & 1;
+	}
+}

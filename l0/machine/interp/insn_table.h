@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * insns.def as the decoder uses it: encodings and operands parsed, rows found by opcode. Private to the
+ * decoder and the block builder; others query the table through decode.h.
+ */
+#ifndef L0_MACHINE_INTERP_INSN_TABLE_H
+#define L0_MACHINE_INTERP_INSN_TABLE_H
+
+#include "l0/machine/interp/decode.h"
+
+enum insn_attributes {
+	INSN_LOCK = 1,
+	INSN_END = 2,
+	INSN_I64 = 4,
+	INSN_O64 = 8,
+	INSN_D64 = 16,
+	INSN_F64 = 32,
+	INSN_STACK = 64,
+	INSN_PROT = 128,
+	INSN_NOFAULT = 256,
+	INSN_COUNT = 512,
+};
+
+enum insn_feature {
+	FEATURE_BASE,
+#define INSN_FEATURE(name, leaf, subleaf, reg, bit) FEATURE_##name,
+#include "l0/machine/interp/insn_features.def"
+#undef INSN_FEATURE
+	FEATURE_COUNT,
+};
+
+/* Opcode spaces: the legacy maps, then the VEX ones. */
+enum insn_space {
+	SPACE_PRIMARY,
+	SPACE_0F,
+	SPACE_0F38,
+	SPACE_0F3A,
+	SPACE_VEX_0F,
+	SPACE_VEX_0F38,
+	SPACE_VEX_0F3A,
+	SPACE_COUNT,
+};
+
+enum insn_prefix {
+	PREFIX_ANY,
+	PREFIX_NP,
+	PREFIX_66,
+	PREFIX_F2,
+	PREFIX_F3,
+};
+
+enum insn_mod {
+	MOD_ANY,
+	MOD_MEMORY,
+	MOD_REGISTER,
+};
+
+/* Methods and types are the letters of the grammar in insns.def; lower-case methods are implicit:
+ * 'a' accumulator (AL, rAX, eAX), 's' segment register, 'c' CL, 'd' DX, '1'. */
+struct insn_operand {
+	char method, type;
+	uint8_t value; /* 's': enum x86_seg */
+};
+
+struct insn_info {
+	struct insn_row row;
+	enum insn_space space;
+	enum insn_prefix prefix;
+	enum insn_mod mod;
+	uint8_t opcode, count; /* count: opcodes that the row covers, 1, 8 or 16 */
+	bool modrm, vex_l;     /* vex_l: the value VEX.L must have */
+	bool vex_lig;
+	int16_t digit, exact;  /* -1: any */
+	struct insn_operand operands[4];
+	bool byte_reg, byte_rm; /* the operand is a byte register if it is a register */
+	void (*complex)(struct cpu *cpu, const struct op *op);
+	const struct op_family *family; /* of 16 if count == 16 */
+};
+
+const struct insn_info *insn_info(unsigned row);
+/* Rows of an opcode in table order, ended by UINT16_MAX. */
+const uint16_t *insn_candidates(enum insn_space space, uint8_t opcode);
+/* Parses the table; once, before anything else. */
+void insn_table_init(void);
+/* What CPUID announces: one entry for each enum insn_feature. */
+void insn_features_announced(struct cpu *cpu, bool announced[FEATURE_COUNT]);
+
+#endif
