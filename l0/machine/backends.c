@@ -10,6 +10,7 @@
 #include "l0/machine/machine.h"
 
 static const struct cpu_ops *const backends[] = {
+	&interp_cpu_ops,
 	NULL, /* end */
 };
 

@@ -185,7 +185,7 @@ void blocks_drop_all(struct cpu *cpu)
 void blocks_refresh_key(struct cpu *cpu)
 {
 	cpu->jump_key = cpu->mmu.tag | (uint64_t)cpu->mode << PAGE_SHIFT |
-			(uint64_t)cpu->blocks->epoch << 32;
+			(cpu->mmu.epoch + cpu->blocks->epoch) << 32;
 }
 
 void blocks_forget_jumps(struct cpu *cpu)

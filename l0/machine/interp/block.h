@@ -54,7 +54,7 @@ struct blocks {
 	struct op *edge;
 	bool edge_taken;
 	uint64_t edge_rip;
-	uint32_t epoch; /* of the jump cache */
+	uint64_t epoch; /* of the jump cache, with that of the MMU */
 	const struct block *running;
 	struct decode_env env;
 	uint64_t built, dropped, resets; /* counters */

@@ -381,6 +381,9 @@ static void decode_operand(struct cursor *c, struct op *op, const struct insn_op
 	case '1':
 		op->imm = 1;
 		break;
+	case 'c':
+		op->vvvv = 1; /* count in CL */
+		break;
 	case 'B':
 		op->vvvv = p->vex_vvvv;
 		break;

@@ -199,8 +199,8 @@ OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op);
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode);
 
 /* Stack operations by the general rules; the register is changed only after the access succeeded. */
-void stack_push(struct cpu *cpu, unsigned size, uint64_t value);
-uint64_t stack_pop(struct cpu *cpu, unsigned size);
+void near_push(struct cpu *cpu, unsigned size, uint64_t value);
+uint64_t near_pop(struct cpu *cpu, unsigned size);
 /* A stack address `delta` bytes from RSP, wrapped to the stack size; and RSP moved there. */
 uint64_t stack_offset(const struct cpu *cpu, int64_t delta);
 void stack_set(struct cpu *cpu, uint64_t offset);

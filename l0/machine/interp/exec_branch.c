@@ -5,6 +5,7 @@
  */
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
+#include "l0/machine/interp/insns.h"
 
 /* ---- general forms ---- */
 
@@ -58,7 +59,7 @@ HANDLER(call_j_general)
 	on = cpu->next_rip;
 	target = near_target(cpu, op, on + (uint64_t)(int64_t)op->imm);
 	near_target_check(cpu, target);
-	stack_push(cpu, op->opsize, on);
+	near_push(cpu, op->opsize, on);
 	cpu->next_rip = target;
 	SLOW_LEAVE(cpu);
 }
@@ -81,7 +82,7 @@ HANDLER(call_e_general)
 	slow_begin(cpu, op);
 	target = op_read_rm(cpu, op, op->opsize);
 	near_target_check(cpu, target);
-	stack_push(cpu, op->opsize, cpu->next_rip);
+	near_push(cpu, op->opsize, cpu->next_rip);
 	cpu->next_rip = target;
 	SLOW_LEAVE(cpu);
 }
@@ -169,7 +170,7 @@ ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
 ALWAYS_INLINE OP_RESULT call_slow(struct cpu *cpu, const struct op *op, bool wide)
 {
 	slow_begin(cpu, op);
-	stack_push(cpu, wide ? 8 : 4, cpu->next_rip);
+	near_push(cpu, wide ? 8 : 4, cpu->next_rip);
 	cpu->next_rip = cpu_rip(cpu) + (uint64_t)(int64_t)op->imm;
 	if (!wide)
 		cpu->next_rip = (uint32_t)cpu->next_rip;

@@ -28,7 +28,7 @@ void stack_set(struct cpu *cpu, uint64_t offset)
 	cpu->gpr[REG_RSP] = offset;
 }
 
-void stack_push(struct cpu *cpu, unsigned size, uint64_t value)
+void near_push(struct cpu *cpu, unsigned size, uint64_t value)
 {
 	uint64_t to = stack_offset(cpu, -(int64_t)size);
 
@@ -36,7 +36,7 @@ void stack_push(struct cpu *cpu, unsigned size, uint64_t value)
 	stack_set(cpu, to);
 }
 
-uint64_t stack_pop(struct cpu *cpu, unsigned size)
+uint64_t near_pop(struct cpu *cpu, unsigned size)
 {
 	uint64_t value = mem_read(cpu, SEG_SS, stack_offset(cpu, 0), size);
 
@@ -54,7 +54,7 @@ ALWAYS_INLINE uint64_t push_value(const struct cpu *cpu, const struct op *op, bo
 ALWAYS_INLINE OP_RESULT push_general(struct cpu *cpu, const struct op *op, bool imm)
 {
 	slow_begin(cpu, op);
-	stack_push(cpu, op->opsize, push_value(cpu, op, imm, op->opsize));
+	near_push(cpu, op->opsize, push_value(cpu, op, imm, op->opsize));
 	SLOW_NEXT(cpu, op);
 }
 
@@ -103,7 +103,7 @@ PUSH(push_i, true)
 HANDLER(pop_z_general)
 {
 	slow_begin(cpu, op);
-	fast_put(cpu, op->rm, op->opsize, stack_pop(cpu, op->opsize));
+	fast_put(cpu, op->rm, op->opsize, near_pop(cpu, op->opsize));
 	SLOW_NEXT(cpu, op);
 }
 
@@ -172,7 +172,7 @@ STACK_FAMILY(leave)
 
 void insn_push_e(struct cpu *cpu, const struct op *op)
 {
-	stack_push(cpu, op->opsize, op_read_rm(cpu, op, op->opsize));
+	near_push(cpu, op->opsize, op_read_rm(cpu, op, op->opsize));
 }
 
 /* The address of the destination is worked out with RSP already moved, SDM 2 "POP". */

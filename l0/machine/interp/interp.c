@@ -5,8 +5,10 @@
  * that does not fit into the time to the next event is stepped.
  */
 #include "l0/machine/interp/block.h"
-#include "l0/machine/interp/vmx/vmx.h"
+#include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/sys.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +87,7 @@ static void turn(struct cpu *cpu)
 		boundary(cpu);
 	if (cpu->machine->stop || cpu->event.valid)
 		return;
-	if (cpu->activity != VMX_ACTIVITY_ACTIVE)
+	if (cpu->activity != ACTIVITY_ACTIVE)
 		sleep_until_event(cpu);
 	else if (cpu->budget > 0)
 		execute(cpu, cpu->attention);
@@ -102,3 +104,125 @@ static void interp_run(struct cpu *cpu)
 	cpu->in_block = false;
 	cpu->op = NULL;
 }
+
+void cpu_mode_changed(struct cpu *cpu)
+{
+	cpu->mode = decode_mode_key(cpu);
+	mmu_mode_changed(cpu);
+}
+
+/* ---- struct cpu_ops ---- */
+
+static void interp_destroy(struct cpu *cpu)
+{
+	blocks_destroy(cpu);
+	vmx_free(cpu);
+	mmu_free(cpu);
+	free((void *)(uintptr_t)cpu->profile);
+	free(cpu);
+}
+
+static bool create_parts(struct cpu *cpu)
+{
+	return mmu_init(cpu) && vmx_init(cpu, &cpu->profile->caps) && blocks_create(cpu);
+}
+
+static struct cpu *interp_create(struct machine *machine, const char *profile)
+{
+	struct cpu *cpu = aligned_alloc(64, (sizeof(*cpu) + 63) & ~(size_t)63);
+	struct cpu_profile *part = calloc(1, sizeof(*part));
+	char error[256];
+
+	if (!cpu || !part || !cpu_profile_parse(profile, part, error, sizeof(error))) {
+		fprintf(stderr, "abyme: %s\n", cpu && part ? error : "out of memory");
+		free(cpu);
+		free(part);
+		return NULL;
+	}
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->machine = machine;
+	cpu->profile = part;
+	if (!create_parts(cpu)) {
+		fprintf(stderr, "abyme: out of memory\n");
+		interp_destroy(cpu);
+		return NULL;
+	}
+	cpu_reset(cpu, false);
+	return cpu;
+}
+
+static void interp_boot(struct cpu *cpu, const struct cpu_boot_state *state)
+{
+	cpu_boot(cpu, state);
+	cpu->attention = true;
+}
+
+static uint64_t interp_now(struct cpu *cpu)
+{
+	return cpu_now(cpu);
+}
+
+static void interp_poke(struct cpu *cpu)
+{
+	cpu->attention = true;
+}
+
+static void interp_nmi(struct cpu *cpu)
+{
+	cpu->nmi_pending = true;
+	cpu->attention = true;
+}
+
+static void interp_init(struct cpu *cpu)
+{
+	cpu->init_pending = true;
+	cpu->attention = true;
+}
+
+static void interp_sipi(struct cpu *cpu, uint8_t vector)
+{
+	cpu->sipi_pending = true;
+	cpu->sipi_vector = vector;
+	cpu->attention = true;
+}
+
+static void interp_stats(struct cpu *cpu, struct cpu_stats *stats)
+{
+	stats->instructions = cpu_retired(cpu);
+	stats->cycles = cpu_now(cpu);
+}
+
+static void interp_report_exits(struct cpu *cpu,
+				void (*emit)(void *opaque, const char *reason, uint64_t count),
+				void *opaque)
+{
+	for (uint32_t reason = 0; reason < EXIT_REASON_COUNT; reason++)
+		if (cpu->vmx->exit_counts[reason])
+			emit(opaque, vmx_exit_reason_name(reason), cpu->vmx->exit_counts[reason]);
+}
+
+static void interp_list_profiles(void)
+{
+	struct cpu_profile profile;
+	char error[256];
+
+	if (cpu_profile_parse(NULL, &profile, error, sizeof(error)))
+		cpu_profile_list(stdout, &profile);
+}
+
+const struct cpu_ops interp_cpu_ops = {
+	.name = "interp",
+	.create = interp_create,
+	.destroy = interp_destroy,
+	.boot = interp_boot,
+	.run = interp_run,
+	.now = interp_now,
+	.poke = interp_poke,
+	.nmi = interp_nmi,
+	.init = interp_init,
+	.sipi = interp_sipi,
+	.stats = interp_stats,
+	.report_exits = interp_report_exits,
+	.last_failure = vmx_last_failure,
+	.list_profiles = interp_list_profiles,
+};
