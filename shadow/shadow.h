@@ -55,7 +55,6 @@ enum shadow_next {
 };
 
 struct shadow_slot;
-struct ept02;
 
 /* One virtual CPU of L1. L0 provides the memory, zeroed; reads the first group of members. */
 struct shadow_vcpu {
@@ -73,12 +72,18 @@ struct shadow_vcpu {
 	struct vmx_caps caps; /* offered to L1 */
 	uint64_t feature_control;
 	bool vmx_on;
+	bool hw_shadowing; /* the hardware has usable VMCS shadowing */
 	struct l1_gpa vmxon_pointer;
-	struct shadow_slot *current; /* L1's current VMCS, NULL: none */
+	struct shadow_slot *current; /* L1's current VMCS, NULL: none. While in_l2, the one that L2 runs on */
+	struct shadow_slot *linked;  /* while in_l2: the one behind L2's VMCS link pointer, or NULL */
 	struct shadow_slot *slots;   /* cached VMCS12s, most recently used first */
-	struct ept02 *epts;          /* cached EPT02s, most recently used first */
+	struct shadow_page ept_cache; /* descriptors of the EPT02s */
+	uint64_t ept_clock;          /* use stamps for their eviction */
+	uint32_t ept_generation;     /* counts evicted EPT02s */
 	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 may reach without an exit */
-	bool hw_shadowing;
+	struct shadow_page junk;     /* see vcpu_junk_page() */
+	bool launching;              /* while in_l2: it was VMLAUNCH that led there */
+	uint64_t linked_pointer;     /* what VMCS01's link pointer holds */
 	struct vmcs scratch;
 };
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * VMLAUNCH and VMRESUME of L1, in the order of SDM 3C "VM Entries": basic checks, checks on controls and
+ * host state (VMfail), checks on guest state (a failed entry, which is an exit), MSR loading. Then
+ * VMCS02 is brought up to date and left current.
+ */
+#include "shadow/entry.h"
+
+#include "shadow/bitmap.h"
+#include "shadow/insn.h"
+#include "shadow/msr_list.h"
+#include "shadow/reflect.h"
+
+/* Everything that does not need a VMCS02. */
+static struct vmx_result basic_checks(struct shadow_vcpu *v, bool launch)
+{
+	struct shadow_slot *slot = v->current;
+	bool launched;
+
+	if (!slot || slot_is_shadow(slot))
+		return result_fail_invalid();
+	if (v->env->vmcs_read(v->env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
+		return result_fail_valid(VMX_ERROR_ENTRY_BLOCKED_BY_MOV_SS);
+	launched = slot->v12.launch_state == VMCS_STATE_LAUNCHED;
+	if (launch && launched)
+		return result_fail_valid(VMX_ERROR_VMLAUNCH_NOT_CLEAR);
+	if (!launch && !launched)
+		return result_fail_valid(VMX_ERROR_VMRESUME_NOT_LAUNCHED);
+	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
+}
+
+/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current after it. */
+static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (slot_has_shadow(slot)) {
+		slot_pull(v, slot);
+		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	}
+	if (slot_primary(slot) != slot->seen_primary)
+		slot->dirty |= DIRTY_CONTROLS;
+	if (slot->dirty & DIRTY_CONTROLS)
+		slot->unsteady = guest02_unsteady(v, slot);
+}
+
+static struct l1_inherited read_inherited(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	struct shadow_env *env = v->env;
+	struct l1_inherited l1 = {0};
+
+	if (slot->unsteady & UNSTEADY_DEBUG) {
+		l1.dr7 = env->vmcs_read(env, VMCS_GUEST_DR7);
+		l1.debugctl = env->vmcs_read(env, VMCS_GUEST_IA32_DEBUGCTL);
+	}
+	if (slot->unsteady & UNSTEADY_EFER)
+		l1.efer = env->vmcs_read(env, VMCS_GUEST_IA32_EFER);
+	if (slot->unsteady & UNSTEADY_PAT)
+		l1.pat = env->vmcs_read(env, VMCS_GUEST_IA32_PAT);
+	return l1;
+}
+
+static struct vmx_result fail_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
+				    uint64_t qualification)
+{
+	reflect_failed_entry(v, reason, qualification);
+	return (struct vmx_result){.outcome = VMX_DO_EXIT};
+}
+
+static struct vmx_result out_of_pages(struct shadow_vcpu *v)
+{
+	v->dead = "L0's page pool is too small for this VM entry";
+	return (struct vmx_result){.outcome = VMX_DO_EXIT};
+}
+
+/* Makes VMCS02 current and current with VMCS12. */
+static void update_vmcs02(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02,
+			  const struct l1_inherited *l1)
+{
+	v->env->vmptrld(v->env, slot->vmcs02.hpa);
+	if (slot->dirty & DIRTY_CONTROLS) {
+		merge_push_controls(v, slot, eptp02);
+		slot->dirty &= ~(uint32_t)DIRTY_CONTROLS;
+	}
+	merge_push_hot_controls(v, slot);
+	push02_by_name(v, slot, VMCS_LINK_POINTER,
+		       v->linked && slot_has_shadow(v->linked) ? v->linked->shadow.hpa.value
+							       : UINT64_MAX);
+	guest02_push(v, slot, l1);
+}
+
+static bool linking_changes(const struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	bool now = vmcs_get(&slot->have02, SECONDARY_CONTROLS) & SECONDARY_VMCS_SHADOWING;
+
+	return v->hw_shadowing && now != (v->linked != NULL);
+}
+
+static struct vmx_result enter(struct shadow_vcpu *v, bool launch)
+{
+	struct shadow_slot *slot = v->current;
+	struct l1_inherited l1;
+	uint64_t eptp02;
+	unsigned failed;
+
+	failed = checks12_guest(v, slot);
+	if (failed)
+		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, failed - 1);
+	if (guest02_uses_pdptes(slot) && !slot_has_ept12(slot) && !guest02_load_pdptes(v, slot))
+		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, 2);
+	l1 = read_inherited(v, slot);
+	vpid02_transition(v, slot);
+	if (!slot->vmcs02.va && !vmcs02_create(v, slot))
+		return out_of_pages(v);
+	if (linking_changes(v, slot))
+		slot->dirty |= DIRTY_CONTROLS;
+	if (!merge_prepare(v, slot, &eptp02))
+		return out_of_pages(v);
+	update_vmcs02(v, slot, eptp02, &l1);
+	v->in_l2 = true;
+	v->launched = &slot->launched02;
+	v->launching = launch;
+	failed = msr_list_load_entry(v, slot);
+	if (failed)
+		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING, failed);
+	slot->v12.launch_state = VMCS_STATE_LAUNCHED;
+	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
+}
+
+static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
+{
+	struct vmx_result r = basic_checks(v, launch);
+
+	if (r.outcome != VMX_DO_ENTRY)
+		return r;
+	v->failed_check = NULL;
+	collect_writes(v, v->current);
+	r = checks12_controls_and_host(v, v->current);
+	return r.outcome == VMX_DO_ENTRY ? enter(v, launch) : r;
+}
+
+struct vmx_result insn_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	return attempt(v, true);
+}
+
+struct vmx_result insn_vmresume(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	return attempt(v, false);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers insn_vmlaunch, insn_vmresume).
+ */
+#ifndef SHADOW_ENTRY_H
+#define SHADOW_ENTRY_H
+
+#include "shadow/merge.h"
+
+/* What of L1's own state L2 inherits where VMCS12 does not load it. Read from VMCS01. */
+struct l1_inherited {
+	uint64_t dr7, debugctl, efer, pat;
+};
+
+/* Writes L2's guest state to VMCS02, which is current. */
+void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1);
+/* Which registers are unsteady under the slot's controls. */
+uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *slot);
+/* L2 uses PAE paging, so that the PDPTE fields mean something. */
+bool guest02_uses_pdptes(const struct shadow_slot *slot);
+/* Without EPT12: loads L2's PDPTEs from L1's memory as MOV to CR3 would. false: one is invalid. */
+bool guest02_load_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot);
+
+/* Makes VMCS02 for a slot that has none: HOST fields are L0's. Leaves it current. false: out of pages. */
+bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot);
+
+/* The checks on VMCS12 that the hardware cannot make on VMCS02. Returns VMX_DO_ENTRY if they hold. */
+struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* Guest-state checks. 0: they hold, else the exit qualification + 1 of the failed entry. Sets v->linked. */
+unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * L2's exits: route each, then reflect it, absorb it, or hand it to L0.
+ */
+#include "shadow/route.h"
+#include "shadow/vcpu.h"
+
+#include "shadow/insn.h"
+
+static enum shadow_next to_l1(struct shadow_vcpu *v)
+{
+	return v->dead ? SHADOW_DEAD : SHADOW_RESUME_L1;
+}
+
+enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason)
+{
+	struct l2_exit x = {.v = v, .slot = v->current, .regs = regs, .as = {.reason = reason}};
+
+	if (reason & EXIT_REASON_ENTRY_FAILURE) {
+		reflect_failed_entry(v, (enum vmx_exit_reason)(reason & EXIT_REASON_BASIC),
+				     v->env->vmcs_read(v->env, VMCS_EXIT_QUALIFICATION));
+		return to_l1(v);
+	}
+	v->launching = false;
+	switch (route_l2_exit(&x)) {
+	case ROUTE_L1:
+		reflect_exit(v, &x.as);
+		return to_l1(v);
+	case ROUTE_DONE:
+		shadow_l2_absorbed(v);
+		return v->dead ? SHADOW_DEAD : SHADOW_RESUME_L2;
+	default:
+		return SHADOW_L0;
+	}
+}
+
+/* The hardware refused VMCS02. Its host state is L0's and its controls are merged from checked ones, but the
+ * event that L1 injects is as L1 wrote it: that is what error 7 means here. */
+enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_result *result)
+{
+	struct shadow_slot *slot = v->current;
+	struct vmx_result r = result_fail_valid(VMX_ERROR_ENTRY_CONTROLS);
+
+	if (result->outcome != VMX_FAIL_VALID || result->error != VMX_ERROR_ENTRY_CONTROLS) {
+		v->dead = "the hardware refused VMCS02";
+		return SHADOW_DEAD;
+	}
+	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, 0);
+	if (v->launching)
+		slot->v12.launch_state = VMCS_STATE_CLEAR;
+	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	v->in_l2 = false;
+	v->linked = NULL;
+	v->launched = v->l0.vmcs01_launched;
+	return insn_finish(v, &r);
+}

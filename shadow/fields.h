@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Small questions about VMCS fields that the tables answer: width masks, existence, and classes by
+ * list. Constant time; generated from the .def files.
+ */
+#ifndef SHADOW_FIELDS_H
+#define SHADOW_FIELDS_H
+
+#include "shadow/sdm/vmcs.h"
+
+/* Bits that a field of this encoding can hold. */
+static inline uint64_t field_mask(uint32_t encoding)
+{
+	switch (vmcs_field_width(encoding)) {
+	case VMCS_WIDTH_16:
+		return UINT64_C(0xffff);
+	case VMCS_WIDTH_32:
+		return UINT64_C(0xffffffff);
+	default:
+		return UINT64_MAX;
+	}
+}
+
+/* GUEST_PDPTE0 exists with EPT, and so on: the row's `exists`. */
+static inline bool field_exists(const struct vmx_caps *caps, unsigned index)
+{
+	return vmx_features_have(caps->features, (enum vmx_feature)vmcs_fields[index].exists);
+}
+
+/* Whether the shadow VMCS carries the field for L1's VMREAD (either list) or VMWRITE. */
+bool field_is_carried(unsigned index);
+bool field_is_carried_for_write(unsigned index);
+
+/* Guest fields of rule GUEST_RARE: they stay in VMCS02 until somebody asks. */
+bool field_is_rare(unsigned index);
+
+#endif

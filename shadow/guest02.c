@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Guest state of VMCS02, at entry. The hot fields are compared each time; the others follow only when L1
+ * has written one. Registers whose loading L1's controls leave out come from L1 itself.
+ * Source: SDM 3C "Loading Guest State".
+ */
+#include "shadow/entry.h"
+
+#include <string.h>
+
+uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	uint32_t entry = slot_entry_controls(slot), exit = slot_exit_controls(slot);
+	uint8_t unsteady = 0;
+
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || !(exit & EXIT_SAVE_DEBUG_CONTROLS))
+		unsteady |= UNSTEADY_DEBUG;
+	if (!(entry & ENTRY_LOAD_EFER) || !(exit & EXIT_SAVE_EFER))
+		unsteady |= UNSTEADY_EFER;
+	if (!(entry & ENTRY_LOAD_PAT) || !(exit & EXIT_SAVE_PAT))
+		unsteady |= UNSTEADY_PAT;
+	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER))
+		unsteady &= ~UNSTEADY_EFER;
+	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
+		unsteady &= ~UNSTEADY_PAT;
+	return unsteady;
+}
+
+/* L1's EFER goes on in L2, but LMA, and LME under paging, follow "IA-32e mode guest". */
+static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
+{
+	bool long_mode = slot_entry_controls(slot) & ENTRY_IA32E_MODE_GUEST;
+
+	efer = long_mode ? efer | EFER_LMA : efer & ~EFER_LMA;
+	if (vmcs_get(&slot->v12, GUEST_CR0) & CR0_PG)
+		efer = long_mode ? efer | EFER_LME : efer & ~EFER_LME;
+	return efer;
+}
+
+/* VMCS02's field may hold anything here, so it is written without comparing. */
+static void write02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
+{
+	slot->have02.field[index] = value;
+	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+}
+
+static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
+			  const struct l1_inherited *l1)
+{
+	uint32_t entry = slot_entry_controls(slot);
+	const struct vmcs *v12 = &slot->v12;
+
+	if (slot->unsteady & UNSTEADY_DEBUG) {
+		bool load = entry & ENTRY_LOAD_DEBUG_CONTROLS;
+
+		write02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
+		write02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
+			load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
+	}
+	if (slot->unsteady & UNSTEADY_EFER)
+		write02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
+			(entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
+						  : inherited_efer(slot, l1->efer));
+	if (slot->unsteady & UNSTEADY_PAT)
+		write02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
+			(entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
+}
+
+static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
+{
+	switch (index) {
+	case VMCS_INDEX_GUEST_DR7:
+	case VMCS_INDEX_GUEST_IA32_DEBUGCTL:
+		return slot->unsteady & UNSTEADY_DEBUG;
+	case VMCS_INDEX_GUEST_IA32_EFER:
+		return slot->unsteady & UNSTEADY_EFER;
+	case VMCS_INDEX_GUEST_IA32_PAT:
+		return slot->unsteady & UNSTEADY_PAT;
+	default:
+		return false;
+	}
+}
+
+static bool is_pdpte(unsigned index)
+{
+	return index >= VMCS_INDEX_GUEST_PDPTE0 && index <= VMCS_INDEX_GUEST_PDPTE3;
+}
+
+/* Everything of rule GUEST or GUEST_RARE outside the hot list. */
+static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
+		uint8_t rule = vmcs_fields[i].rule;
+
+		if (rule != VMCS_RULE_GUEST && rule != VMCS_RULE_GUEST_RARE)
+			continue;
+		if (!field_exists(v->l0.hw, i) || is_unsteady(slot, i) || is_pdpte(i))
+			continue;
+		if (field_is_rare(i) && slot->rare_in_02)
+			continue;
+		push02(v, slot, i, slot->v12.field[i]);
+	}
+}
+
+static void push_hot(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	const struct vmcs *v12 = &slot->v12;
+
+#define LIST_HOT_GUEST(field) push02_by_name(v, slot, field, vmcs_get(v12, field));
+#include "shadow/lists.def"
+}
+
+bool guest02_uses_pdptes(const struct shadow_slot *slot)
+{
+	return (vmcs_get(&slot->v12, GUEST_CR4) & CR4_PAE) &&
+	       (vmcs_get(&slot->v12, GUEST_CR0) & CR0_PG) &&
+	       !(slot_entry_controls(slot) & ENTRY_IA32E_MODE_GUEST);
+}
+
+bool guest02_load_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t table = vmcs_get(&slot->v12, GUEST_CR3) & UINT64_C(0xffffffe0);
+	uint64_t reserved = UINT64_C(0x1e6) | ~(BIT64(v->caps.maxphyaddr) - 1);
+	const uint64_t *entries = v->env->pointer(v->env, (struct l1_gpa){table}, 32);
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t entry = entries ? entries[i] : UINT64_MAX;
+
+		if ((entry & PTE_P) && (entry & reserved))
+			return false;
+		slot->v12.field[VMCS_INDEX_GUEST_PDPTE0 + i] = entry;
+	}
+	return true;
+}
+
+/* Event injection: the hardware clears the valid bit at each exit, so VMCS02 has none left over. */
+static void push_event(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	const struct vmcs *v12 = &slot->v12;
+	uint64_t info = vmcs_get(v12, ENTRY_INTERRUPTION_INFO);
+
+	if (!(info & INTR_INFO_VALID))
+		return;
+	/* L0 writes these too when it puts an event back, so have02 does not know them. */
+	write02(v, slot, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH, vmcs_get(v12, ENTRY_INSTRUCTION_LENGTH));
+	write02(v, slot, VMCS_INDEX_ENTRY_EXCEPTION_ERROR_CODE,
+		vmcs_get(v12, ENTRY_EXCEPTION_ERROR_CODE));
+	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, info);
+}
+
+void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1)
+{
+	if (slot->dirty & DIRTY_GUEST)
+		push_rare(v, slot);
+	if (slot->unsteady)
+		push_unsteady(v, slot, l1);
+	push_hot(v, slot);
+	push_event(v, slot);
+	if (guest02_uses_pdptes(slot))
+		for (unsigned i = 0; i < 4; i++)
+			push02(v, slot, VMCS_INDEX_GUEST_PDPTE0 + i,
+			       slot->v12.field[VMCS_INDEX_GUEST_PDPTE0 + i]);
+	if (slot_secondary(slot) & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
+		push02_by_name(v, slot, GUEST_INTERRUPT_STATUS,
+			       vmcs_get(&slot->v12, GUEST_INTERRUPT_STATUS));
+	if (slot_pin(slot) & PIN_PREEMPTION_TIMER)
+		write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
+			vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE));
+	slot->dirty &= ~(uint32_t)DIRTY_GUEST;
+}

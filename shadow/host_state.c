@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Host state of VMCS12 into VMCS01's guest state, after SDM 3C "Loading Host State". Most of it is what L1
+ * has anyway, since an L1 rarely reloads its segments between two entries: VMCS01's fields are read in
+ * one stroke (no exit, should L0 itself be nested with VMCS shadowing) and only differences written.
+ */
+#include "shadow/host_state.h"
+
+#include <string.h>
+
+#include "shadow/fields.h"
+#include "shadow/sdm/msr.h"
+#include "shadow/vcpu.h"
+
+#define CODE64_RIGHTS (AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_L | AR_G)
+#define CODE32_RIGHTS (AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_DB | AR_G)
+#define DATA_RIGHTS (AR_TYPE_WRITABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_DB | AR_G)
+#define TSS_RIGHTS (DESC_TSS_BUSY | AR_P)
+
+/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs": the other CR0 bits are not modified. */
+#define CR0_LOADED (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_TS | CR0_EM | CR0_MP | CR0_PE)
+
+static bool host_is_64bit(const struct shadow_slot *slot)
+{
+	return slot_exit_controls(slot) & EXIT_HOST_ADDRESS_SPACE_SIZE;
+}
+
+static uint64_t data_rights(uint64_t selector)
+{
+	return selector ? DATA_RIGHTS : AR_UNUSABLE;
+}
+
+static void build_data_segments(struct shadow_slot *slot, uint64_t *s)
+{
+	const struct vmcs *v12 = &slot->v12;
+
+#define SEGMENT(seg, base_)                                                                        \
+	s[L1_STATE_GUEST_##seg##_SELECTOR] = vmcs_get(v12, HOST_##seg##_SELECTOR);                 \
+	s[L1_STATE_GUEST_##seg##_LIMIT] = UINT32_MAX;                                              \
+	s[L1_STATE_GUEST_##seg##_ACCESS_RIGHTS] = data_rights(vmcs_get(v12, HOST_##seg##_SELECTOR)); \
+	s[L1_STATE_GUEST_##seg##_BASE] = (base_);
+	SEGMENT(ES, 0)
+	SEGMENT(SS, 0)
+	SEGMENT(DS, 0)
+	SEGMENT(FS, vmcs_get(v12, HOST_FS_BASE))
+	SEGMENT(GS, vmcs_get(v12, HOST_GS_BASE))
+	SEGMENT(CS, 0)
+#undef SEGMENT
+	s[L1_STATE_GUEST_CS_ACCESS_RIGHTS] = host_is_64bit(slot) ? CODE64_RIGHTS : CODE32_RIGHTS;
+}
+
+/* SDM 3C "Loading Host Segment and Descriptor-Table Registers". */
+static void build_system_segments(struct shadow_slot *slot, uint64_t *s)
+{
+	const struct vmcs *v12 = &slot->v12;
+
+	s[L1_STATE_GUEST_LDTR_SELECTOR] = 0;
+	s[L1_STATE_GUEST_LDTR_ACCESS_RIGHTS] = AR_UNUSABLE;
+	s[L1_STATE_GUEST_TR_SELECTOR] = vmcs_get(v12, HOST_TR_SELECTOR);
+	s[L1_STATE_GUEST_TR_BASE] = vmcs_get(v12, HOST_TR_BASE);
+	s[L1_STATE_GUEST_TR_LIMIT] = 0x67;
+	s[L1_STATE_GUEST_TR_ACCESS_RIGHTS] = TSS_RIGHTS;
+	s[L1_STATE_GUEST_GDTR_BASE] = vmcs_get(v12, HOST_GDTR_BASE);
+	s[L1_STATE_GUEST_GDTR_LIMIT] = 0xffff;
+	s[L1_STATE_GUEST_IDTR_BASE] = vmcs_get(v12, HOST_IDTR_BASE);
+	s[L1_STATE_GUEST_IDTR_LIMIT] = 0xffff;
+}
+
+static void build_registers(struct shadow_slot *slot, uint64_t *s)
+{
+	const struct vmcs *v12 = &slot->v12;
+	uint64_t cr4 = vmcs_get(v12, HOST_CR4);
+
+	s[L1_STATE_GUEST_CR0] = vmcs_get(v12, HOST_CR0) & CR0_LOADED;
+	s[L1_STATE_GUEST_CR3] = vmcs_get(v12, HOST_CR3);
+	s[L1_STATE_GUEST_CR4] = host_is_64bit(slot) ? cr4 | CR4_PAE : cr4 & ~CR4_PCIDE;
+	s[L1_STATE_GUEST_DR7] = DR7_FIXED1;
+	s[L1_STATE_GUEST_IA32_DEBUGCTL] = 0;
+	s[L1_STATE_GUEST_IA32_SYSENTER_CS] = vmcs_get(v12, HOST_IA32_SYSENTER_CS);
+	s[L1_STATE_GUEST_IA32_SYSENTER_ESP] = vmcs_get(v12, HOST_IA32_SYSENTER_ESP);
+	s[L1_STATE_GUEST_IA32_SYSENTER_EIP] = vmcs_get(v12, HOST_IA32_SYSENTER_EIP);
+	s[L1_STATE_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
+	s[L1_STATE_GUEST_RIP] = vmcs_get(v12, HOST_RIP);
+	s[L1_STATE_GUEST_RFLAGS] = RFLAGS_FIXED1;
+	s[L1_STATE_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
+}
+
+static void build(struct shadow_slot *slot)
+{
+	build_data_segments(slot, slot->host01);
+	build_system_segments(slot, slot->host01);
+	build_registers(slot, slot->host01);
+	slot->dirty &= ~(uint32_t)DIRTY_HOST;
+}
+
+/* Parts of a segment that is unusable before and after don't matter, but for the FS and GS bases. */
+static bool is_idle_segment(const struct shadow_vcpu *v, const struct shadow_slot *slot, unsigned index)
+{
+	static const uint8_t rights_in_host01[] = {
+		L1_STATE_GUEST_ES_ACCESS_RIGHTS, L1_STATE_GUEST_CS_ACCESS_RIGHTS,
+		L1_STATE_GUEST_SS_ACCESS_RIGHTS, L1_STATE_GUEST_DS_ACCESS_RIGHTS,
+		L1_STATE_GUEST_FS_ACCESS_RIGHTS, L1_STATE_GUEST_GS_ACCESS_RIGHTS,
+		L1_STATE_GUEST_LDTR_ACCESS_RIGHTS, L1_STATE_GUEST_TR_ACCESS_RIGHTS,
+	};
+	unsigned seg;
+
+	if (index >= VMCS_INDEX_GUEST_ES_LIMIT && index <= VMCS_INDEX_GUEST_TR_LIMIT)
+		seg = index - VMCS_INDEX_GUEST_ES_LIMIT;
+	else if (index >= VMCS_INDEX_GUEST_ES_ACCESS_RIGHTS &&
+		 index <= VMCS_INDEX_GUEST_TR_ACCESS_RIGHTS)
+		seg = index - VMCS_INDEX_GUEST_ES_ACCESS_RIGHTS;
+	else if (index >= VMCS_INDEX_GUEST_ES_BASE && index <= VMCS_INDEX_GUEST_DS_BASE)
+		seg = index - VMCS_INDEX_GUEST_ES_BASE;
+	else
+		return false;
+	return vmcs_get_seg(&v->scratch, ACCESS_RIGHTS, seg) & slot->host01[rights_in_host01[seg]] &
+	       AR_UNUSABLE;
+}
+
+static void change(struct shadow_vcpu *v, const struct shadow_slot *slot, unsigned index,
+		   uint64_t value)
+{
+	if (!is_idle_segment(v, slot, index))
+		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+}
+
+/* Writes the differences. Interruptibility and CR0 depend on more than VMCS12. */
+static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l2_leftover *l2)
+{
+	const struct vmcs *now = &v->scratch;
+	uint64_t *want = slot->host01;
+	uint64_t blocking = vmcs_get(now, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
+	uint64_t cr0 = want[L1_STATE_GUEST_CR0];
+
+	v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_STATE, v->scratch.field);
+	blocking = vmcs_get(now, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
+	if (l2->nmi_decided)
+		blocking = l2->nmi_blocked ? INTERRUPTIBILITY_NMI : 0;
+	want[L1_STATE_GUEST_INTERRUPTIBILITY_STATE] = blocking;
+	want[L1_STATE_GUEST_CR0] = cr0 | (vmcs_get(now, GUEST_CR0) & ~CR0_LOADED);
+#define LIST_L1_STATE(field)                                                                       \
+	if (vmcs_get(now, field) != want[L1_STATE_##field])                                        \
+		change(v, slot, VMCS_INDEX_##field, want[L1_STATE_##field]);
+#include "shadow/lists.def"
+	want[L1_STATE_GUEST_CR0] = cr0;
+}
+
+static void load_if_changed(struct shadow_vcpu *v, unsigned index, uint64_t value)
+{
+	uint32_t encoding = vmcs_fields[index].encoding;
+
+	if (v->env->vmcs_read(v->env, encoding) != value)
+		v->env->vmcs_write(v->env, encoding, value);
+}
+
+static uint64_t host_efer(const struct shadow_slot *slot, const struct l2_leftover *l2)
+{
+	const uint64_t long_bits = EFER_LMA | EFER_LME;
+
+	if (slot_exit_controls(slot) & EXIT_LOAD_EFER)
+		return vmcs_get(&slot->v12, HOST_IA32_EFER);
+	return host_is_64bit(slot) ? l2->efer | long_bits : l2->efer & ~long_bits;
+}
+
+static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
+		      const struct l2_leftover *l2)
+{
+	uint32_t exit = slot_exit_controls(slot);
+
+	if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER))
+		load_if_changed(v, VMCS_INDEX_GUEST_IA32_EFER, host_efer(slot, l2));
+	if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
+		load_if_changed(v, VMCS_INDEX_GUEST_IA32_PAT,
+				(exit & EXIT_LOAD_PAT) ? vmcs_get(&slot->v12, HOST_IA32_PAT)
+						       : l2->pat);
+	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
+		(void)v->env->wrmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL,
+				    vmcs_get(&slot->v12, HOST_IA32_PERF_GLOBAL_CTRL));
+}
+
+/* SDM 3C "Checking and Loading Host Page-Directory-Pointer-Table Entries". */
+static bool load_pdptes(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	uint64_t table = vmcs_get(&slot->v12, HOST_CR3) & UINT64_C(0xffffffe0);
+	uint64_t reserved = UINT64_C(0x1e6) | ~(BIT64(v->caps.maxphyaddr) - 1);
+	const uint64_t *entries;
+
+	if (host_is_64bit(slot) || !(vmcs_get(&slot->v12, HOST_CR4) & CR4_PAE))
+		return true;
+	entries = v->env->pointer(v->env, (struct l1_gpa){table}, 32);
+	for (unsigned i = 0; i < 4; i++) {
+		if (!entries || ((entries[i] & PTE_P) && (entries[i] & reserved)))
+			return false;
+		if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_PDPTE0))
+			v->env->vmcs_write(v->env, VMCS_GUEST_PDPTE0 + 2 * i, entries[i]);
+	}
+	return true;
+}
+
+bool host_state_load(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l2_leftover *l2)
+{
+	if (slot->dirty & DIRTY_HOST)
+		build(slot);
+	load_fields(v, slot, l2);
+	load_msrs(v, slot, l2);
+	if (load_pdptes(v, slot))
+		return true;
+	v->dead = "VMX abort: the host PDPTEs of L1's VMCS are invalid";
+	return false;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Dispatch of L1's VMX instructions and what becomes of their outcomes.
+ */
+#include "shadow/insn.h"
+
+#include "shadow/entry.h"
+#include "shadow/vcpu.h"
+
+enum insn_vmx { INSN_ANY, INSN_IN };
+
+struct insn_row {
+	struct vmx_result (*handler)(struct shadow_vcpu *v, struct shadow_regs *regs);
+	enum insn_vmx vmx;
+};
+
+#define INSN(reason, handler, vmx) [EXIT_REASON_##reason] = {handler, INSN_##vmx},
+static const struct insn_row rows[EXIT_REASON_COUNT] = {
+#include "shadow/insns.def"
+};
+#undef INSN
+
+static bool is_cpl0(struct shadow_vcpu *v)
+{
+	/* SDM 3C "Guest Register State": SS.DPL is the CPL. */
+	return !(v->env->vmcs_read(v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL);
+}
+
+static struct vmx_result execute(struct shadow_vcpu *v, struct shadow_regs *regs,
+				 const struct insn_row *row)
+{
+	if (row->vmx == INSN_IN && !v->vmx_on)
+		return result_fault(VECTOR_UD, 0);
+	if (row->vmx == INSN_IN && !is_cpl0(v))
+		return result_fault(VECTOR_GP, 0);
+	return row->handler(v, regs);
+}
+
+/* SDM 3C "Conventions": VMfailValid needs a current VMCS to hold the error number. */
+static uint64_t outcome_flags(struct shadow_vcpu *v, const struct vmx_result *r)
+{
+	if (r->outcome == VMX_SUCCEED)
+		return 0;
+	if (r->outcome == VMX_FAIL_INVALID || !v->current)
+		return RFLAGS_CF;
+	vmcs_set(&v->current->v12, INSTRUCTION_ERROR, r->error);
+	return RFLAGS_ZF;
+}
+
+enum shadow_next insn_finish(struct shadow_vcpu *v, const struct vmx_result *r)
+{
+	struct shadow_env *env = v->env;
+
+	if (r->outcome == VMX_FAULT) {
+		shadow_inject_fault(env, r->vector, r->vector != VECTOR_UD, r->error);
+		return SHADOW_RESUME_L1;
+	}
+	env->vmcs_write(env, VMCS_GUEST_RFLAGS,
+			(env->vmcs_read(env, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) |
+				outcome_flags(v, r));
+	shadow_skip_insn(env);
+	return SHADOW_RESUME_L1;
+}
+
+enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason)
+{
+	uint32_t basic = reason & EXIT_REASON_BASIC;
+	struct vmx_result r = result_fault(VECTOR_UD, 0);
+
+	if (basic < EXIT_REASON_COUNT && rows[basic].handler)
+		r = execute(v, regs, &rows[basic]);
+	if (v->dead)
+		return SHADOW_DEAD;
+	if (r.outcome == VMX_DO_ENTRY)
+		return SHADOW_RESUME_L2;
+	if (r.outcome == VMX_DO_EXIT)
+		return SHADOW_RESUME_L1; /* a failed entry: L1 goes on at its host RIP */
+	return insn_finish(v, &r);
+}

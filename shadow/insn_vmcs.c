@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMPTRST as L1 executes them. Each function follows the
+ * "Operation" section of its page in SDM 3C "VMX Instruction Reference", in that order.
+ */
+#include "shadow/insn.h"
+#include "shadow/operand.h"
+#include "shadow/sdm/msr.h"
+#include "shadow/vcpu.h"
+
+#include <string.h>
+
+/* Reads the 64-bit physical address in the memory operand. */
+static struct vmx_result read_pointer(struct shadow_vcpu *v, struct shadow_regs *regs,
+				      struct l1_gpa *pointer)
+{
+	struct vmx_operand op = operand_decode(v);
+
+	return operand_read(v, regs, &op, &pointer->value, sizeof(pointer->value));
+}
+
+/* Not 4-KB aligned, or beyond the physical-address width. */
+static bool is_bad_pointer(const struct shadow_vcpu *v, struct l1_gpa pointer)
+{
+	return PAGE_OFFSET(pointer.value) || pointer.value >> v->caps.maxphyaddr;
+}
+
+/* The first 32 bits of a VMCS or VMXON region; where there is no memory a load gives all ones. */
+static uint32_t read_revision(struct shadow_vcpu *v, struct l1_gpa pointer)
+{
+	uint32_t revision = UINT32_MAX;
+	const void *p = v->env->pointer(v->env, pointer, sizeof(revision));
+
+	if (p)
+		memcpy(&revision, p, sizeof(revision));
+	return revision;
+}
+
+/* What makes VMXON #GP outside VMX operation. */
+static bool vmxon_is_allowed(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+	uint64_t cr0 = env->vmcs_read(env, VMCS_GUEST_CR0);
+	uint64_t cr4 = env->vmcs_read(env, VMCS_GUEST_CR4);
+	uint64_t enabled = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+
+	return (env->vmcs_read(env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL) == 0 &&
+	       (cr0 & vmx_cap(&v->caps, CR0_FIXED0)) == vmx_cap(&v->caps, CR0_FIXED0) &&
+	       (cr4 & vmx_cap(&v->caps, CR4_FIXED0)) == vmx_cap(&v->caps, CR4_FIXED0) &&
+	       (v->feature_control & enabled) == enabled;
+}
+
+/* L1's view of CR4.VMXE: the real one is always 1 while L0 is in VMX operation. */
+static bool l1_has_vmxe(struct shadow_vcpu *v)
+{
+	uint64_t mask = vmcs_get(v->l0.vmcs01, CR4_GUEST_HOST_MASK);
+
+	if (mask & CR4_VMXE)
+		return v->env->vmcs_read(v->env, VMCS_CR4_READ_SHADOW) & CR4_VMXE;
+	return v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & CR4_VMXE;
+}
+
+struct vmx_result insn_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	struct l1_gpa pointer;
+	struct vmx_result r;
+
+	if (!l1_has_vmxe(v))
+		return result_fault(VECTOR_UD, 0);
+	if (v->vmx_on) {
+		if (v->env->vmcs_read(v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL)
+			return result_fault(VECTOR_GP, 0);
+		return result_fail_valid(VMX_ERROR_VMXON_IN_ROOT);
+	}
+	if (!vmxon_is_allowed(v))
+		return result_fault(VECTOR_GP, 0);
+	r = read_pointer(v, regs, &pointer);
+	if (r.outcome != VMX_SUCCEED)
+		return r;
+	/* Bit 31 of the region's first word must be clear too. */
+	if (is_bad_pointer(v, pointer) || read_revision(v, pointer) != VMCS_REVISION)
+		return result_fail_invalid();
+	v->vmx_on = true;
+	v->vmxon_pointer = pointer;
+	v->current = NULL;
+	vcpu_enable_shadowing(v, true);
+	vcpu_link_current(v);
+	return result_succeed();
+}
+
+struct vmx_result insn_vmxoff(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	v->current = NULL;
+	while (v->slots)
+		slot_release(v, v->slots);
+	v->vmx_on = false;
+	vcpu_link_current(v);
+	vcpu_enable_shadowing(v, false);
+	return result_succeed();
+}
+
+/* VMCLEAR of a region that is not cached: its launch state is all there is to change. */
+static void clear_region(struct shadow_vcpu *v, struct l1_gpa pointer)
+{
+	struct vmcs *region = v->env->pointer(v->env, pointer, sizeof(*region));
+
+	if (region)
+		region->launch_state = VMCS_STATE_CLEAR;
+}
+
+struct vmx_result insn_vmclear(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	struct l1_gpa pointer;
+	struct vmx_result r = read_pointer(v, regs, &pointer);
+	struct shadow_slot *slot;
+
+	if (r.outcome != VMX_SUCCEED)
+		return r;
+	if (is_bad_pointer(v, pointer))
+		return result_fail_valid(VMX_ERROR_VMCLEAR_ADDRESS);
+	if (pointer.value == v->vmxon_pointer.value)
+		return result_fail_valid(VMX_ERROR_VMCLEAR_VMXON_POINTER);
+	slot = slot_find(v, pointer);
+	if (!slot) {
+		clear_region(v, pointer);
+		return result_succeed();
+	}
+	slot->v12.launch_state = VMCS_STATE_CLEAR;
+	if (v->current == slot) {
+		v->current = NULL;
+		vcpu_link_current(v);
+	}
+	slot_release(v, slot);
+	return result_succeed();
+}
+
+/* Which first words VMPTRLD takes: ours, as a shadow VMCS only if shadowing is offered. */
+static bool is_our_revision(const struct shadow_vcpu *v, uint32_t revision)
+{
+	if ((revision & VMCS_SHADOW_INDICATOR) &&
+	    !vmx_features_have(v->caps.features, VMX_FEATURE_VMCS_SHADOWING))
+		return false;
+	return (revision & ~VMCS_SHADOW_INDICATOR) == VMCS_REVISION;
+}
+
+struct vmx_result insn_vmptrld(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	struct l1_gpa pointer;
+	struct vmx_result r = read_pointer(v, regs, &pointer);
+	struct shadow_slot *slot;
+
+	if (r.outcome != VMX_SUCCEED)
+		return r;
+	if (is_bad_pointer(v, pointer))
+		return result_fail_valid(VMX_ERROR_VMPTRLD_ADDRESS);
+	if (pointer.value == v->vmxon_pointer.value)
+		return result_fail_valid(VMX_ERROR_VMPTRLD_VMXON_POINTER);
+	slot = slot_find(v, pointer);
+	if (!slot && is_our_revision(v, read_revision(v, pointer)))
+		slot = slot_get(v, pointer);
+	if (!slot)
+		return result_fail_valid(VMX_ERROR_VMPTRLD_REVISION);
+	v->current = slot;
+	vcpu_link_current(v);
+	return result_succeed();
+}
+
+struct vmx_result insn_vmptrst(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	struct vmx_operand op = operand_decode(v);
+	uint64_t pointer = v->current ? v->current->address.value : UINT64_MAX;
+
+	return operand_write(v, regs, &op, &pointer, sizeof(pointer));
+}

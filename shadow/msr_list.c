@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * MSR areas. Rules: SDM 3C "Loading MSRs" (entry), "Saving MSRs", "Loading MSRs" (exit).
+ */
+#include "shadow/msr_list.h"
+
+#include <string.h>
+
+#include "shadow/fields.h"
+#include "shadow/sdm/msr.h"
+
+/* Field of the current VMCS's guest state that holds an MSR, or -1. */
+static int field_of_msr(const struct shadow_vcpu *v, uint32_t msr)
+{
+	static const struct {
+		uint32_t msr;
+		uint8_t index;
+	} fields[] = {
+		{MSR_IA32_SYSENTER_CS, VMCS_INDEX_GUEST_IA32_SYSENTER_CS},
+		{MSR_IA32_SYSENTER_ESP, VMCS_INDEX_GUEST_IA32_SYSENTER_ESP},
+		{MSR_IA32_SYSENTER_EIP, VMCS_INDEX_GUEST_IA32_SYSENTER_EIP},
+		{MSR_IA32_DEBUGCTL, VMCS_INDEX_GUEST_IA32_DEBUGCTL},
+		{MSR_IA32_PAT, VMCS_INDEX_GUEST_IA32_PAT},
+		{MSR_IA32_EFER, VMCS_INDEX_GUEST_IA32_EFER},
+		{MSR_IA32_FS_BASE, VMCS_INDEX_GUEST_FS_BASE},
+		{MSR_IA32_GS_BASE, VMCS_INDEX_GUEST_GS_BASE},
+	};
+
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].msr == msr && field_exists(v->l0.hw, fields[i].index))
+			return fields[i].index;
+	return -1;
+}
+
+/* MSRs that no area may name, and reserved bits of the entry. */
+static bool is_forbidden(const struct vmx_msr_entry *e, bool load)
+{
+	if (e->reserved || e->index >> 8 == MSR_IA32_X2APIC_FIRST >> 8)
+		return true;
+	return load && (e->index == MSR_IA32_FS_BASE || e->index == MSR_IA32_GS_BASE ||
+			e->index == MSR_IA32_BIOS_UPDT_TRIG);
+}
+
+/* What WRMSR would refuse in an MSR that goes to a field: SDM 3A "Extended Feature Enable Register", "Page
+ * Attribute Table (PAT)". LMA cannot be changed by WRMSR. */
+static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t value)
+{
+	if (msr == MSR_IA32_EFER)
+		return !(value & ~v->caps.efer_valid);
+	if (msr == MSR_IA32_DEBUGCTL)
+		return !(value & ~v->caps.debugctl_valid);
+	if (msr != MSR_IA32_PAT)
+		return true;
+	for (unsigned i = 0; i < 8; i++) {
+		uint8_t type = (uint8_t)(value >> (8 * i));
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+/* `have` is the image of the current VMCS to keep true, or NULL. */
+static bool load_one(struct shadow_vcpu *v, const struct vmx_msr_entry *e, struct vmcs *have)
+{
+	int index = field_of_msr(v, e->index);
+
+	if (is_forbidden(e, true))
+		return false;
+	if (index < 0)
+		return v->env->wrmsr(v->env, e->index, e->value);
+	if (!value_is_valid(v, e->index, e->value))
+		return false;
+	if (have)
+		have->field[index] = e->value;
+	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, e->value);
+	return true;
+}
+
+static bool store_one(struct shadow_vcpu *v, struct vmx_msr_entry *e)
+{
+	int index = field_of_msr(v, e->index);
+
+	if (is_forbidden(e, false))
+		return false;
+	if (index < 0)
+		return v->env->rdmsr(v->env, e->index, &e->value);
+	e->value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
+	return true;
+}
+
+/* Entries are 16 bytes and aligned, so none straddles a page. */
+static struct vmx_msr_entry *entry_at(struct shadow_vcpu *v, uint64_t area, uint64_t i)
+{
+	return v->env->pointer(v->env, (struct l1_gpa){area + i * sizeof(struct vmx_msr_entry)},
+			       sizeof(struct vmx_msr_entry));
+}
+
+static uint64_t load_area(struct shadow_vcpu *v, uint64_t area, uint64_t count, struct vmcs *have)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		const struct vmx_msr_entry *e = entry_at(v, area, i);
+
+		if (!e || !load_one(v, e, have))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* IA32_VMX_MISC recommends a limit; beyond it "undefined processor behaviour": here, a failure. */
+static uint64_t list_limit(const struct shadow_vcpu *v)
+{
+	return 512 * ((vmx_cap(&v->caps, MISC) >> VMX_MISC_MSR_LIST_SHIFT & 7) + 1);
+}
+
+unsigned msr_list_load_entry(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t count = vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT);
+
+	if (count > list_limit(v))
+		return (unsigned)list_limit(v) + 1;
+	if (!count)
+		return 0;
+	slot->dirty |= DIRTY_GUEST; /* the fields written here are not what v12 says */
+	return (unsigned)load_area(v, vmcs_get(&slot->v12, ENTRY_MSR_LOAD_ADDRESS), count,
+				   &slot->have02);
+}
+
+bool msr_list_store_exit(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t count = vmcs_get(&slot->v12, EXIT_MSR_STORE_COUNT);
+	uint64_t area = vmcs_get(&slot->v12, EXIT_MSR_STORE_ADDRESS);
+
+	for (uint64_t i = 0; i < count && i < list_limit(v); i++) {
+		struct vmx_msr_entry *e = entry_at(v, area, i);
+
+		if (!e || !store_one(v, e))
+			return false;
+	}
+	return count <= list_limit(v);
+}
+
+bool msr_list_load_exit(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t count = vmcs_get(&slot->v12, EXIT_MSR_LOAD_COUNT);
+
+	if (count > list_limit(v))
+		return false;
+	return !load_area(v, vmcs_get(&slot->v12, EXIT_MSR_LOAD_ADDRESS), count, NULL);
+}

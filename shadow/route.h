@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Routing of L2's exits by the rows of exit_routes.def.
+ */
+#ifndef SHADOW_ROUTE_H
+#define SHADOW_ROUTE_H
+
+#include "shadow/reflect.h"
+
+/* An exit of L2 on its way; `as` is what L1 would be told. VMCS02 is current. */
+struct l2_exit {
+	struct shadow_vcpu *v;
+	struct shadow_slot *slot;
+	struct shadow_regs *regs;
+	struct reflect_as as;
+};
+
+enum route { ROUTE_ASK, ROUTE_DONE, ROUTE_L0, ROUTE_L1 };
+
+/* Handlers that come before the questions: ROUTE_ASK = ask them, ROUTE_DONE = L2 can go on. */
+typedef enum route route_first(struct l2_exit *x);
+route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc;
+
+/* Answers the questions for an exit of a known reason; unknown reasons are L0's. */
+enum route route_l2_exit(struct l2_exit *x);
+
+enum route_info { ROUTE_INFO_I = 1, ROUTE_INFO_L = 2, ROUTE_INFO_G = 4 };
+/* Which of the optional exit fields the reason defines. */
+unsigned route_exit_info(uint32_t basic_reason);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The cache of VMCS12s. What L1's VMPTRLD and VMCLEAR do to it follows SDM 3C "Software Use of
+ * Virtual-Machine Control Structures": a VMCS that is active may be kept anywhere; VMCLEAR makes
+ * the region in memory the only copy.
+ */
+#include "shadow/slot.h"
+
+#include <string.h>
+
+#include "shadow/ept02.h"
+#include "shadow/fields.h"
+
+struct shadow_slot *slot_find(struct shadow_vcpu *v, struct l1_gpa address)
+{
+	struct shadow_slot **link = &v->slots;
+
+	for (struct shadow_slot *slot = *link; slot; link = &slot->next, slot = *link) {
+		if (slot->address.value != address.value)
+			continue;
+		*link = slot->next; /* move to the front: most recently used first */
+		slot->next = v->slots;
+		v->slots = slot;
+		return slot;
+	}
+	return NULL;
+}
+
+/* The region's bytes are L1's: nothing in them may exceed what VMWRITE could have stored. */
+static void sanitize(struct vmcs *vmcs)
+{
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		vmcs->field[i] &= field_mask(vmcs_fields[i].encoding);
+	if (vmcs->launch_state != VMCS_STATE_LAUNCHED)
+		vmcs->launch_state = VMCS_STATE_CLEAR;
+}
+
+/* Fills the shadow VMCS from v12. Leaves it current. */
+static void push_shadow(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	v->env->vmptrld(v->env, slot->shadow.hpa);
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (field_is_carried(i) && field_exists(v->l0.hw, i))
+			v->env->vmcs_write(v->env, vmcs_fields[i].encoding, slot->v12.field[i]);
+}
+
+static void free_pages(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	struct shadow_page self = slot->self;
+
+	if (slot->shadow.va)
+		v->env->vmclear(v->env, slot->shadow.hpa);
+	if (slot->vmcs02.va)
+		v->env->vmclear(v->env, slot->vmcs02.hpa);
+	vcpu_page_free(v, &slot->shadow);
+	vcpu_page_free(v, &slot->vmcs02);
+	vcpu_page_free(v, &slot->msr_bitmap);
+	vcpu_page_free(v, &slot->io_bitmap_a);
+	vcpu_page_free(v, &slot->io_bitmap_b);
+	vcpu_page_free(v, &slot->vmread_bitmap);
+	vcpu_page_free(v, &slot->vmwrite_bitmap);
+	vcpu_page_free(v, &self);
+}
+
+struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address)
+{
+	struct shadow_slot *slot = slot_find(v, address);
+	const struct vmcs *region;
+	struct shadow_page page;
+
+	if (slot)
+		return slot;
+	region = v->env->pointer(v->env, address, sizeof(*region));
+	if (!region || !vcpu_page_alloc(v, &page))
+		return NULL;
+	slot = page.va;
+	slot->self = page;
+	slot->address = address;
+	slot->dirty = DIRTY_ALL;
+	slot->watch_budget = SLOT_WATCH_BUDGET;
+	memcpy(&slot->v12, region, sizeof(slot->v12));
+	sanitize(&slot->v12);
+	if (v->hw_shadowing) {
+		if (!vcpu_page_alloc(v, &slot->shadow)) {
+			free_pages(v, slot);
+			return NULL;
+		}
+		v->env->vmcs_format(v->env, slot->shadow, true);
+		v->env->vmclear(v->env, slot->shadow.hpa);
+		push_shadow(v, slot);
+		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	}
+	slot->next = v->slots;
+	v->slots = slot;
+	return slot;
+}
+
+void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (!slot_has_shadow(slot))
+		return;
+	v->env->vmptrld(v->env, slot->shadow.hpa);
+	v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_WRITES, slot->v12.field);
+}
+
+/* Rare fields outside the list L2_RARE, because a part may lack them. */
+static void fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	static const uint8_t optional[] = {
+		VMCS_INDEX_GUEST_IA32_EFER,
+		VMCS_INDEX_GUEST_IA32_PAT,
+		VMCS_INDEX_GUEST_IA32_BNDCFGS,
+	};
+
+	for (unsigned i = 0; i < sizeof(optional); i++)
+		if (field_exists(v->l0.hw, optional[i]))
+			slot->have02.field[optional[i]] =
+				v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
+}
+
+/* SDM 3C "Saving Guest State": what the exit controls leave unsaved keeps its value in VMCS12. */
+static bool is_saved(const struct shadow_slot *slot, unsigned index)
+{
+	switch (index) {
+	case VMCS_INDEX_GUEST_DR7:
+	case VMCS_INDEX_GUEST_IA32_DEBUGCTL:
+		return slot_exit_controls(slot) & EXIT_SAVE_DEBUG_CONTROLS;
+	case VMCS_INDEX_GUEST_IA32_EFER:
+		return slot_exit_controls(slot) & EXIT_SAVE_EFER;
+	case VMCS_INDEX_GUEST_IA32_PAT:
+		return slot_exit_controls(slot) & EXIT_SAVE_PAT;
+	case VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL:
+		return false;
+	case VMCS_INDEX_GUEST_IA32_BNDCFGS:
+		return slot_entry_controls(slot) & ENTRY_LOAD_BNDCFGS;
+	default:
+		return true;
+	}
+}
+
+bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (!slot->rare_in_02)
+		return false;
+	v->env->vmptrld(v->env, slot->vmcs02.hpa);
+	v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
+	fetch_optional(v, slot);
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (field_is_rare(i) && is_saved(slot, i))
+			slot->v12.field[i] = slot->have02.field[i];
+	slot->rare_in_02 = false;
+	return true;
+}
+
+uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume)
+{
+	uint64_t value;
+
+	if (field_is_rare(index)) {
+		if (slot_fetch_rare(v, slot))
+			v->env->vmptrld(v->env, resume);
+	} else if (slot_has_shadow(slot) && field_is_carried_for_write(index)) {
+		v->env->vmptrld(v->env, slot->shadow.hpa);
+		value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
+		v->env->vmptrld(v->env, resume);
+		return value;
+	}
+	return slot->v12.field[index];
+}
+
+/* What a changed field makes dirty, by the rule in its row. */
+static uint32_t dirties(unsigned index)
+{
+	if (field_is_carried_for_write(index))
+		return 0; /* compared at every entry */
+	switch (vmcs_fields[index].rule) {
+	case VMCS_RULE_GUEST:
+	case VMCS_RULE_GUEST_RARE:
+		return DIRTY_GUEST;
+	case VMCS_RULE_HOST:
+		return DIRTY_HOST | DIRTY_CHECKS;
+	case VMCS_RULE_COPY:
+	case VMCS_RULE_MERGE:
+		return DIRTY_CONTROLS | DIRTY_CHECKS | DIRTY_BITMAPS | DIRTY_HOST;
+	default:
+		return 0;
+	}
+}
+
+void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
+		struct hpa resume)
+{
+	if (field_is_rare(index) && slot_fetch_rare(v, slot))
+		v->env->vmptrld(v->env, resume);
+	if (slot_has_shadow(slot) && field_is_carried(index)) {
+		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+		v->env->vmptrld(v->env, resume);
+	}
+	slot->v12.field[index] = value;
+	slot->dirty |= dirties(index);
+}
+
+void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	struct vmcs *region = v->env->pointer(v->env, slot->address, sizeof(*region));
+
+	slot_pull(v, slot);
+	slot_fetch_rare(v, slot);
+	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	if (region)
+		memcpy(region, &slot->v12, sizeof(slot->v12));
+	for (struct shadow_slot **link = &v->slots; *link; link = &(*link)->next) {
+		if (*link == slot) {
+			*link = slot->next;
+			break;
+		}
+	}
+	free_pages(v, slot);
+}
+
+bool slot_evict(struct shadow_vcpu *v)
+{
+	struct shadow_slot *victim = NULL;
+
+	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next)
+		if (slot != v->current && slot != v->linked && slot->self.va)
+			victim = slot;
+	if (!victim)
+		return false;
+	if (v->env->note)
+		v->env->note(v->env, "VMCS12 evicted", victim->address.value, 0);
+	slot_release(v, victim);
+	return true;
+}
+
+static void allow(uint64_t *bitmap, uint32_t encoding)
+{
+	bitmap[encoding / 64] &= ~BIT64(encoding % 64);
+}
+
+void slot_fill_bitmaps(uint64_t *vmread, uint64_t *vmwrite)
+{
+	memset(vmread, 0xff, PAGE_SIZE);
+	memset(vmwrite, 0xff, PAGE_SIZE);
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
+		if (field_is_carried(i))
+			allow(vmread, vmcs_fields[i].encoding);
+		if (field_is_carried_for_write(i))
+			allow(vmwrite, vmcs_fields[i].encoding);
+	}
+}

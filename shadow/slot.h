@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A slot is a cached VMCS12 with all that L0 keeps for it: a shadow VMCS through which L1 reaches
+ * its fields without exits, the VMCS02 that runs L2, merged bitmaps. Slots are cached by the
+ * address of the VMCS region in L1's memory and written back there when they leave the cache.
+ *
+ * Where a field's truth is:
+ *   LIST L1_WRITES          in the shadow VMCS while there is one; slot_pull() copies it to v12
+ *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12
+ *   everything else         in v12
+ */
+#ifndef SHADOW_SLOT_H
+#define SHADOW_SLOT_H
+
+#include "shadow/shadow.h"
+
+/* L1_STATE_<field>: position in struct shadow_slot's host01. */
+enum l1_state {
+#define LIST_L1_STATE(field) L1_STATE_##field,
+#include "shadow/lists.def"
+	L1_STATE_COUNT,
+};
+
+/* What has to be done again before the next entry to L2. */
+enum slot_dirty {
+	DIRTY_CHECKS = 1,   /* VM-entry checks on controls and host state */
+	DIRTY_CONTROLS = 2, /* controls of VMCS02 */
+	DIRTY_GUEST = 4,    /* guest state of VMCS02 outside the list HOT_GUEST */
+	DIRTY_HOST = 8,     /* host01 */
+	DIRTY_BITMAPS = 16, /* merged MSR and I/O bitmaps */
+	DIRTY_ALL = 31,
+};
+
+/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is neither what L1
+ * wrote nor what it left there: the entry computes them each time. */
+enum unsteady { UNSTEADY_DEBUG = 1, UNSTEADY_EFER = 2, UNSTEADY_PAT = 4 };
+
+struct shadow_slot {
+	struct shadow_slot *next;
+	struct shadow_page self; /* the page that holds this struct */
+	struct l1_gpa address;   /* of the VMCS region */
+	struct shadow_page shadow; /* hardware shadow VMCS; va NULL: none */
+	struct shadow_page vmcs02; /* va NULL: not entered yet */
+	bool launched02;
+	bool rare_in_02;
+	uint8_t watch_budget;  /* bitmap writes until L0 gives up watching and merges at each entry */
+	uint32_t dirty;        /* enum slot_dirty */
+	uint32_t seen_primary; /* primary controls at the last merge */
+	uint8_t unsteady;      /* enum unsteady: state to be loaded anew at each entry */
+	bool checked_long_mode; /* L1's mode when the VM-entry checks last passed */
+	uint32_t ept_generation; /* v->ept_generation when EPT_POINTER was merged */
+	struct shadow_page msr_bitmap, io_bitmap_a, io_bitmap_b;   /* 01 | 12 */
+	struct shadow_page vmread_bitmap, vmwrite_bitmap;          /* for L2, 12 | L0's */
+	uint64_t host01[L1_STATE_COUNT]; /* VMCS01's guest state after "Loading Host State" */
+	struct vmcs v12;
+	struct vmcs have02; /* what VMCS02 holds; EXIT and GUEST fields as of the last reflected exit */
+};
+_Static_assert(sizeof(struct shadow_slot) <= PAGE_SIZE, "a slot fits a page");
+
+#define SLOT_WATCH_BUDGET 16
+
+/* The slot for the VMCS region at `address`, loaded from L1's memory if it was not cached. NULL: no
+ * memory there, or no page left. The caller has checked the revision identifier. */
+struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address);
+/* The slot if it is cached, else NULL. */
+struct shadow_slot *slot_find(struct shadow_vcpu *v, struct l1_gpa address);
+/* Writes the VMCS back to L1's memory and frees the slot. VMCS01 is current before and after. */
+void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* Releases the least recently used slot that is not in use. false: there is none. */
+bool slot_evict(struct shadow_vcpu *v);
+
+/* Brings v12 up to date with what L1 wrote into the shadow VMCS. Leaves the shadow VMCS current. */
+void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* Brings the GUEST_RARE fields of v12 up to date. Changes the current VMCS to VMCS02 if it did. */
+bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
+
+/* VMREAD and VMWRITE of v12 as L1 means them, wherever the field lives now. `resume` is the VMCS to
+ * leave current. The caller has checked that the field exists and may be written. */
+uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume);
+void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
+		struct hpa resume);
+
+/* VMREAD and VMWRITE bitmaps that let exactly the fields through that the shadow VMCS carries. */
+void slot_fill_bitmaps(uint64_t *vmread, uint64_t *vmwrite);
+
+/* A page from the pool; makes room by eviction if it must. false: the pool is too small. */
+bool vcpu_page_alloc(struct shadow_vcpu *v, struct shadow_page *page);
+void vcpu_page_free(struct shadow_vcpu *v, struct shadow_page *page);
+/* Hands out page->va once: allocates if there is none yet. */
+bool vcpu_page_need(struct shadow_vcpu *v, struct shadow_page *page);
+
+/* Makes L1's current VMCS what L1 can reach without exits; NULL: none. VMCS01 is current. */
+void vcpu_link_current(struct shadow_vcpu *v);
+/* A page for L2 to use where L1 named an address with no memory behind it; shared by all. */
+bool vcpu_junk_page(struct shadow_vcpu *v, struct hpa *hpa);
+
+static inline bool slot_is_shadow(const struct shadow_slot *slot)
+{
+	return slot->v12.revision & VMCS_SHADOW_INDICATOR;
+}
+
+/* Whether L0 uses hardware shadowing for it. */
+static inline bool slot_has_shadow(const struct shadow_slot *slot)
+{
+	return slot->shadow.va != NULL;
+}
+
+static inline uint32_t slot_pin(const struct shadow_slot *slot)
+{
+	return (uint32_t)vmcs_get(&slot->v12, PIN_BASED_CONTROLS);
+}
+
+static inline uint32_t slot_primary(const struct shadow_slot *slot)
+{
+	return (uint32_t)vmcs_get(&slot->v12, PRIMARY_CONTROLS);
+}
+
+/* 0 unless the primary controls activate them. */
+static inline uint32_t slot_secondary(const struct shadow_slot *slot)
+{
+	if (!(slot_primary(slot) & (uint32_t)PRIMARY_ACTIVATE_SECONDARY))
+		return 0;
+	return (uint32_t)vmcs_get(&slot->v12, SECONDARY_CONTROLS);
+}
+
+static inline uint32_t slot_entry_controls(const struct shadow_slot *slot)
+{
+	return (uint32_t)vmcs_get(&slot->v12, ENTRY_CONTROLS);
+}
+
+static inline uint32_t slot_exit_controls(const struct shadow_slot *slot)
+{
+	return (uint32_t)vmcs_get(&slot->v12, EXIT_CONTROLS);
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The virtual CPU of L1: start-up, its VMX MSRs, its pages, and what L1 may reach without an exit.
+ */
+#include "shadow/shadow.h"
+
+#include <string.h>
+
+#include "shadow/ept02.h"
+#include "shadow/sdm/msr.h"
+#include "shadow/slot.h"
+#include "shadow/vcpu.h"
+
+/* Shadowing serves if L0 can also fill the read-only fields of the shadow VMCS by VMWRITE. */
+static bool usable_shadowing(const struct vmx_caps *hw)
+{
+	return vmx_features_have(hw->features, VMX_FEATURE_VMCS_SHADOWING) &&
+	       vmx_features_have(hw->features, VMX_FEATURE_VMWRITE_ANY_FIELD);
+}
+
+bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
+{
+	memset(v, 0, sizeof(*v));
+	v->l0 = *l0;
+	v->env = l0->env;
+	v->launched = l0->vmcs01_launched;
+	v->linked_pointer = UINT64_MAX;
+	shadow_caps_offer(l0->hw, &v->caps);
+	if (!v->env->page_alloc(v->env, &v->ept_cache))
+		return false;
+	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
+	v->hw_shadowing = usable_shadowing(l0->hw);
+	if (!v->hw_shadowing)
+		return true;
+	if (!v->env->page_alloc(v->env, &v->vmread_bitmap) ||
+	    !v->env->page_alloc(v->env, &v->vmwrite_bitmap))
+		return false;
+	slot_fill_bitmaps(v->vmread_bitmap.va, v->vmwrite_bitmap.va);
+	v->env->vmcs_write(v->env, VMCS_VMREAD_BITMAP, v->vmread_bitmap.hpa.value);
+	v->env->vmcs_write(v->env, VMCS_VMWRITE_BITMAP, v->vmwrite_bitmap.hpa.value);
+	return true;
+}
+
+/* SDM 3D "VMX Capability Reporting Facility": the TRUE MSRs and IA32_VMX_VMFUNC exist if BASIC and
+ * the secondary controls say so, PROCBASED_CTLS2 and EPT_VPID_CAP likewise. */
+static bool capability_exists(const struct vmx_caps *caps, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_IA32_VMX_PROCBASED_CTLS2:
+		return vmx_features_have(caps->features, VMX_FEATURE_SECONDARY);
+	case MSR_IA32_VMX_EPT_VPID_CAP:
+		return vmx_features_have(caps->features, VMX_FEATURE_EPT) ||
+		       vmx_features_have(caps->features, VMX_FEATURE_VPID);
+	case MSR_IA32_VMX_TRUE_PINBASED_CTLS:
+	case MSR_IA32_VMX_TRUE_PROCBASED_CTLS:
+	case MSR_IA32_VMX_TRUE_EXIT_CTLS:
+	case MSR_IA32_VMX_TRUE_ENTRY_CTLS:
+		return vmx_features_have(caps->features, VMX_FEATURE_TRUE_CONTROLS);
+	case MSR_IA32_VMX_VMFUNC:
+		return vmx_features_have(caps->features, VMX_FEATURE_VMFUNC);
+	default:
+		return msr >= MSR_IA32_VMX_BASIC && msr <= MSR_IA32_VMX_VMCS_ENUM;
+	}
+}
+
+bool shadow_rdmsr(const struct shadow_vcpu *v, uint32_t msr, uint64_t *value)
+{
+	if (msr == MSR_IA32_FEATURE_CONTROL) {
+		*value = v->feature_control;
+		return true;
+	}
+	if (!capability_exists(&v->caps, msr))
+		return false;
+	*value = v->caps.msr[msr - MSR_IA32_VMX_BASIC];
+	return true;
+}
+
+/* SDM 3C "Enabling and Entering VMX Operation": a locked register can't be written. */
+bool shadow_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t value)
+{
+	const uint64_t writable = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+
+	if (msr != MSR_IA32_FEATURE_CONTROL || (v->feature_control & FEATURE_CONTROL_LOCKED))
+		return false;
+	if (value & ~writable)
+		return false;
+	v->feature_control = value;
+	return true;
+}
+
+static bool fixed_bits_hold(uint64_t value, uint64_t fixed0, uint64_t fixed1)
+{
+	return (value & fixed0) == fixed0 && !(value & ~fixed1);
+}
+
+bool shadow_cr0_allowed(const struct shadow_vcpu *v, uint64_t cr0)
+{
+	return !v->vmx_on || fixed_bits_hold(cr0, vmx_cap(&v->caps, CR0_FIXED0),
+					     vmx_cap(&v->caps, CR0_FIXED1));
+}
+
+bool shadow_cr4_allowed(const struct shadow_vcpu *v, uint64_t cr4)
+{
+	return !v->vmx_on || fixed_bits_hold(cr4, vmx_cap(&v->caps, CR4_FIXED0),
+					     vmx_cap(&v->caps, CR4_FIXED1));
+}
+
+void shadow_l0_changed(struct shadow_vcpu *v)
+{
+	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next)
+		slot->dirty |= DIRTY_CONTROLS | DIRTY_BITMAPS;
+}
+
+void shadow_ept01_changed(struct shadow_vcpu *v)
+{
+	ept02_forget_all(v);
+	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next)
+		slot->dirty |= DIRTY_CONTROLS;
+}
+
+struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v)
+{
+	return v->in_l2 ? v->current->vmcs02.hpa : v->l0.vmcs01_hpa;
+}
+
+bool vcpu_page_alloc(struct shadow_vcpu *v, struct shadow_page *page)
+{
+	do {
+		if (v->env->page_alloc(v->env, page))
+			return true;
+	} while (ept02_evict(v) || slot_evict(v));
+	page->va = NULL;
+	return false;
+}
+
+void vcpu_page_free(struct shadow_vcpu *v, struct shadow_page *page)
+{
+	if (page->va)
+		v->env->page_free(v->env, *page);
+	page->va = NULL;
+}
+
+bool vcpu_page_need(struct shadow_vcpu *v, struct shadow_page *page)
+{
+	return page->va || vcpu_page_alloc(v, page);
+}
+
+bool vcpu_junk_page(struct shadow_vcpu *v, struct hpa *hpa)
+{
+	if (!v->junk.va) {
+		if (!vcpu_page_alloc(v, &v->junk))
+			return false;
+		memset(v->junk.va, 0xff, PAGE_SIZE);
+	}
+	*hpa = v->junk.hpa;
+	return true;
+}
+
+/* SDM 3C "VMREAD" in VMX non-root operation: with shadowing on and a link pointer of all ones it is
+ * VMfailInvalid, which is what an L1 without a current VMCS has to see. */
+void vcpu_link_current(struct shadow_vcpu *v)
+{
+	uint64_t pointer = v->current && slot_has_shadow(v->current) ? v->current->shadow.hpa.value
+								      : UINT64_MAX;
+
+	if (!v->hw_shadowing || pointer == v->linked_pointer)
+		return;
+	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, pointer);
+	v->linked_pointer = pointer;
+}
+
+void vcpu_enable_shadowing(struct shadow_vcpu *v, bool on)
+{
+	uint64_t secondary = vmcs_get(v->l0.vmcs01, SECONDARY_CONTROLS);
+
+	if (!v->hw_shadowing)
+		return;
+	secondary &= ~(uint64_t)SECONDARY_VMCS_SHADOWING;
+	if (on)
+		secondary |= SECONDARY_VMCS_SHADOWING;
+	v->env->vmcs_write(v->env, VMCS_SECONDARY_CONTROLS, secondary);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * L1's paging in all modes: none, 32-bit, PAE, 4-level and 5-level. Supervisor data accesses only,
+ * since VMX instructions need CPL 0. Protection keys are not looked at (PKRU is not L0's to read).
+ * Rules: SDM 3A "Hierarchical Paging Structures: an Overview", "Determination of Access Rights".
+ */
+#include "shadow/walk.h"
+
+#include <string.h>
+
+#include "shadow/vcpu.h"
+
+/* How a paging mode indexes: levels from the root, index bits a level, entry size. */
+struct paging_mode {
+	uint8_t levels, index_bits, entry_size;
+};
+
+struct l1_walk {
+	struct shadow_vcpu *v;
+	uint64_t cr0, cr3, cr4;
+	bool write;
+	bool long_mode;
+};
+
+static struct l1_walk walk_begin(struct shadow_vcpu *v, bool write)
+{
+	struct shadow_env *env = v->env;
+	uint64_t cs = env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS);
+
+	/* VMX instructions are #UD in compatibility mode, so CS.L tells IA-32e mode. */
+	return (struct l1_walk){
+		.v = v,
+		.cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
+		.cr3 = env->vmcs_read(env, VMCS_GUEST_CR3),
+		.cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
+		.write = write,
+		.long_mode = cs & AR_L,
+	};
+}
+
+static struct paging_mode mode_of(const struct l1_walk *w)
+{
+	if (w->long_mode)
+		return (struct paging_mode){(w->cr4 & CR4_LA57) ? 5 : 4, 9, 8};
+	if (w->cr4 & CR4_PAE)
+		return (struct paging_mode){3, 9, 8};
+	return (struct paging_mode){2, 10, 4};
+}
+
+static struct vmx_result page_fault(struct l1_walk *w, uint64_t linear, uint32_t code)
+{
+	w->v->env->set_cr2(w->v->env, linear);
+	return result_fault(VECTOR_PF, code | (w->write ? PFEC_W : 0));
+}
+
+static bool read_entry(struct l1_walk *w, uint64_t address, unsigned size, uint64_t *entry)
+{
+	const void *p = w->v->env->pointer(w->v->env, (struct l1_gpa){address}, size);
+
+	*entry = size == 4 ? UINT32_MAX : UINT64_MAX;
+	if (p)
+		memcpy(entry, p, size);
+	if (size == 4)
+		*entry &= UINT32_MAX;
+	return p;
+}
+
+/* Sets accessed or dirty flags where the entry lacks them (SDM 3A "Accessed and Dirty Flags"). */
+static void mark_entry(struct l1_walk *w, uint64_t address, unsigned size, uint64_t *entry,
+		       uint64_t flags)
+{
+	void *p;
+
+	if ((*entry & flags) == flags)
+		return;
+	*entry |= flags;
+	p = w->v->env->pointer(w->v->env, (struct l1_gpa){address}, size);
+	if (p)
+		memcpy(p, entry, size);
+}
+
+/* NX is a reserved bit unless EFER.NXE is set; EFER is read only if an entry has it. */
+static bool nx_is_reserved(struct l1_walk *w)
+{
+	struct shadow_env *env = w->v->env;
+
+	return vmx_features_have(w->v->l0.hw->features, VMX_FEATURE_EFER) &&
+	       !(env->vmcs_read(env, VMCS_GUEST_IA32_EFER) & EFER_NXE);
+}
+
+/* Bits that must be 0: beyond the physical-address width, and the address below a large page. */
+static bool entry_is_reserved(struct l1_walk *w, const struct paging_mode *mode, unsigned level,
+			      uint64_t entry, bool leaf, unsigned shift)
+{
+	uint64_t address_bits = BIT64(w->v->caps.maxphyaddr) - 1;
+
+	if (mode->entry_size == 4)
+		return leaf && level == 1 && (entry & BIT64(21));
+	if ((entry & PTE_NX) && nx_is_reserved(w))
+		return true;
+	if (entry & UINT64_C(0x000fffffffffffff) & ~address_bits)
+		return true;
+	if (mode->levels == 3 && level == 2)
+		return entry & UINT64_C(0x1e6); /* SDM 3A "PAE Paging": PDPTE reserved bits */
+	if (leaf && level)
+		return entry & (BIT64(shift) - 1) & ~UINT64_C(0x1fff);
+	return level >= 3 && (entry & PTE_PS);
+}
+
+static bool entry_is_leaf(const struct l1_walk *w, const struct paging_mode *mode, unsigned level,
+			  uint64_t entry)
+{
+	if (level == 0)
+		return true;
+	if (!(entry & PTE_PS))
+		return false;
+	if (mode->entry_size == 4)
+		return w->cr4 & CR4_PSE;
+	return level == 1 || (level == 2 && mode->levels > 3);
+}
+
+/* Supervisor rights: CR0.WP, and SMAP for user pages. */
+static bool access_is_allowed(struct l1_walk *w, uint64_t rights)
+{
+	struct shadow_env *env = w->v->env;
+
+	if (w->write && !(rights & PTE_W) && (w->cr0 & CR0_WP))
+		return false;
+	if (!(rights & PTE_U) || !(w->cr4 & CR4_SMAP))
+		return true;
+	return env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_AC;
+}
+
+/* Address of the page frame: 32-bit paging has bits 39:32 of a 4-MB page in 20:13. */
+static uint64_t leaf_address(const struct paging_mode *mode, unsigned level, uint64_t entry,
+			     uint64_t linear, unsigned shift)
+{
+	uint64_t mask = BIT64(shift) - 1;
+	uint64_t base = entry & EPT_ADDRESS & ~mask;
+
+	if (mode->entry_size == 4 && level == 1)
+		base = (entry & UINT64_C(0xffc00000)) | (entry >> 13 & 0xff) << 32;
+	return base | (linear & mask);
+}
+
+static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
+{
+	struct paging_mode mode = mode_of(w);
+	uint64_t table = w->cr3 & (mode.entry_size == 8 && mode.levels == 3 ? UINT64_C(0xffffffe0)
+									   : EPT_ADDRESS);
+	uint64_t rights = PTE_W | PTE_U;
+
+	for (unsigned level = mode.levels; level-- > 0;) {
+		unsigned shift = PAGE_SHIFT + level * mode.index_bits;
+		uint64_t index = linear >> shift & (BIT64(mode.index_bits) - 1);
+		uint64_t address = table + index * mode.entry_size, entry;
+		bool pdpte = mode.levels == 3 && level == 2;
+		bool leaf;
+
+		read_entry(w, address, mode.entry_size, &entry);
+		if (!(entry & PTE_P))
+			return page_fault(w, linear, 0);
+		leaf = entry_is_leaf(w, &mode, level, entry);
+		if (entry_is_reserved(w, &mode, level, entry, leaf, shift))
+			return page_fault(w, linear, PFEC_P | PFEC_RSVD);
+		if (!pdpte)
+			rights &= entry;
+		if (leaf && !access_is_allowed(w, rights))
+			return page_fault(w, linear, PFEC_P);
+		if (!pdpte)
+			mark_entry(w, address, mode.entry_size, &entry,
+				   PTE_A | (leaf && w->write ? PTE_D : 0));
+		if (leaf) {
+			gpa->value = leaf_address(&mode, level, entry, linear, shift);
+			return result_succeed();
+		}
+		table = entry & EPT_ADDRESS;
+	}
+	return result_succeed(); /* not reached: level 0 is a leaf */
+}
+
+static struct vmx_result translate(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
+{
+	if (!w->long_mode)
+		linear &= UINT32_MAX;
+	if (w->cr0 & CR0_PG)
+		return walk(w, linear, gpa);
+	gpa->value = linear;
+	return result_succeed();
+}
+
+/* The operand's one or two pieces: it may straddle a page boundary. */
+struct pieces {
+	struct l1_gpa gpa[2];
+	unsigned length[2];
+};
+
+static struct vmx_result find_pieces(struct l1_walk *w, uint64_t linear, unsigned length,
+				     struct pieces *pieces)
+{
+	uint64_t room = PAGE_SIZE - PAGE_OFFSET(linear);
+	struct vmx_result r;
+
+	pieces->length[0] = length <= room ? length : (unsigned)room;
+	pieces->length[1] = length - pieces->length[0];
+	r = translate(w, linear, &pieces->gpa[0]);
+	if (r.outcome == VMX_SUCCEED && pieces->length[1])
+		r = translate(w, linear + room, &pieces->gpa[1]);
+	return r;
+}
+
+struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *buffer, unsigned length)
+{
+	struct l1_walk w = walk_begin(v, false);
+	struct pieces pieces;
+	struct vmx_result r = find_pieces(&w, linear, length, &pieces);
+	uint8_t *to = buffer;
+
+	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
+		const void *p = v->env->pointer(v->env, pieces.gpa[i], pieces.length[i]);
+
+		if (p)
+			memcpy(to, p, pieces.length[i]);
+		else
+			memset(to, 0xff, pieces.length[i]);
+		to += pieces.length[i];
+	}
+	return r;
+}
+
+struct vmx_result l1_linear_write(struct shadow_vcpu *v, uint64_t linear, const void *buffer,
+				  unsigned length)
+{
+	struct l1_walk w = walk_begin(v, true);
+	struct pieces pieces;
+	struct vmx_result r = find_pieces(&w, linear, length, &pieces);
+	const uint8_t *from = buffer;
+
+	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
+		void *p = v->env->pointer(v->env, pieces.gpa[i], pieces.length[i]);
+
+		if (p)
+			memcpy(p, from, pieces.length[i]);
+		from += pieces.length[i];
+	}
+	return r;
+}
