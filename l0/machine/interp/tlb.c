@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "l0/machine/interp/block.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 
@@ -63,6 +64,14 @@ static void use_tag(struct cpu *cpu, unsigned tag)
 	cpu->mmu.hash = tag_hash(tag);
 }
 
+/* What the block cache knows of RIPs goes by tags; these are now used anew or lack a page. */
+static void forget_jumps(struct cpu *cpu)
+{
+	cpu->mmu.epoch++;
+	if (cpu->blocks)
+		blocks_refresh_key(cpu);
+}
+
 static uint16_t new_tag(struct cpu *cpu)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
@@ -72,9 +81,9 @@ static uint16_t new_tag(struct cpu *cpu)
 		for (unsigned i = 0; i < SPACES; i++)
 			memset(s->space[i].tag, 0, sizeof(s->space[i].tag));
 		s->next_tag = 1;
-		cpu->mmu.epoch++;
 		/* The view in use must not go on under a tag that somebody else will get. */
 		use_tag(cpu, s->current->tag[s->view] = (uint16_t)s->next_tag++);
+		forget_jumps(cpu);
 	}
 	return (uint16_t)s->next_tag++;
 }
@@ -353,6 +362,8 @@ static void refresh(struct cpu *cpu)
 
 	s->current = NULL;
 	mmu_mode_changed(cpu);
+	if (cpu->blocks)
+		blocks_refresh_key(cpu);
 }
 
 struct selection {
@@ -423,8 +434,8 @@ static void flush_page(struct cpu *cpu, const struct selection *sel, uint64_t li
 			rename_space(s, space);
 		}
 	}
-	cpu->mmu.epoch++;
 	refresh(cpu);
+	forget_jumps(cpu);
 }
 
 void mmu_flush_all(struct cpu *cpu)

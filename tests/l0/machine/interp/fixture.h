@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "l0/machine/interp/block.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/profile.h"
@@ -138,6 +139,10 @@ WEAK void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size)
 {
 	seen.written++;
 	seen.written_hpa = hpa;
+}
+
+WEAK void blocks_refresh_key(struct cpu *cpu)
+{
 }
 
 WEAK bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa)
