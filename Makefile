@@ -116,7 +116,15 @@ $(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$< --whole-archive $(O)/libl1.a
 
-$(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC))
+# The hypervisor's parts that need no CPU of their own, hosted: physical memory is where a test maps it.
+HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)
+$(O)/hosted-hv/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED) -DHV_PHYSICAL='UINT64_C(0x100000000000)' -c $< -o $@
+
+$(O)/host/tests/l0/hv/%.o: HOSTED += -DHV_PHYSICAL='UINT64_C(0x100000000000)'
+
+$(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC)) $(call obj,hosted-hv,$(HV_TESTABLE))
 	@rm -f $@
 	$(AR) rcs $@ $^
 

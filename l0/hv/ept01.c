@@ -6,7 +6,6 @@
 #include "l0/hv/ept01.h"
 
 #include "l0/hv/hv.h"
-#include "l0/hv/hw.h"
 
 #define ROOT_LEVEL 3
 #define INDEX_MASK 511

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The hypervisor: its state, and the calls between its parts. The parts, in the order in which they
- * run: boot.S, start.c (from the loader to the first entry), memory.c pool.c (own memory), loader.c
+ * run: boot.S, start.c (from the loader to the first entry), map.c relocate.c pool.c (own memory), loader.c
  * multiboot.c elf.c (the guest as a boot loader starts it), range.c ept01.c (L1's memory),
  * vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
  */
@@ -10,13 +10,15 @@
 
 #include <stddef.h>
 
+#include "l0/hv/bytes.h"
 #include "l0/hv/console.h"
-#include "l0/hv/hw.h"
 #include "l0/hv/memory.h"
 #include "shadow/shadow.h"
 
 #define HV_STACK_SIZE 16384
 #define HV_EXIT_COUNTERS 128 /* the power of two above every reason */
+
+struct cpuid_regs;
 
 /* What the command line can say. */
 struct hv_options {

@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #define HV_LINK_OFFSET UINT64_C(0x40000000)
+#ifndef HV_PHYSICAL /* tests have it elsewhere */
 #define HV_PHYSICAL UINT64_C(0xffff800000000000)
+#endif
 #define HV_LARGE_PAGE UINT64_C(0x200000)
 
 #define MEMORY_MAP_MAX 128
@@ -28,8 +30,19 @@ struct memory_map {
 	struct memory_area map[MEMORY_MAP_MAX]; /* as the loader says, sorted, not overlapping */
 	struct memory_area used[MEMORY_USED_MAX];
 	struct memory_area region; /* our own */
+	uint64_t image_base;       /* hpa that HV_LINK_OFFSET maps to */
 };
 extern struct memory_map memory_map;
+
+static inline uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static inline void *memory_pointer(uint64_t hpa)
 {
@@ -55,6 +68,8 @@ void memory_open_pool(void);
 void memory_map_high(void);
 
 /* ---- pool.c: 4 KiB pages of the region ---- */
+/* Empty, as at the start. */
+void pool_reset(void);
 void pool_add(uint64_t base, uint64_t end);
 /* A zeroed page, NULL when there is none. */
 void *pool_alloc(void);
@@ -62,11 +77,5 @@ void pool_free(void *page);
 unsigned pool_available(void);
 /* As pool_alloc, for what can't be done without: panics when there is none. */
 void *pool_need(void);
-
-/* ---- string.c ---- */
-void *memcpy(void *to, const void *from, size_t length);
-void *memset(void *to, int byte, size_t length);
-void *memmove(void *to, const void *from, size_t length);
-int memcmp(const void *a, const void *b, size_t length);
 
 #endif

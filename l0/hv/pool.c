@@ -15,6 +15,11 @@ static struct pool {
 	unsigned fresh_count, available;
 } pool;
 
+void pool_reset(void)
+{
+	pool = (struct pool){0};
+}
+
 void pool_add(uint64_t base, uint64_t end)
 {
 	if (base >= end)

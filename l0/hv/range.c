@@ -110,6 +110,8 @@ void range_build(uint8_t maxphyaddr, bool offset)
 	uint64_t limit = UINT64_C(1) << (maxphyaddr < 48 ? maxphyaddr : 48);
 	uint64_t at = 0, end;
 
+	range_count = 0;
+	last_found = ranges;
 	while (at < limit) {
 		bool ram = is_memory(memory_type_at(at, &end));
 

@@ -3,8 +3,9 @@
  * The four functions that a freestanding compiler calls, by the string instructions: one retired
  * instruction a call, and what the CPU is fastest at.
  */
+#include "l0/hv/bytes.h"
+
 #include "l0/hv/hw.h"
-#include "l0/hv/memory.h"
 
 void *memcpy(void *to, const void *from, size_t length)
 {

@@ -5,6 +5,7 @@
  * page walker read-only; its accessed and dirty flags are set, so that nobody wants to write it.
  */
 #include "l0/hv/hv.h"
+#include "l0/hv/hw.h"
 #include "l0/hv/range.h"
 
 #define PDE_COUNT 1024
