@@ -89,15 +89,15 @@ static bool attend_nmi(struct cpu *cpu)
 	return attend_deliver(cpu, VECTOR_NMI, INTR_TYPE_NMI, 0);
 }
 
+/* The shadows hold back VM exits due to interrupts, too; IF does not, SDM 3C "Event Blocking". */
 static bool attend_interrupt(struct cpu *cpu)
 {
-	bool open = (cpu->eflags_rest & RFLAGS_IF) && !cpu->sti_shadow && !cpu->mov_ss_shadow;
-
-	if (cpu->activity > ACTIVITY_HLT || !machine_interrupt_pending(cpu->machine))
+	if (cpu->activity > ACTIVITY_HLT || cpu->sti_shadow || cpu->mov_ss_shadow ||
+	    !machine_interrupt_pending(cpu->machine))
 		return false;
 	if (cpu->vmx->nonroot && !vmx_attend_interrupt(cpu))
 		return false;
-	if (!open)
+	if (!(cpu->eflags_rest & RFLAGS_IF))
 		return false;
 	return attend_deliver(cpu, machine_interrupt_ack(cpu->machine), INTR_TYPE_EXTERNAL, 0);
 }

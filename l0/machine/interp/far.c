@@ -167,6 +167,8 @@ static void far_call_real(struct cpu *cpu, uint16_t selector, uint64_t offset, u
 {
 	struct stack stack = stack_current(cpu, 0);
 
+	if (offset > cpu->seg[SEG_CS].limit)
+		cpu_fault_code(cpu, VECTOR_GP, 0);
 	stack_push(cpu, &stack, cpu->seg[SEG_CS].selector, size);
 	stack_push(cpu, &stack, cpu->next_rip, size);
 	far_real(cpu, selector, offset);

@@ -65,6 +65,13 @@ static bool active_or_halted(const struct cpu *cpu)
 	return cpu->activity == ACTIVITY_ACTIVE || cpu->activity == ACTIVITY_HLT;
 }
 
+/* An NMI comes after NMI-window exits and before interrupt-window exits; cpu_attend takes it and asks
+ * again. */
+static bool nmi_comes_first(const struct cpu *cpu)
+{
+	return cpu->nmi_pending && !cpu->nmi_blocked && !cpu->mov_ss_shadow;
+}
+
 /* NMI-window exits wake from HLT and from shutdown, interrupt-window exits only from HLT. */
 void vmx_attend_timer_and_windows(struct cpu *cpu)
 {
@@ -78,7 +85,7 @@ void vmx_attend_timer_and_windows(struct cpu *cpu)
 	    !cpu->mov_ss_shadow)
 		exit_at_boundary(cpu, EXIT_REASON_NMI_WINDOW);
 	if (vmx_primary(cpu, PRIMARY_INTERRUPT_WINDOW_EXITING) && interrupts_open(cpu) &&
-	    active_or_halted(cpu))
+	    active_or_halted(cpu) && !nmi_comes_first(cpu))
 		exit_at_boundary(cpu, EXIT_REASON_INTERRUPT_WINDOW);
 }
 
