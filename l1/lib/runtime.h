@@ -14,6 +14,7 @@ enum runtime_status {
 	STATUS_FATAL_TRAP = 0x71,
 	STATUS_NO_MULTIBOOT = 0x72,
 	STATUS_NO_MEMORY = 0x73,
+	STATUS_VMX = 0x74,
 };
 
 /* Returned value as for runtime_exit(). */

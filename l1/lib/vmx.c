@@ -7,10 +7,15 @@
 #include <stddef.h>
 
 #include "l1/lib/cpu.h"
+#include "l1/lib/layout.h"
 #include "l1/lib/paging.h"
+#include "l1/lib/runtime.h"
+#include "l1/lib/trap.h"
 
 #define CPUID_1_ECX_VMX BIT32(5)
 #define TRUE_OFFSET (MSR_IA32_VMX_TRUE_PINBASED_CTLS - MSR_IA32_VMX_PINBASED_CTLS)
+
+extern uint64_t boot_gdt[];
 
 static void *new_region(void)
 {
@@ -60,4 +65,31 @@ uint32_t vmx_controls(uint32_t msr, uint32_t wanted)
 		msr += TRUE_OFFSET;
 	allowed = rdmsr(msr);
 	return (wanted | (uint32_t)allowed) & (uint32_t)(allowed >> 32);
+}
+
+void vmx_write_rows(const struct vmx_row *rows, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!vmx_vmwrite(rows[i].field, rows[i].value))
+			runtime_panic(STATUS_VMX, "VMWRITE of field %x failed", rows[i].field);
+	}
+}
+
+void vmx_write_host_state(void)
+{
+	const struct vmx_row rows[] = {
+		{VMCS_HOST_CR0, read_cr0()},
+		{VMCS_HOST_CR3, read_cr3()},
+		{VMCS_HOST_CR4, read_cr4()},
+		{VMCS_HOST_CS_SELECTOR, KERNEL_CS},
+		{VMCS_HOST_SS_SELECTOR, KERNEL_DS},
+		{VMCS_HOST_TR_SELECTOR, TASK_STATE},
+		{VMCS_HOST_TR_BASE, trap_task_state()},
+		{VMCS_HOST_GDTR_BASE, (uint64_t)boot_gdt},
+		{VMCS_HOST_IDTR_BASE, trap_idt()},
+		{VMCS_HOST_IA32_EFER, rdmsr(MSR_IA32_EFER)},
+		{VMCS_HOST_IA32_PAT, rdmsr(MSR_IA32_PAT)},
+	};
+
+	vmx_write_rows(rows, sizeof(rows) / sizeof(rows[0]));
 }

@@ -58,8 +58,19 @@ const char *vmx_start(void);
  * refuses it. */
 void *vmx_new_vmcs(void);
 
+/* Writes the host-state fields: this runtime as it is now. HOST_RSP and HOST_RIP are the caller's. Ends
+ * the run if a VMWRITE fails. */
+void vmx_write_host_state(void);
+
 /* `wanted` as far as the CPU allows, with the bits that it demands; msr: IA32_VMX_PINBASED_CTLS and
  * so on, replaced by its TRUE form where there is one. */
 uint32_t vmx_controls(uint32_t msr, uint32_t wanted);
+
+/* One row of a VMCS table; vmx_write_rows() ends the run if a VMWRITE fails. */
+struct vmx_row {
+	enum vmcs_field field;
+	uint64_t value;
+};
+void vmx_write_rows(const struct vmx_row *rows, unsigned count);
 
 #endif

@@ -5,10 +5,8 @@
 #include "l1/tiny/tiny.h"
 
 #include "l1/lib/cpu.h"
-#include "l1/lib/layout.h"
 #include "l1/lib/paging.h"
 #include "l1/lib/runtime.h"
-#include "l1/lib/trap.h"
 #include "l1/lib/vmx.h"
 
 #define PRIMARY_WANTED                                                                             \
@@ -24,8 +22,6 @@
 	(EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_PAT |          \
 	 EXIT_LOAD_PAT)
 #define FLAT (AR_G | AR_DB | AR_P | AR_S | AR_TYPE_WRITABLE | AR_TYPE_ACCESSED)
-
-extern uint64_t boot_gdt[];
 
 static void set_bit(uint8_t *bitmap, uint32_t bit)
 {
@@ -79,16 +75,11 @@ void vmcs_setup(const struct guest_start *start, uint64_t eptp)
 	if (!vmx_new_vmcs())
 		runtime_panic(TINY_NO_VMX, "tiny: the CPU refuses the VMCS");
 
-	const struct {
-		enum vmcs_field field;
-		uint64_t value;
-	} rows[] = {
+	const struct vmx_row rows[] = {
 #define VMCS(name, value) {VMCS_##name, value},
 #include "l1/tiny/vmcs.def"
 #undef VMCS
 	};
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (!vmx_vmwrite(rows[i].field, rows[i].value))
-			runtime_panic(TINY_NO_VMX, "tiny: VMWRITE of field %x failed", rows[i].field);
-	}
+	vmx_write_rows(rows, sizeof(rows) / sizeof(rows[0]));
+	vmx_write_host_state(); /* RSP and RIP: entry.S */
 }
