@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A CPU with 4 MiB of RAM, descriptor tables and no engine, for tests of protection: handlers are called
- * with ops made here, and what leaves by cpu_escape is caught. Memory and GDT below; memory is identity-
- * mapped. The engine's calls have weak stand-ins, for binaries into which the engine is not linked.
+ * A CPU with 4 MiB of RAM and descriptor tables, for tests of protection: handlers are called with ops
+ * made here, and what leaves by cpu_escape is caught. Memory and GDT below; memory is identity-mapped.
  */
 #ifndef TESTS_L0_MACHINE_INTERP_PROTECT_H
 #define TESTS_L0_MACHINE_INTERP_PROTECT_H
@@ -19,6 +18,7 @@
 
 #include "l0/machine/devices/lapic.h"
 #include "l0/machine/devices/pic.h"
+#include "l0/machine/interp/block.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
@@ -237,6 +237,7 @@ static inline struct fixture *fixture_new(enum fixture_mode mode)
 	f->cpu.seen.shadow = f->cpu.seen.rf = f->cpu.seen.step = UINT64_MAX;
 	assert_true(vmx_init(&f->cpu, &f->profile.caps));
 	assert_true(mmu_init(&f->cpu));
+	assert_true(blocks_create(&f->cpu));
 	f->machine.lapic = lapic_create(&f->machine);
 	f->machine.pic = pic_create(&f->machine);
 	cpu_set_rflags(&f->cpu, RFLAGS_FIXED1);
@@ -256,6 +257,7 @@ static inline struct fixture *fixture_new(enum fixture_mode mode)
 
 static inline void fixture_free(struct fixture *f)
 {
+	blocks_destroy(&f->cpu);
 	mmu_free(&f->cpu);
 	vmx_free(&f->cpu);
 	memory_free(&f->machine.memory);
@@ -312,84 +314,5 @@ static inline bool deliver(struct fixture *f, const struct cpu_event *event)
 
 #define EXCEPTION(v, ...)                                                                          \
 	(&(struct cpu_event){ .vector = (v), .type = INTR_TYPE_HARDWARE_EXCEPTION, __VA_ARGS__ })
-
-/* ---- weak stand-ins for the engine ---- */
-#define WEAK __attribute__((weak))
-
-WEAK uint64_t cpu_rflags(const struct cpu *cpu)
-{
-	return cpu->eflags_rest | cpu->cc_dst | RFLAGS_FIXED1;
-}
-WEAK void cpu_set_rflags(struct cpu *cpu, uint64_t rflags)
-{
-	cpu->cc_dst = rflags & RFLAGS_STATUS;
-	cpu->eflags_rest = (rflags & ~RFLAGS_STATUS) | RFLAGS_FIXED1;
-}
-WEAK void cpu_unwind(struct cpu *cpu)
-{
-	cpu->op = NULL;
-}
-WEAK void cpu_retire(struct cpu *cpu)
-{
-	cpu->op = NULL;
-	cpu->insns++;
-}
-WEAK void cpu_charge(struct cpu *cpu, uint64_t cycles)
-{
-}
-WEAK uint64_t cpu_now(const struct cpu *cpu)
-{
-	return cpu->insns;
-}
-WEAK uint64_t cpu_retired(const struct cpu *cpu)
-{
-	return cpu->insns;
-}
-WEAK _Noreturn void cpu_escape(struct cpu *cpu)
-{
-	longjmp(*cpu->escape, 1);
-}
-WEAK void cpu_mode_changed(struct cpu *cpu)
-{
-	mmu_mode_changed(cpu);
-}
-WEAK void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size)
-{
-}
-WEAK bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa)
-{
-	return false;
-}
-WEAK void blocks_forget_jumps(struct cpu *cpu)
-{
-}
-WEAK uint64_t reg_read(const struct cpu *cpu, const struct op *op, unsigned reg, unsigned size)
-{
-	return mask_to_size(cpu->gpr[reg], size);
-}
-WEAK void reg_write(struct cpu *cpu, const struct op *op, unsigned reg, unsigned size,
-		    uint64_t value)
-{
-	uint64_t mask = size == 2 ? 0xffff : UINT64_MAX;
-
-	cpu->gpr[reg] = (cpu->gpr[reg] & ~mask) | (mask_to_size(value, size) & mask);
-}
-WEAK uint64_t op_ea(const struct cpu *cpu, const struct op *op)
-{
-	return op_ea_add(op, cpu->gpr[op->base] + (uint64_t)(int64_t)op->disp, 0);
-}
-WEAK uint64_t op_read_rm(struct cpu *cpu, const struct op *op, unsigned size)
-{
-	if (op->flags & OP_MEMORY)
-		return mem_read(cpu, op->seg, op_ea(cpu, op), size);
-	return reg_read(cpu, op, op->rm, size);
-}
-WEAK void op_write_rm(struct cpu *cpu, const struct op *op, unsigned size, uint64_t value)
-{
-	if (op->flags & OP_MEMORY)
-		mem_write(cpu, op->seg, op_ea(cpu, op), size, value);
-	else
-		reg_write(cpu, op, op->rm, size, value);
-}
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- far JMP ---- */
 
-struct jump {
+struct far_jump {
 	const char *what;
 	enum fixture_mode mode;
 	uint8_t cpl;
@@ -18,7 +18,7 @@ struct jump {
 	uint16_t cs; /* after success */
 };
 
-static const struct jump jumps[] = {
+static const struct far_jump jumps[] = {
 	{ "same level", PROTECTED, 0, CODE32, 0x100, NO_FAULT, 0, CODE32 },
 	{ "null", PROTECTED, 0, 0, 0, VECTOR_GP, 0, 0 },
 	{ "beyond the GDT", PROTECTED, 0, BEYOND, 0, VECTOR_GP, BEYOND, 0 },
@@ -42,7 +42,7 @@ static const struct jump jumps[] = {
 static void test_jumps(void **state)
 {
 	for (unsigned i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
-		const struct jump *row = &jumps[i];
+		const struct far_jump *row = &jumps[i];
 		struct fixture *f = fixture_new(row->mode);
 		uint16_t cs;
 
