@@ -11,7 +11,8 @@
 
 static const struct cpu_ops *const backends[] = {
 	&interp_cpu_ops,
-	NULL, /* end */
+	&interp_cpu_ops,
+	NULL,
 };
 
 const struct cpu_ops *backend_find(const char *name)
