@@ -54,48 +54,6 @@ static uint32_t secondary_controls(const struct vmcs *vmcs)
 	return (uint32_t)vmcs_get(vmcs, SECONDARY_CONTROLS);
 }
 
-/* ---- VMCSs whose controls are known to be good ---- */
-
-static struct vmx_clean *clean_slot(struct cpu *cpu, uint64_t vmcs)
-{
-	return &vmx_private(cpu)->clean[vmcs >> PAGE_SHIFT & (VMX_CLEAN_COUNT - 1)];
-}
-
-void vmx_mark_dirty(struct cpu *cpu, uint64_t vmcs)
-{
-	if (vmcs == VMX_NO_VMCS) {
-		for (unsigned i = 0; i < VMX_CLEAN_COUNT; i++)
-			vmx_private(cpu)->clean[i].vmcs = VMX_NO_VMCS;
-		return;
-	}
-	if (clean_slot(cpu, vmcs)->vmcs == vmcs)
-		clean_slot(cpu, vmcs)->vmcs = VMX_NO_VMCS;
-}
-
-static bool is_clean(struct cpu *cpu)
-{
-	const struct vmx_clean *slot = clean_slot(cpu, cpu->vmx->current);
-
-	return slot->vmcs == cpu->vmx->current && slot->cr0 == cpu->cr0 && slot->cr4 == cpu->cr4 &&
-	       slot->efer == cpu->efer;
-}
-
-/* The TPR threshold is checked against the virtual-APIC page, which the guest writes. */
-static bool depends_on_memory(const struct vmcs *vmcs)
-{
-	return (vmcs_get(vmcs, PRIMARY_CONTROLS) & PRIMARY_USE_TPR_SHADOW) &&
-	       !(secondary_controls(vmcs) &
-		 (SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY));
-}
-
-static void mark_clean(struct cpu *cpu)
-{
-	if (depends_on_memory(cpu->vmx->vmcs))
-		return;
-	*clean_slot(cpu, cpu->vmx->current) = (struct vmx_clean){
-		.vmcs = cpu->vmx->current, .cr0 = cpu->cr0, .cr4 = cpu->cr4, .efer = cpu->efer};
-}
-
 /* ---- controls in force ---- */
 
 static void load_tsc_controls(struct vmx_state *vmx)
@@ -157,29 +115,40 @@ static void fail_to_host(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t 
 		vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
 }
 
-/* True: the host and control checks hold; false: VMfailValid has been set. */
-static bool check_controls_and_host(struct cpu *cpu)
+/* True: the checks of the group hold; false: VMfailValid(error) has been set. */
+static bool check_group(struct cpu *cpu, const struct vmx_check_env *env, enum vmx_check_group group,
+			enum vmx_error error)
 {
-	static const enum vmx_error errors[] = {
-		[VMX_CHECK_CONTROLS] = VMX_ERROR_ENTRY_CONTROLS,
-		[VMX_CHECK_HOST] = VMX_ERROR_ENTRY_HOST_STATE,
-	};
-	struct vmx_check_env env = check_env(cpu);
+	const struct vmx_check *check = vmx_checks_run(group, env);
 
-	if (is_clean(cpu))
+	if (!check)
 		return true;
-	for (int group = VMX_CHECK_CONTROLS; group <= VMX_CHECK_HOST; group++) {
-		const struct vmx_check *check = vmx_checks_run((enum vmx_check_group)group, &env);
+	vmx_describe_check(cpu, check);
+	vmx_set_fail(cpu, cpu->vmx->vmcs, error);
+	if (cpu->vmx->on_entry_failure)
+		cpu->vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
+	return false;
+}
 
-		if (!check)
-			continue;
+/* All checks of VMCS and CPU, in the SDM's order. False: the entry has failed. */
+static bool check_everything(struct cpu *cpu)
+{
+	struct vmx_check_env env = check_env(cpu);
+	const struct vmx_check *check;
+
+	if (vmx_checks_still_hold(cpu, &env))
+		return true;
+	if (!check_group(cpu, &env, VMX_CHECK_CONTROLS, VMX_ERROR_ENTRY_CONTROLS) ||
+	    !check_group(cpu, &env, VMX_CHECK_HOST, VMX_ERROR_ENTRY_HOST_STATE))
+		return false;
+	check = vmx_checks_run(VMX_CHECK_GUEST, &env);
+	if (check) {
 		vmx_describe_check(cpu, check);
-		vmx_set_fail(cpu, cpu->vmx->vmcs, errors[group]);
-		if (cpu->vmx->on_entry_failure)
-			cpu->vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
+		fail_to_host(cpu, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, check->qualification,
+			     cpu->nmi_blocked);
 		return false;
 	}
-	mark_clean(cpu);
+	vmx_checks_held(cpu, &env);
 	return true;
 }
 
@@ -214,21 +183,12 @@ static void commit(struct cpu *cpu, bool launch)
 
 void vmx_enter(struct cpu *cpu, bool launch)
 {
-	struct vmcs *vmcs = cpu->vmx->vmcs;
-	struct vmx_check_env env = check_env(cpu);
-	const struct vmx_check *check;
+	const struct vmcs *vmcs = cpu->vmx->vmcs;
 	bool nmi = cpu->nmi_blocked;
 	uint32_t bad;
 
-	if (!check_controls_and_host(cpu))
+	if (!check_everything(cpu))
 		return;
-	check = vmx_checks_run(VMX_CHECK_GUEST, &env);
-	if (check) {
-		vmx_describe_check(cpu, check);
-		fail_to_host(cpu, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, check->qualification,
-			     nmi);
-		return;
-	}
 	vmx_load_controls(cpu);
 	if (!vmx_load_guest_state(cpu)) {
 		vmx_describe_text(cpu, "PDPTEs at guest CR3 have reserved bits set");

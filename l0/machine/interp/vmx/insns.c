@@ -112,7 +112,6 @@ void insn_vmclear(struct cpu *cpu, const struct op *op)
 		return;
 	}
 	phys_write(cpu, address + offsetof(struct vmcs, launch_state), 4, VMCS_STATE_CLEAR);
-	vmx_mark_dirty(cpu, address);
 	if (vmx->current == address) {
 		vmx->current = VMX_NO_VMCS;
 		vmx->vmcs = NULL;

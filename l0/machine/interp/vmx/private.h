@@ -24,7 +24,8 @@ enum pending_apic {
 	APIC_EMULATE,         /* APIC-write emulation of the offset is still to be done */
 };
 
-#define VMX_CLEAN_COUNT 8
+#define VMX_CHECKED_COUNT 8
+#define VMX_QUICK_ROWS 32
 /* Bits of the pending-debug-exceptions field that exist here; cpu->pending_debug has them alike. */
 #define PENDING_DEBUG_SAVED                                                                        \
 	(PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
@@ -46,10 +47,14 @@ struct vmx_private {
 	uint64_t pause_first, pause_last; /* PAUSE-loop exiting: TSC of the first and the last PAUSE */
 	uint64_t pause_rip;
 
-	/* VMCSs whose control and host checks passed and would pass again: no such field was written. */
-	struct vmx_clean {
+	/* VMCSs as they were when all checks held; rows that are made in any case (recheck.c). */
+	struct vmx_checked {
 		uint64_t vmcs, cr0, cr4, efer;
-	} clean[VMX_CLEAN_COUNT];
+		uint64_t field[VMCS_FIELD_COUNT];
+	} checked[VMX_CHECKED_COUNT];
+	const struct vmx_check *quick[VMX_QUICK_ROWS];
+	unsigned quick_count;
+	bool quick_overflow;
 
 	/* The machine's own log: the exit that waits for the next entry. */
 	bool record_open;
@@ -98,11 +103,16 @@ void vmx_require_operation(struct cpu *cpu);
 uint64_t vmx_operand_linear(struct cpu *cpu, const struct op *op, unsigned size, unsigned access);
 
 /* ---- entry.c ---- */
-/* A control or host field of the VMCS at `vmcs` may have changed; VMX_NO_VMCS: forget them all. */
-void vmx_mark_dirty(struct cpu *cpu, uint64_t vmcs);
 void vmx_enter(struct cpu *cpu, bool launch);
 /* Takes the control fields of the current VMCS into cpu->vmx. */
 void vmx_load_controls(struct cpu *cpu);
+
+/* ---- recheck.c ---- */
+void vmx_recheck_init(struct cpu *cpu);
+/* True: every check holds without being made again. */
+bool vmx_checks_still_hold(struct cpu *cpu, const struct vmx_check_env *env);
+/* All checks of the current VMCS have just held. */
+void vmx_checks_held(struct cpu *cpu, const struct vmx_check_env *env);
 
 /* ---- guest_state.c, host_state.c ---- */
 bool vmx_load_guest_state(struct cpu *cpu); /* false: the PDPTEs are bad */

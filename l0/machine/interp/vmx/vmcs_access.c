@@ -140,7 +140,5 @@ void insn_vmwrite(struct cpu *cpu, const struct op *op)
 		return;
 	}
 	write_slot(vmcs, index, (uint32_t)encoding, value);
-	if (type == VMCS_TYPE_CONTROL || type == VMCS_TYPE_HOST)
-		vmx_mark_dirty(cpu, cpu->vmx->current);
 	vmx_set_succeed(cpu);
 }

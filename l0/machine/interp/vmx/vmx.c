@@ -20,6 +20,7 @@ bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps)
 		return false;
 	}
 	cpu->vmx->caps = caps;
+	vmx_recheck_init(cpu);
 	vmx_reset(cpu);
 	return true;
 }
@@ -49,7 +50,6 @@ void vmx_reset(struct cpu *cpu)
 	vmx->virtual_nmi_blocked = vmx->mtf_pending = false;
 	vmx->private->timer_due = EVENT_NEVER;
 	vmx->private->apic_pending = APIC_NOTHING;
-	vmx_mark_dirty(cpu, VMX_NO_VMCS);
 }
 
 /* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */

@@ -289,8 +289,6 @@ static inline void enter(struct fixture *f)
 {
 	bool launched = f->cpu->vmx->vmcs->launch_state == VMCS_STATE_LAUNCHED;
 
-	/* Tests set fields through the pointer, not by VMWRITE. */
-	vmx_mark_dirty(f->cpu, VMX_NO_VMCS);
 	assert_false(call(f, launched ? insn_vmresume : insn_vmlaunch));
 	if (!f->cpu->vmx->nonroot)
 		fail_msg("no entry: %s", vmx_last_failure(f->cpu));
