@@ -114,7 +114,7 @@ static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint
 			parse_vex(parts, token);
 		else if (!strcmp(token, "NP"))
 			mandatory = true;
-		else if (!parts->opcodes && (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
+		else if (!parts->opcodes && !parts->is_vex && (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
 			mandatory = true;
 			put_legacy_prefix(parts, byte);
 		} else if (!strcmp(token, "mem"))
@@ -321,7 +321,7 @@ static unsigned operand_size(const struct insn_row *row, const struct parts *par
 {
 	const char *type = row->operands;
 
-	if (strchr("EGMRBZ", type[0]) && type[0])
+	if (strchr("EGMRBZI", type[0]) && type[0])
 		type++;
 	else if (strchr("XY", type[0]) && type[0])
 		type++;
@@ -469,7 +469,7 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	if (is_branch(row))
 		make_branch(row, &parts, instance, memory);
 	imm = choose_immediate(row, instance, seed);
-	at = append_opcode(instance->bytes, &parts, insn_gen_random(seed) & 15);
+	at = append_opcode(instance->bytes, &parts, strchr(row->operands, 'B') ? insn_gen_random(seed) & 15 : 0);
 	if (parts.modrm || parts.exact >= 0)
 		at = append_modrm(at, &parts);
 	if (strchr(row->operands, 'O'))

@@ -373,7 +373,8 @@ static void decode_operand(struct cursor *c, struct op *op, const struct insn_op
 		op->rm = (p->opcode & 7) | (p->rex & 1) << 3;
 		break;
 	case 'a':
-		op->rm = REG_RAX;
+		if (operand == insn_info(op->row)->operands)
+			op->rm = REG_RAX;
 		break;
 	case 's':
 		op->reg = operand->value;

@@ -232,7 +232,15 @@ void insn_wait(struct cpu *cpu, const struct op *op)
 		cpu_fault(cpu, VECTOR_NM);
 }
 
+/* With REX.B it is XCHG R8, rAX after all. */
 void insn_pause(struct cpu *cpu, const struct op *op)
 {
+	uint64_t other = reg_read(cpu, op, op->rm, op->opsize);
+
+	if (op->rm != REG_RAX) {
+		reg_write(cpu, op, op->rm, op->opsize, reg_read(cpu, op, REG_RAX, op->opsize));
+		reg_write(cpu, op, REG_RAX, op->opsize, other);
+		return;
+	}
 	vmx_intercept_insn(cpu, EXIT_REASON_PAUSE, 0);
 }

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "l0/machine/boot.h"
-#include "l0/machine/interp/cpu.h"
+#include "l0/machine/interp/block.h"
 #include "tests/oracle/insn_gen.h"
 
 #define RAM_SIZE (UINT64_C(320) << 20)
@@ -68,8 +68,8 @@ static int setup(void **state)
 		print_message("skipped: this host cannot run x86-64 code at fixed addresses\n");
 		exit(0);
 	}
+	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
-	assert_true(memory_init(&machine.memory, RAM_SIZE));
 	machine.cpu = machine.cpu_ops->create(&machine, "skylake");
 	assert_non_null(machine.cpu);
 	make_page_tables();
@@ -204,12 +204,13 @@ static void every_row_as_on_the_host(void **state)
 	unsigned long states = text ? strtoul(text, NULL, 0) : 1000;
 	unsigned compared = 0, different = 0, missing_rows = 0, excluded = 0;
 
+	setup(state); /* here: cmocka takes the fault signals for itself until a test runs */
 	for (unsigned number = 0; number < insn_row_count(); number++) {
 		const struct insn_row *row = insn_row(number);
 		uint64_t seed = 0x9e3779b97f4a7c15 + number;
 		bool missing = false, good = true;
 
-		if (insn_gen_excluded(row)) {
+		if (insn_gen_excluded(row) || !machine.cpu->blocks->env.announced[row->feature]) {
 			excluded++;
 			continue;
 		}
@@ -233,5 +234,5 @@ int main(void)
 		cmocka_unit_test(every_row_as_on_the_host),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
