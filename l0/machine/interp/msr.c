@@ -128,9 +128,10 @@ static bool read_zero(struct cpu *cpu, uint64_t *value)
 }
 
 /* 0 fast strings, 7 performance monitoring available (read-only), 11 BTS and 12 PEBS unavailable
- * (read-only), 16 enhanced SpeedStep, 18 MONITOR, 22 limit CPUID, 34 XD disable */
+ * (read-only), 16 enhanced SpeedStep, 18 MONITOR, 22 limit CPUID, 23 xTPR disable, 34 XD disable */
 #define MISC_ENABLE_READ_ONLY UINT64_C(0x1880)
-#define MISC_ENABLE_WRITABLE (BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(34))
+#define MISC_ENABLE_WRITABLE (BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(23) | \
+			      BIT64(34))
 
 static bool read_misc_enable(struct cpu *cpu, uint64_t *value)
 {

@@ -56,10 +56,11 @@ static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
 	*hpa = gpa;
 	if (!ept_enabled(p->cpu))
 		return true;
-	if (p->cpu->vmx->eptp & EPTP_AD)
-		access.qualification |= EPT_QUAL_READ | EPT_QUAL_WRITE;
-	else
-		access.qualification |= write ? EPT_QUAL_WRITE : EPT_QUAL_READ;
+	/* Setting flags is a read-modify-write; whether bit 0 is set with bit 1 then is up to the
+	 * implementation, and processors do set it. */
+	access.qualification |= EPT_QUAL_READ;
+	if (write || (p->cpu->vmx->eptp & EPTP_AD))
+		access.qualification |= EPT_QUAL_WRITE;
 	if (!ept_translate(p->cpu, gpa, &access, p->walk, &leaf))
 		return false;
 	*hpa = leaf.hpa;
