@@ -3,7 +3,7 @@
  * CPUID as L1 sees it: the machine's, plus the hypervisor leaves. Leaves that are the same for every
  * subleaf and at all times are read once: under another hypervisor each CPUID of ours is an exit.
  */
-#include "l0/hv/hv.h"
+#include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
 
 #define BASIC_LEAVES 0x20u
@@ -18,7 +18,8 @@
 #define LEAF7_ECX_OSPKE BIT32(4)
 
 static struct cpuid_regs basic[BASIC_LEAVES], extended[EXTENDED_LEAVES];
-static bool is_static[BASIC_LEAVES];
+static bool is_static[BASIC_LEAVES];   /* one answer for all subleaves, CR4's mirrors aside */
+static bool is_constant[BASIC_LEAVES]; /* not even those */
 static uint32_t basic_max, extended_max;
 
 /* SDM 2A "CPUID": leaves whose answer depends on ECX or on state that changes. */
@@ -33,6 +34,7 @@ void cpuid_init(void)
 	extended_max = hw_cpuid(EXTENDED_FIRST, 0).eax;
 	for (uint32_t i = 0; i < BASIC_LEAVES && i <= basic_max; i++) {
 		is_static[i] = !depends_on_subleaf(i);
+		is_constant[i] = is_static[i] && i != 1;
 		if (is_static[i])
 			basic[i] = hw_cpuid(i, 0);
 	}
@@ -70,18 +72,37 @@ static void mirror_cr4(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	}
 }
 
-void cpuid_answer(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-	if (leaf < BASIC_LEAVES && is_static[leaf]) {
-		*out = basic[leaf];
-		if (leaf == 1)
-			mirror_cr4(leaf, subleaf, out);
-	} else if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
+	if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
 		*out = extended[leaf - EXTENDED_FIRST];
 	} else if (leaf - HYPERVISOR_FIRST < HYPERVISOR_LEAVES) {
 		hypervisor_leaf(leaf, out);
 	} else {
-		*out = hw_cpuid(leaf, subleaf);
+		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf] : hw_cpuid(leaf, subleaf);
 		mirror_cr4(leaf, subleaf, out);
 	}
+}
+
+static inline void give(uint64_t *gpr, const struct cpuid_regs *r)
+{
+	gpr[REG_RAX] = r->eax;
+	gpr[REG_RBX] = r->ebx;
+	gpr[REG_RCX] = r->ecx;
+	gpr[REG_RDX] = r->edx;
+}
+
+enum exit_next handle_cpuid(struct vcpu *vcpu)
+{
+	uint64_t *gpr = vcpu->regs.gpr;
+	uint32_t leaf = (uint32_t)gpr[REG_RAX];
+	struct cpuid_regs r;
+
+	if (__builtin_expect(leaf < BASIC_LEAVES && is_constant[leaf], true)) {
+		give(gpr, &basic[leaf]);
+		return EXIT_NEXT_SKIP;
+	}
+	answer_rare(leaf, (uint32_t)gpr[REG_RCX], &r);
+	give(gpr, &r);
+	return EXIT_NEXT_SKIP;
 }

@@ -13,7 +13,7 @@ enum exit_needs { NEEDS_NOTHING, NEEDS_QUALIFICATION };
 static const struct exit_row {
 	enum exit_next (*handler)(struct vcpu *vcpu);
 	enum exit_needs needs;
-} rows[EXIT_REASON_COUNT] = {
+} rows[HV_EXIT_COUNTERS] = {
 #define EXIT_ROW(reason, handler, needs)                                                           \
 	[EXIT_REASON_##reason] = {handle_##handler, NEEDS_##needs},
 #include "l0/hv/exits.def"
@@ -25,35 +25,56 @@ static inline struct vcpu *vcpu_of(struct shadow_regs *regs)
 	return (struct vcpu *)((char *)regs - offsetof(struct vcpu, regs));
 }
 
-static void handle_by_row(struct vcpu *vcpu, uint32_t reason)
+_Noreturn static enum exit_next unexpected(struct vcpu *vcpu)
 {
-	const struct exit_row *row = &rows[reason];
-
-	if (reason >= EXIT_REASON_COUNT || !row->handler)
-		hv_end_guest(vcpu, "an exit that nothing asked for");
-	if (row->needs == NEEDS_QUALIFICATION)
-		vcpu->exit.qualification = hw_vmread(VMCS_EXIT_QUALIFICATION);
-	switch (row->handler(vcpu)) {
-	case EXIT_NEXT_SKIP:
-		guest_skip_insn();
-		break;
-	case EXIT_NEXT_UD:
-		guest_inject(VECTOR_UD);
-		break;
-	case EXIT_NEXT_GP:
-		guest_inject_code(VECTOR_GP, 0);
-		break;
-	case EXIT_NEXT_RESUME:
-		break;
-	}
+	hv_end_guest(vcpu, "an exit that nothing asked for");
 }
 
-static void follow(struct vcpu *vcpu, enum shadow_next next)
+/* RIP past the instruction that exited, as if it had completed. */
+static inline void skip_insn(void)
 {
+	uint64_t rip = hw_vmread(VMCS_GUEST_RIP) + hw_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	uint64_t blocking = hw_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	hw_vmwrite(VMCS_GUEST_RIP, rip);
+	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+		hw_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+	/* SDM 3B "Single-Step Exception Condition": a trap after the instruction, by the entry. */
+	if (hw_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+		hw_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			   hw_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+static void finish(enum exit_next next)
+{
+	if (next == EXIT_NEXT_UD)
+		guest_inject(VECTOR_UD);
+	else if (next == EXIT_NEXT_GP)
+		guest_inject_code(VECTOR_GP, 0);
+}
+
+/* Inlined where it is used: this is the path whose length everybody above us pays for. */
+static inline __attribute__((always_inline)) void handle_by_row(struct vcpu *vcpu, uint32_t reason)
+{
+	const struct exit_row *row = &rows[reason % HV_EXIT_COUNTERS];
+	enum exit_next next;
+
+	if (row->needs == NEEDS_QUALIFICATION)
+		vcpu->exit.qualification = hw_vmread(VMCS_EXIT_QUALIFICATION);
+	next = __builtin_expect(!!row->handler, true) ? row->handler(vcpu) : unexpected(vcpu);
+	if (__builtin_expect(next == EXIT_NEXT_SKIP, true))
+		skip_insn();
+	else
+		finish(next);
+}
+
+static inline void follow(struct vcpu *vcpu, enum shadow_next next)
+{
+	if (__builtin_expect(next <= SHADOW_RESUME_L2, true))
+		return;
 	if (next == SHADOW_DEAD)
 		hv_end_guest(vcpu, vcpu->shadow.dead);
-	if (next != SHADOW_L0)
-		return;
 	handle_by_row(vcpu, vcpu->exit.reason);
 	shadow_l2_absorbed(&vcpu->shadow);
 }
@@ -83,15 +104,21 @@ static void entry_failure(struct vcpu *vcpu, uint32_t reason)
 	follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, reason));
 }
 
+static void attend(struct vcpu *vcpu)
+{
+	if (vcpu->attention & HV_ATTENTION_NMI)
+		guest_deliver_nmi(vcpu);
+	if (vcpu->attention & HV_ATTENTION_LOG)
+		log_resume(vcpu);
+}
+
 static inline bool resume(struct vcpu *vcpu)
 {
 	bool launched = *vcpu->shadow.launched;
 
 	*vcpu->shadow.launched = true;
-	if (__builtin_expect(vcpu->nmi_pending, false))
-		guest_deliver_nmi(vcpu);
-	if (__builtin_expect(log_on, false))
-		log_resume(vcpu);
+	if (__builtin_expect(vcpu->attention, 0))
+		attend(vcpu);
 	return launched;
 }
 
@@ -100,16 +127,16 @@ bool exit_handle(struct shadow_regs *regs)
 	struct vcpu *vcpu = vcpu_of(regs);
 	uint32_t reason = (uint32_t)hw_vmread(VMCS_EXIT_REASON);
 
-	if (__builtin_expect(log_on, false))
+	if (__builtin_expect(vcpu->attention & HV_ATTENTION_LOG, 0))
 		log_exit(vcpu, reason);
 	vcpu->exit.reason = reason;
 	vcpu->exits[reason % HV_EXIT_COUNTERS]++;
 	if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
 		entry_failure(vcpu, reason);
-	else if (vcpu->shadow.in_l2)
-		follow(vcpu, shadow_l2_exit(&vcpu->shadow, regs, reason));
-	else
+	else if (!vcpu->shadow.in_l2)
 		handle_by_row(vcpu, reason);
+	else
+		follow(vcpu, shadow_l2_exit(&vcpu->shadow, regs, reason));
 	return resume(vcpu);
 }
 

@@ -8,9 +8,9 @@
 #include "l0/hv/hv.h"
 
 enum exit_next {
-	EXIT_NEXT_RESUME, /* as things are */
 	EXIT_NEXT_SKIP,   /* the instruction is done */
-	EXIT_NEXT_UD,     /* it faults */
+	EXIT_NEXT_RESUME, /* as things are */
+	EXIT_NEXT_UD,     /* the instruction faults */
 	EXIT_NEXT_GP,     /* it faults, error code 0 */
 };
 

@@ -23,7 +23,7 @@ void fault_handle(struct fault_frame *frame);
 void fault_handle(struct fault_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
-		hv_vcpu.nmi_pending = true;
+		hv_vcpu.attention |= HV_ATTENTION_NMI;
 		return;
 	}
 	for (const struct fault_row *row = fault_table_start; row < fault_table_end; row++) {

@@ -5,21 +5,6 @@
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
 
-void guest_skip_insn(void)
-{
-	uint64_t rip = hw_vmread(VMCS_GUEST_RIP) + hw_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-	uint64_t blocking = hw_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-	hw_vmwrite(VMCS_GUEST_RIP, rip);
-	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-		hw_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-			   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	/* SDM 3B "Single-Step Exception Condition": a trap after the instruction, by the entry. */
-	if (hw_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
-		hw_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-			   hw_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-}
-
 void guest_inject(uint8_t vector)
 {
 	hw_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO,
@@ -42,7 +27,7 @@ void guest_deliver_nmi(struct vcpu *vcpu)
 	if (vcpu->shadow.in_l2 || blocking & (INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_NMI) ||
 	    hw_vmread(VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
 		return;
-	vcpu->nmi_pending = false;
+	vcpu->attention &= ~(uint32_t)HV_ATTENTION_NMI;
 	hw_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO,
 		   VECTOR_NMI | INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT | INTR_INFO_VALID);
 }

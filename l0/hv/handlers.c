@@ -32,19 +32,6 @@ static unsigned guest_cpl(void)
 	return (unsigned)(hw_vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) >> AR_DPL_SHIFT) & 3;
 }
 
-enum exit_next handle_cpuid(struct vcpu *vcpu)
-{
-	uint64_t *gpr = vcpu->regs.gpr;
-	struct cpuid_regs r;
-
-	cpuid_answer((uint32_t)gpr[REG_RAX], (uint32_t)gpr[REG_RCX], &r);
-	gpr[REG_RAX] = r.eax;
-	gpr[REG_RBX] = r.ebx;
-	gpr[REG_RCX] = r.ecx;
-	gpr[REG_RDX] = r.edx;
-	return EXIT_NEXT_SKIP;
-}
-
 enum exit_next handle_rdmsr(struct vcpu *vcpu)
 {
 	uint64_t value;

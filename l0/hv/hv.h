@@ -18,8 +18,6 @@
 #define HV_STACK_SIZE 16384
 #define HV_EXIT_COUNTERS 128 /* the power of two above every reason */
 
-struct cpuid_regs;
-
 /* What the command line can say. */
 struct hv_options {
 	bool verbose;
@@ -39,6 +37,11 @@ struct hv_machine {
 #define HV_SIGNATURE_EBX UINT32_C(0x6d796261)
 #define HV_SIGNATURE_ECX UINT32_C(0x79626165)
 #define HV_SIGNATURE_EDX UINT32_C(0x6261656d)
+
+enum hv_attention {
+	HV_ATTENTION_NMI = 1, /* an NMI arrived in root operation and is the guest's */
+	HV_ATTENTION_LOG = 2, /* exits are logged */
+};
 
 /* An exit, as far as its row in exits.def asks for it. */
 struct hv_exit {
@@ -61,7 +64,7 @@ struct vcpu {
 	struct shadow_regs regs; /* the RSP slot is not used: VMCS_GUEST_RSP is */
 	struct hv_exit exit;
 	uint64_t exits[HV_EXIT_COUNTERS]; /* by basic reason, L1's and L2's together */
-	volatile bool nmi_pending; /* an NMI arrived in root operation and is the guest's */
+	volatile uint32_t attention; /* HV_ATTENTION_*: what the fast path must not pass by */
 	bool launched;             /* launch state of VMCS01 */
 	uint64_t vmcs01_hpa;
 	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
@@ -124,11 +127,9 @@ void vmcs01_create(struct vcpu *vcpu, const struct hv_host_tables *tables, uint6
 void vmcs01_write(struct vcpu *vcpu, enum vmcs_field field, uint64_t value);
 
 /* ---- guest.c: small things that handlers do to the guest of the current VMCS ---- */
-/* RIP past the instruction that exited, as if it had completed. */
-void guest_skip_insn(void);
 void guest_inject(uint8_t vector);
 void guest_inject_code(uint8_t vector, uint32_t code);
-/* Injects the NMI that vcpu->nmi_pending stands for, if L1 runs and can take it now. */
+/* Injects the NMI that HV_ATTENTION_NMI stands for, if L1 runs and can take it now. */
 void guest_deliver_nmi(struct vcpu *vcpu);
 
 /* ---- cr.c ---- */
@@ -157,7 +158,6 @@ uint64_t unpaged_cr4_mask(const struct unpaged *unpaged);
 /* ---- cpuid.c ---- */
 /* Reads the leaves once: an answer from memory costs no exit to a hypervisor beneath us. */
 void cpuid_init(void);
-void cpuid_answer(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 
 /* ---- msr.c ---- */
 /* The bitmap of MSRs that exit: all that are not passed through. */

@@ -33,7 +33,8 @@ _Noreturn static void go_on(void)
 	desc_load(&tables);
 	machine_probe(&hv.machine);
 	cpuid_init();
-	log_start();
+	if (log_start())
+		hv_vcpu.attention |= HV_ATTENTION_LOG;
 	loader_load(&entry);
 	range_build(hv.machine.caps.maxphyaddr, hv.options.map_offset);
 	unpaged_prepare(&hv_vcpu.unpaged);
