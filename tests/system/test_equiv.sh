@@ -36,7 +36,7 @@ done
 
 images=$build/images
 for stack in "$images/tiny.elf" "$images/hv.elf,$images/tiny.elf" "$images/hv.elf,$images/hv.elf,$images/tiny.elf" \
-	"$images/tiny.elf,$images/tiny.elf"; do
+	"$images/tiny.elf,$images/hv.elf"; do
 	got=$(timeout 280 "$build/abyme" run --append rounds=2 --stack "$stack,$images/equiv.elf") || failed=1
 	echo "${stack##*/} ...: $got"
 	[ "$got" = "$expect" ] || failed=1
