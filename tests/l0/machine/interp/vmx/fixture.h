@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "l0/machine/interp/block.h"
 #include "l0/machine/interp/op.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/vmx/private.h"
@@ -108,6 +109,7 @@ static inline struct cpu *fixture_cpu(struct fixture *f)
 	f->machine.cpu_ops = &fixture_ops;
 	assert_true(vmx_init(cpu, &f->profile.caps));
 	assert_true(mmu_init(cpu));
+	assert_true(blocks_create(cpu));
 	return cpu;
 }
 
@@ -152,6 +154,7 @@ static inline void start_with(struct fixture *f, const char *profile)
 
 static inline void stop(struct fixture *f)
 {
+	blocks_destroy(f->cpu);
 	mmu_free(f->cpu);
 	vmx_free(f->cpu);
 	free(f->cpu);

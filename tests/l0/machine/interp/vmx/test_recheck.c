@@ -54,7 +54,7 @@ static void mutate(struct vmcs *vmcs)
 
 static void test_skipping_agrees_with_checking(void **state)
 {
-	unsigned skipped = 0, refused = 0;
+	static unsigned skipped, refused;
 	struct vmx_check_env env;
 	struct fixture f;
 	struct vmcs good;
