@@ -86,10 +86,6 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 			out[CPUID_EBX] = 576;
 		}
 		break;
-	case 0x80000001:
-		if (!cpu_code64(cpu)) /* SYSCALL is announced to 64-bit code only */
-			out[CPUID_EDX] &= ~BIT32(11);
-		break;
 	case 0x80000002:
 	case 0x80000003:
 	case 0x80000004:
@@ -115,10 +111,13 @@ void cpu_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]
 
 void insn_cpuid(struct cpu *cpu, const struct op *op)
 {
-	uint32_t out[4];
+	uint32_t leaf = (uint32_t)cpu->gpr[REG_RAX], out[4];
 
 	vmx_intercept_insn(cpu, EXIT_REASON_CPUID, 0);
-	cpu_cpuid(cpu, (uint32_t)cpu->gpr[REG_RAX], (uint32_t)cpu->gpr[REG_RCX], out);
+	cpu_cpuid(cpu, leaf, (uint32_t)cpu->gpr[REG_RCX], out);
+	/* SYSCALL is there in every mode that has it, but announced to 64-bit code only. */
+	if (leaf == 0x80000001 && !cpu_code64(cpu))
+		out[CPUID_EDX] &= ~BIT32(11);
 	cpu->gpr[REG_RAX] = out[CPUID_EAX];
 	cpu->gpr[REG_RBX] = out[CPUID_EBX];
 	cpu->gpr[REG_RCX] = out[CPUID_ECX];

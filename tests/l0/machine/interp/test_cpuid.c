@@ -181,14 +181,16 @@ static void test_leaves(void **state)
 static void test_syscall_bit_is_for_64bit_code(void **state)
 {
 	struct fixture *f = fixture_new(NULL);
-	uint32_t out[4];
+	struct op op = {.len = 2};
 
-	cpu_cpuid(&f->cpu, 0x80000001, 0, out);
-	assert_int_equal(out[CPUID_EDX] & BIT32(11), 0);
+	f->cpu.gpr[REG_RAX] = 0x80000001;
+	insn_cpuid(&f->cpu, &op);
+	assert_int_equal(f->cpu.gpr[REG_RDX] & BIT32(11), 0);
 	f->cpu.efer = EFER_LMA;
 	f->cpu.seg[SEG_CS].ar = AR_L;
-	cpu_cpuid(&f->cpu, 0x80000001, 0, out);
-	assert_int_equal(out[CPUID_EDX] & BIT32(11), BIT32(11));
+	f->cpu.gpr[REG_RAX] = 0x80000001;
+	insn_cpuid(&f->cpu, &op);
+	assert_int_equal(f->cpu.gpr[REG_RDX] & BIT32(11), BIT32(11));
 	fixture_free(f);
 }
 
