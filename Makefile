@@ -132,9 +132,9 @@ $(O)/tests/%: $(O)/host/tests/%.o $(O)/libtest.a $(O)/libabyme.a
 	@mkdir -p $(@D)
 	$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a $(TESTLIBS) $(HOSTLIBS)
 
-# Every unit test, one binary after the other; a failure stops the run.
+# Every unit test, one binary after the other; what failed is shown.
 unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do $$t; done
+	@tests/unit.sh $(UNIT_BIN)
 
 # ---- the commands of the README: each sets up what is missing first ----
 
