@@ -4,6 +4,8 @@
  */
 #include "l1/guests/equiv/equiv.h"
 
+#include "l1/lib/console.h"
+
 #define DRAWS 6
 
 typedef uint64_t alu_function(uint64_t a, uint64_t b, uint64_t *flags);
@@ -68,6 +70,7 @@ enum alu_operand { OPERAND_TWO, OPERAND_SHIFT, OPERAND_BY1, OPERAND_ONE, OPERAND
 		   OPERAND_DIVIDE, OPERAND_DOUBLE };
 
 static const struct alu_row {
+	const char *name;
 	alu_function *function;
 	uint16_t defined;
 	uint8_t operand;
@@ -79,7 +82,7 @@ static const struct alu_row {
 #define CARRY_OVERFLOW (RFLAGS_CF | RFLAGS_OF)
 #define ZERO RFLAGS_ZF
 #define NOTHING 0
-#define ALU(insn, form, size, defined) {NAME_##form(insn, size), defined, OPERAND_##form},
+#define ALU(insn, form, size, defined) {#insn #size, NAME_##form(insn, size), defined, OPERAND_##form},
 #include "l1/guests/equiv/alu.def"
 #undef ALU
 };
@@ -103,8 +106,14 @@ void equiv_alu(struct equiv *equiv)
 			uint64_t flags = (a >> 7 & RFLAGS_STATUS) | RFLAGS_FIXED1;
 			uint64_t b = second_operand(equiv, rows[i].operand);
 
-			equiv_add(equiv, rows[i].function(a, b, &flags));
-			equiv_add(equiv, flags & rows[i].defined);
+			uint64_t result = rows[i].function(a, b, &flags);
+
+			flags &= rows[i].defined;
+			equiv_add(equiv, result);
+			equiv_add(equiv, flags);
+			if (equiv->trace)
+				printf("%s %lx %lx = %lx flags=%lx\n", rows[i].name, a, b, result,
+				       flags);
 		}
 	}
 }

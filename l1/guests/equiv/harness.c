@@ -103,6 +103,11 @@ struct trap_frame equiv_state(struct equiv *equiv, uint64_t start, unsigned kind
 	return state;
 }
 
+static uint64_t compared_rflags(const struct equiv *equiv, uint64_t rflags)
+{
+	return rflags & (EQUIV_RFLAGS | (equiv->strict ? RFLAGS_RF : 0));
+}
+
 static void digest_frame(struct equiv *equiv, const struct trap_info *info)
 {
 	const struct trap_frame *frame = &info->frame;
@@ -118,7 +123,7 @@ static void digest_frame(struct equiv *equiv, const struct trap_info *info)
 	equiv_add(equiv, frame->rip);
 	equiv_add(equiv, frame->cs << 32 | frame->ss);
 	equiv_add(equiv, frame->rsp);
-	equiv_add(equiv, frame->rflags & (EQUIV_RFLAGS | (equiv->strict ? RFLAGS_RF : 0)));
+	equiv_add(equiv, compared_rflags(equiv, frame->rflags));
 	equiv_add(equiv, info->cr2);
 }
 
@@ -130,7 +135,7 @@ static void print_trap(const struct equiv *equiv, const struct trap_frame *state
 
 	printf("%lx:%lx vector=%lu error=%lx cr2=%lx at=%lx:%lx stack=%lx:%lx rflags=%lx\n",
 	       state->cs, state->rip, frame->vector, frame->error, info->cr2, frame->cs,
-	       frame->rip, frame->ss, frame->rsp, frame->rflags);
+	       frame->rip, frame->ss, frame->rsp, compared_rflags(equiv, frame->rflags));
 	for (unsigned i = 0; i < 15; i++)
 		printf(" %lx", gpr[i]);
 	printf(" digest=%lx\n", equiv->digest);
