@@ -87,7 +87,8 @@ struct cpu_msrs {
 	uint64_t mtrr_def_type, mtrr_var[20], mtrr_fixed[11];
 	uint64_t mcg_status, mcg_ctl;
 	uint64_t fixed_ctr_ctrl, perf_global_ctrl, perf_global_status;
-	uint64_t fixed_ctr_base[3]; /* value = base + what was counted since it was written */
+	uint64_t perfevtsel[4];
+	uint64_t counter_base[3 + 4]; /* fixed, general-purpose; value = base + the machine's count (perf.c) */
 };
 
 struct vmx_state;   /* vmx/vmx.h */

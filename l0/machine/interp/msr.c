@@ -357,6 +357,7 @@ void cpu_msr_reset(struct cpu *cpu)
 			     ((BIT64(cpu->profile->caps.maxphyaddr) - 1) &
 			      ~(PCI_HOLE_END - PCI_HOLE_START - 1)) | BIT64(11)},
 		.mcg_ctl = UINT64_MAX,
+		.perf_global_ctrl = (UINT64_C(1) << GENERAL_COUNTERS) - 1,
 	};
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The fixed-function performance counters, SDM 3B "Architectural Performance Monitoring": 0 counts
- * retired instructions (exact), 1 core cycles, 2 reference cycles. The functions are rows of msrs.def.
+ * The performance counters, SDM 3B "Architectural Performance Monitoring" version 2: three fixed ones (0
+ * retired instructions, exact; 1 core cycles; 2 reference cycles) and four general-purpose ones that can
+ * count the same three events. The functions are rows of msrs.def.
  */
 #ifndef L0_MACHINE_INTERP_PERF_H
 #define L0_MACHINE_INTERP_PERF_H
@@ -9,21 +10,29 @@
 #include "l0/machine/interp/cpu.h"
 
 #define FIXED_COUNTERS 3
+#define GENERAL_COUNTERS 4
 
-/* Value of a fixed counter now; counter < FIXED_COUNTERS. */
-uint64_t perf_fixed_read(const struct cpu *cpu, unsigned counter);
+/* What RDPMC reads for ECX = selector (bit 30: fixed counters). False: no such counter. */
+bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value);
 
-bool read_fixed0(struct cpu *cpu, uint64_t *value);
-bool read_fixed1(struct cpu *cpu, uint64_t *value);
-bool read_fixed2(struct cpu *cpu, uint64_t *value);
-bool write_fixed0(struct cpu *cpu, uint64_t value);
-bool write_fixed1(struct cpu *cpu, uint64_t value);
-bool write_fixed2(struct cpu *cpu, uint64_t value);
-bool read_fixed_ctr_ctrl(struct cpu *cpu, uint64_t *value);
-bool write_fixed_ctr_ctrl(struct cpu *cpu, uint64_t value);
+#define PERF_MSR(name)                                                                             \
+	bool read_##name(struct cpu *cpu, uint64_t *value);                                        \
+	bool write_##name(struct cpu *cpu, uint64_t value);
+PERF_MSR(fixed0)
+PERF_MSR(fixed1)
+PERF_MSR(fixed2)
+PERF_MSR(pmc0)
+PERF_MSR(pmc1)
+PERF_MSR(pmc2)
+PERF_MSR(pmc3)
+PERF_MSR(perfevtsel0)
+PERF_MSR(perfevtsel1)
+PERF_MSR(perfevtsel2)
+PERF_MSR(perfevtsel3)
+PERF_MSR(fixed_ctr_ctrl)
+PERF_MSR(perf_global_ctrl)
+#undef PERF_MSR
 bool read_perf_global_status(struct cpu *cpu, uint64_t *value);
-bool read_perf_global_ctrl(struct cpu *cpu, uint64_t *value);
-bool write_perf_global_ctrl(struct cpu *cpu, uint64_t value);
 bool write_perf_global_ovf_ctrl(struct cpu *cpu, uint64_t value);
 
 #endif

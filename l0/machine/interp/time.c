@@ -50,17 +50,16 @@ void insn_rdpid(struct cpu *cpu, const struct op *op)
 	reg_write(cpu, op, op->rm, cpu_code64(cpu) ? 8 : 4, (uint32_t)cpu->msrs.tsc_aux);
 }
 
-/* ECX bit 30 selects the fixed counters; there are no others. */
 void insn_rdpmc(struct cpu *cpu, const struct op *op)
 {
-	uint32_t counter = (uint32_t)cpu->gpr[REG_RCX];
+	uint64_t value;
 
 	if (!(cpu->cr4 & CR4_PCE) && cpu->cpl && cpu_protected(cpu))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	vmx_intercept_insn(cpu, EXIT_REASON_RDPMC, 0);
-	if (!(counter & BIT32(30)) || (counter & ~BIT32(30)) >= FIXED_COUNTERS)
+	if (!perf_rdpmc(cpu, (uint32_t)cpu->gpr[REG_RCX], &value))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
-	put_edx_eax(cpu, perf_fixed_read(cpu, counter & ~BIT32(30)));
+	put_edx_eax(cpu, value);
 }
 
 /* Deterministic: a mix of the number of retired instructions and of what was asked for. */

@@ -107,7 +107,15 @@ static const struct write_case write_cases[] = {
 	{MSR_IA32_FIXED_CTR_CTRL, 0x333, true, 0x333},
 	{MSR_IA32_FIXED_CTR_CTRL, 4, false, 0},
 	{MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(7) << 32, true, UINT64_C(7) << 32},
-	{MSR_IA32_PERF_GLOBAL_CTRL, 1, false, 0}, /* no general-purpose counter */
+	{MSR_IA32_PERF_GLOBAL_CTRL, 0xf, true, 0xf},
+	{MSR_IA32_PERF_GLOBAL_CTRL, 0x10, false, 0}, /* four general-purpose counters */
+	{MSR_IA32_PERFEVTSEL0, 0x004300c0, true, 0x004300c0},
+	{MSR_IA32_PERFEVTSEL0, BIT64(21), false, 0},
+	{MSR_IA32_PERFEVTSEL0 + 3, BIT64(32), false, 0},
+	{MSR_IA32_PERFEVTSEL0 + 4, 0, false, 0},
+	{MSR_IA32_PMC0, 0x80000000, true, UINT64_C(0xffff80000000)}, /* sign-extended to 48 bits */
+	{MSR_IA32_PMC0 + 3, 5, true, 5},
+	{MSR_IA32_PMC0 + 4, 0, false, 0},
 	{MSR_IA32_PERF_GLOBAL_STATUS, 0, false, 0},
 	{MSR_IA32_FIXED_CTR0 + 3, 0, false, 0},
 	{MSR_IA32_XSS, 0, false, 0}, /* no XSAVES on this part */
@@ -235,10 +243,11 @@ static void test_tsc(void **state)
 
 static uint64_t counter(struct fixture *f, unsigned n)
 {
-	uint64_t value;
+	uint64_t value, by_rdpmc;
 
 	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_FIXED_CTR0 + n, &value));
-	assert_int_equal(value, perf_fixed_read(&f->cpu, n));
+	assert_true(perf_rdpmc(&f->cpu, BIT32(30) | n, &by_rdpmc));
+	assert_int_equal(value, by_rdpmc);
 	return value;
 }
 
@@ -270,6 +279,37 @@ static void test_fixed_counters(void **state)
 	assert_int_equal(counter(f, 0), 3);
 	assert_int_equal(counter(f, 1), 30);
 	fixture_free(f);
+}
+
+static void test_general_counters(void **state)
+{
+	static const struct {
+		uint64_t evtsel, counted; /* in 7 instructions and 30 cycles */
+	} cases[] = {
+		{0x004300c0, 7}, {0x0043003c, 30}, {0x0043013c, 30}, {0x004300c5, 0},
+		{0x000300c0, 0}, {0x004000c0, 0},  {0x004100c0, 7},  {0x004200c0, 7},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f = fixture_msr(NULL);
+		uint64_t value;
+
+		seen.retired = 1000;
+		seen.now = 5000;
+		assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PMC0 + 1, 100));
+		assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0 + 1, cases[i].evtsel));
+		seen.retired += 7;
+		seen.now += 30;
+		assert_true(perf_rdpmc(&f->cpu, 1, &value));
+		assert_int_equal(value, 100 + cases[i].counted);
+		/* Another event takes over where the first stopped. */
+		assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0 + 1, 0x0043003c));
+		seen.now += 5;
+		assert_true(perf_rdpmc(&f->cpu, 1, &value));
+		assert_int_equal(value, 105 + cases[i].counted);
+		assert_false(perf_rdpmc(&f->cpu, 4, &value));
+		fixture_free(f);
+	}
 }
 
 static bool insn_escapes(struct fixture *f, void (*insn)(struct cpu *, const struct op *),
@@ -329,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_every_row_is_reachable),
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_fixed_counters),
+		cmocka_unit_test(test_general_counters),
 		cmocka_unit_test(test_instructions),
 	};
 
