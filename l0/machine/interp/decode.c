@@ -182,6 +182,8 @@ static bool prefix_matches(const struct insn_info *info, const struct prefixes *
 	switch (info->prefix) {
 	case PREFIX_NP:
 		return !p->opsize && !p->rep;
+	case PREFIX_NF:
+		return !p->rep;
 	case PREFIX_66:
 		return p->opsize && !p->rep;
 	case PREFIX_F2:
@@ -282,12 +284,13 @@ static void decode_memory(struct cursor *c, struct op *op, const struct prefixes
 		op->disp = (int32_t)next_signed(c, 4);
 }
 
-static void decode_modrm(struct cursor *c, struct op *op, struct prefixes *p, uint32_t mode)
+static void decode_modrm(struct cursor *c, struct op *op, struct prefixes *p, uint32_t mode,
+			 bool mod_ignored)
 {
 	p->modrm = next_byte(c);
 	op->reg = (p->modrm >> 3 & 7) | (p->rex & 4) << 1;
 	op->rm = (p->modrm & 7) | (p->rex & 1) << 3;
-	if (p->modrm >= 0xc0)
+	if (p->modrm >= 0xc0 || mod_ignored)
 		return;
 	op->flags |= OP_MEMORY;
 	if (op->addrsize == 2)
@@ -379,6 +382,9 @@ static void decode_operand(struct cursor *c, struct op *op, const struct insn_op
 	case 's':
 		op->reg = operand->value;
 		break;
+	case 'S': /* REX.R does not reach segment registers */
+		op->reg &= 7;
+		break;
 	case '1':
 		op->imm = 1;
 		break;
@@ -468,7 +474,7 @@ enum decode_status decode_insn(const struct decode_env *env, const uint8_t *byte
 	if (info && !c.status) {
 		begin_op(op, &p, env->mode);
 		if (info->modrm)
-			decode_modrm(&c, op, &p, env->mode);
+			decode_modrm(&c, op, &p, env->mode, info->mod_ignored);
 		decode_operands(&c, op, info, &p, env->mode);
 		if (!c.status && !encoding_valid(info, op, &p))
 			c.status = DECODE_UNDEFINED;

@@ -74,7 +74,7 @@ static _Noreturn void bad_row(const struct insn_info *info, const char *token)
 
 static bool parse_prefix(const char *token, enum insn_prefix *prefix)
 {
-	static const char *const names[] = { [PREFIX_NP] = "NP", [PREFIX_66] = "66",
+	static const char *const names[] = { [PREFIX_NP] = "NP", [PREFIX_NF] = "NF", [PREFIX_66] = "66",
 					     [PREFIX_F2] = "F2", [PREFIX_F3] = "F3" };
 
 	for (unsigned i = PREFIX_NP; i <= PREFIX_F3; i++)
@@ -199,6 +199,7 @@ static void parse_operands(struct insn_info *info)
 			bad_row(info, token);
 		operand->method = token[0];
 		operand->type = token[1];
+		info->mod_ignored |= operand->method == 'C' || operand->method == 'D';
 		if (operand->type == 'b' && operand->method == 'G')
 			info->byte_reg = true;
 	}

@@ -44,6 +44,7 @@ enum insn_space {
 enum insn_prefix {
 	PREFIX_ANY,
 	PREFIX_NP,
+	PREFIX_NF,
 	PREFIX_66,
 	PREFIX_F2,
 	PREFIX_F3,
@@ -72,6 +73,7 @@ struct insn_info {
 	bool vex_lig;
 	int16_t digit, exact;  /* -1: any */
 	struct insn_operand operands[4];
+	bool mod_ignored;       /* MOV to and from CRn, DRn */
 	bool byte_reg, byte_rm; /* the operand is a byte register if it is a register */
 	void (*complex)(struct cpu *cpu, const struct op *op);
 	const struct op_family *family; /* of 16 if count == 16 */
