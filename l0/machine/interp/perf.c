@@ -17,8 +17,7 @@
 #define EVTSEL_RINGS (BIT64(16) | BIT64(17))
 #define EVTSEL_EN BIT64(22)
 #define EVTSEL_WRITABLE UINT64_C(0xffdfffff)
-#define GLOBAL_CTRL_WRITABLE (UINT64_C(7) << 32 | UINT64_C(0xf))
-#define GLOBAL_STATUS_CLEARABLE (GLOBAL_CTRL_WRITABLE | BIT64(62) | BIT64(63))
+#define GLOBAL_STATUS_CLEARABLE (PERF_GLOBAL_CTRL_VALID | BIT64(62) | BIT64(63))
 
 enum { COUNT_INSTRUCTIONS, COUNT_CYCLES, COUNT_NOTHING };
 
@@ -172,7 +171,7 @@ bool read_perf_global_ctrl(struct cpu *cpu, uint64_t *value)
 
 bool write_perf_global_ctrl(struct cpu *cpu, uint64_t value)
 {
-	return control_write(cpu, &cpu->msrs.perf_global_ctrl, value, GLOBAL_CTRL_WRITABLE);
+	return control_write(cpu, &cpu->msrs.perf_global_ctrl, value, PERF_GLOBAL_CTRL_VALID);
 }
 
 bool write_perf_global_ovf_ctrl(struct cpu *cpu, uint64_t value)

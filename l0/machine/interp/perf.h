@@ -11,6 +11,9 @@
 
 #define FIXED_COUNTERS 3
 #define GENERAL_COUNTERS 4
+/* IA32_PERF_GLOBAL_CTRL: 34:32 fixed counters, 3:0 general-purpose ones */
+#define PERF_GLOBAL_CTRL_VALID                                                                     \
+	(((UINT64_C(1) << FIXED_COUNTERS) - 1) << 32 | ((UINT64_C(1) << GENERAL_COUNTERS) - 1))
 
 /* What RDPMC reads for ECX = selector (bit 30: fixed counters). False: no such counter. */
 bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value);

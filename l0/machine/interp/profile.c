@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "l0/machine/interp/perf.h"
 #include "shadow/sdm/msr.h"
 
 enum part {
@@ -157,6 +158,7 @@ static void derive(struct cpu_profile *profile)
 			   (cpu_has(profile, LM) ? EFER_LME | EFER_LMA : 0) |
 			   (cpu_has(profile, NX) ? EFER_NXE : 0);
 	caps->debugctl_valid = DEBUGCTL_LBR | DEBUGCTL_BTF;
+	caps->perf_global_ctrl_valid = PERF_GLOBAL_CTRL_VALID;
 	vmx_caps_from_features(caps);
 }
 
