@@ -49,7 +49,7 @@ static bool boot(const struct run_options *options, struct run_facts *facts,
 		return false;
 	machine.cpu = machine.cpu_ops->create(&machine, options->cpu);
 	if (!machine.cpu)
-		return load_fail(error, STATUS_USAGE, "no CPU like that; see abyme run --cpu help");
+		return load_fail(error, STATUS_USAGE, "%s", ""); /* the backend has said it */
 	machine.cpu_ops->boot(machine.cpu, &state);
 	return true;
 }
@@ -102,7 +102,8 @@ static int run(const struct run_options *options)
 	firmware_build(&machine);
 	if (!boot(options, &facts, &error) || !log_open(options, &error)) {
 		machine_free(&machine);
-		fprintf(stderr, "abyme run: %s\n", error.text);
+		if (*error.text)
+			fprintf(stderr, "abyme run: %s\n", error.text);
 		return error.status;
 	}
 	catch_signals();

@@ -16,7 +16,6 @@
 #include "l0/machine/machine.h"
 #include "l0/machine/options.h"
 #include "l0/machine/stop.h"
-#include "shadow/sdm/vmx.h"
 #include "traces/describe.h"
 #include "traces/machine_log.h"
 
@@ -69,6 +68,11 @@ static void add_run(cJSON *root, struct machine *machine, const struct run_facts
 /* What the CPU counted, log or not. */
 static void add_exits(cJSON *root, struct machine *machine)
 {
+	const char *failure = machine->cpu_ops->last_failure ?
+				      machine->cpu_ops->last_failure(machine->cpu) : NULL;
+
+	if (failure)
+		cJSON_AddStringToObject(root, "last_failed_entry", failure);
 	if (machine->cpu_ops->report_exits)
 		machine->cpu_ops->report_exits(machine->cpu, add_exit,
 					       cJSON_AddObjectToObject(root, "vm_exits"));

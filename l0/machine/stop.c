@@ -42,4 +42,8 @@ void stop_report(const struct machine *machine)
 		return;
 	fprintf(stderr, "abyme run: %s%s%s\n", stops[machine->stop].line,
 		machine->stop_reason ? ": " : "", machine->stop_reason ? machine->stop_reason : "");
+	const char *failure = machine->cpu_ops->last_failure ?
+				      machine->cpu_ops->last_failure(machine->cpu) : NULL;
+	if (failure)
+		fprintf(stderr, "abyme run: last failed VM entry: %s\n", failure);
 }

@@ -11,7 +11,7 @@
 int stop_status(enum machine_stop why, uint32_t value);
 /* "power-off", "triple fault" ...: the word in --stats. */
 const char *stop_name(enum machine_stop why);
-/* One line on stderr unless the guest itself ended the run. */
+/* One line on stderr unless the guest itself ended the run; another if a VM entry had failed. */
 void stop_report(const struct machine *machine);
 
 #endif

@@ -3,115 +3,16 @@
  * MC146818 real-time clock and CMOS memory; register facts from the Motorola data sheet. The clock
  * starts at 2020-01-01 00:00:00 in every run, so that a run can be repeated. Nothing ticks: time and
  * flags are computed when read; an event is queued only for an enabled interrupt.
- *
- *   A  7 UIP  6:4 divider (010 runs, 11x holds)  3:0 rate
- *   B  7 SET  6 PIE  5 AIE  4 UIE  3 SQWE  2 DM (binary)  1 24 h  0 DSE
- *   C  7 IRQF 6 PF   5 AF   4 UF           cleared by reading
- *   D  7 VRT
  */
 #include "l0/machine/clock.h"
-#include "l0/machine/devices/calendar.h"
 #include "l0/machine/devices/platform.h"
-#include "l0/machine/machine.h"
+#include "l0/machine/devices/rtc_state.h"
 
 #define START_SECONDS INT64_C(1577836800) /* 2020-01-01 00:00:00 */
 #define RTC_HZ UINT64_C(32768)
 #define RTC_IRQ 8
 /* UIP is set from 244 us before an update cycle of 1984 us to its end. */
 #define UIP_CYCLES (MACHINE_HZ / 1000000 * (244 + 1984))
-#define DAY 86400
-
-enum { REG_SECOND, REG_SECOND_ALARM, REG_MINUTE, REG_MINUTE_ALARM, REG_HOUR, REG_HOUR_ALARM,
-       REG_WEEKDAY, REG_DAY, REG_MONTH, REG_YEAR, REG_A, REG_B, REG_C, REG_D, REG_CENTURY = 0x32 };
-#define A_UIP 0x80
-#define A_DIVIDER 0x70
-#define A_DIVIDER_RUNS 0x20
-#define A_DIVIDER_HOLDS 0x60
-#define B_SET 0x80
-#define B_BINARY 0x04
-#define B_24H 0x02
-#define C_IRQF 0x80
-#define C_PF 0x40
-#define C_AF 0x20
-#define C_UF 0x10
-#define D_VRT 0x80
-#define HOUR_PM 0x80
-#define ALARM_ANY 0xc0
-
-struct rtc {
-	struct machine *machine;
-	struct region ports;
-	struct event interrupt;
-	uint8_t index;
-	uint8_t cmos[128];
-	int64_t base_seconds; /* time of day at base_cycles, or always while stopped */
-	int64_t base_cycles; /* may lie before time 0; the fraction of a second while stopped */
-	bool running;
-	uint8_t flags;             /* of register C, settled up to `settled` */
-	uint64_t settled;          /* cycles */
-};
-
-static uint8_t to_register(const struct rtc *rtc, unsigned value)
-{
-	return rtc->cmos[REG_B] & B_BINARY ? value : value / 10 % 10 << 4 | value % 10;
-}
-
-static unsigned from_register(const struct rtc *rtc, uint8_t value)
-{
-	return rtc->cmos[REG_B] & B_BINARY ? value : (value >> 4) * 10 + (value & 15);
-}
-
-static uint8_t hour_to_register(const struct rtc *rtc, unsigned hour)
-{
-	if (rtc->cmos[REG_B] & B_24H)
-		return to_register(rtc, hour);
-	return to_register(rtc, hour % 12 ? hour % 12 : 12) | (hour >= 12 ? HOUR_PM : 0);
-}
-
-static unsigned hour_from_register(const struct rtc *rtc, uint8_t value)
-{
-	if (rtc->cmos[REG_B] & B_24H)
-		return from_register(rtc, value);
-	return from_register(rtc, value & ~HOUR_PM) % 12 + (value & HOUR_PM ? 12 : 0);
-}
-
-/* Whole seconds that the clock has counted since base_cycles. */
-static uint64_t seconds_run(const struct rtc *rtc, uint64_t now)
-{
-	return rtc->running ? ((int64_t)now - rtc->base_cycles) / (int64_t)MACHINE_HZ : 0;
-}
-
-/* The time of day into the registers, where a program reads and changes it. */
-static void registers_fill(struct rtc *rtc, uint64_t now)
-{
-	struct calendar c = calendar_from_seconds(rtc->base_seconds + seconds_run(rtc, now));
-
-	rtc->cmos[REG_SECOND] = to_register(rtc, c.second);
-	rtc->cmos[REG_MINUTE] = to_register(rtc, c.minute);
-	rtc->cmos[REG_HOUR] = hour_to_register(rtc, c.hour);
-	rtc->cmos[REG_WEEKDAY] = to_register(rtc, c.weekday);
-	rtc->cmos[REG_DAY] = to_register(rtc, c.day);
-	rtc->cmos[REG_MONTH] = to_register(rtc, c.month);
-	rtc->cmos[REG_YEAR] = to_register(rtc, c.year % 100);
-	rtc->cmos[REG_CENTURY] = to_register(rtc, c.year / 100);
-}
-
-/* The registers are the time of day from `now` on; the fraction of the second goes on. */
-static void registers_take(struct rtc *rtc, uint64_t now)
-{
-	struct calendar c = {
-		.year = from_register(rtc, rtc->cmos[REG_CENTURY]) * 100 +
-			from_register(rtc, rtc->cmos[REG_YEAR]),
-		.month = from_register(rtc, rtc->cmos[REG_MONTH]),
-		.day = from_register(rtc, rtc->cmos[REG_DAY]),
-		.hour = hour_from_register(rtc, rtc->cmos[REG_HOUR]),
-		.minute = from_register(rtc, rtc->cmos[REG_MINUTE]),
-		.second = from_register(rtc, rtc->cmos[REG_SECOND]),
-	};
-
-	rtc->base_cycles += seconds_run(rtc, now) * MACHINE_HZ;
-	rtc->base_seconds = calendar_to_seconds(&c);
-}
 
 static bool is_time_register(unsigned index)
 {
@@ -129,43 +30,16 @@ static uint64_t periodic_clocks(const struct rtc *rtc)
 	return rate < 3 ? UINT64_C(1) << (rate + 6) : UINT64_C(1) << (rate - 1);
 }
 
-static bool alarm_field_matches(uint8_t alarm, unsigned wanted, unsigned value)
-{
-	return (alarm & ALARM_ANY) == ALARM_ANY || wanted == value;
-}
-
-static bool alarm_matches(const struct rtc *rtc, int64_t seconds)
-{
-	const uint8_t *cmos = rtc->cmos;
-	unsigned s = (seconds % DAY + DAY) % DAY;
-
-	return alarm_field_matches(cmos[REG_SECOND_ALARM],
-				   from_register(rtc, cmos[REG_SECOND_ALARM]), s % 60) &&
-	       alarm_field_matches(cmos[REG_MINUTE_ALARM],
-				   from_register(rtc, cmos[REG_MINUTE_ALARM]), s / 60 % 60) &&
-	       alarm_field_matches(cmos[REG_HOUR_ALARM],
-				   hour_from_register(rtc, cmos[REG_HOUR_ALARM]), s / 3600);
-}
-
-/* Number of the second, counted from base_cycles, of the first alarm after second `from`; 0: never. */
-static uint64_t next_alarm(const struct rtc *rtc, uint64_t from)
-{
-	for (uint64_t n = from + 1; n <= from + DAY; n++)
-		if (alarm_matches(rtc, rtc->base_seconds + n))
-			return n;
-	return 0;
-}
-
 /* Brings register C up to date. */
 static void flags_settle(struct rtc *rtc, uint64_t now)
 {
 	uint64_t clocks = periodic_clocks(rtc);
-	uint64_t before = seconds_run(rtc, rtc->settled), after = seconds_run(rtc, now);
+	uint64_t before = rtc_seconds_run(rtc, rtc->settled), after = rtc_seconds_run(rtc, now);
 
 	if (clocks && clock_ticks(now, RTC_HZ) / clocks != clock_ticks(rtc->settled, RTC_HZ) / clocks)
 		rtc->flags |= C_PF;
 	if (after != before) {
-		uint64_t alarm = next_alarm(rtc, before);
+		uint64_t alarm = rtc_next_alarm(rtc, before);
 
 		rtc->flags |= C_UF;
 		if (alarm && alarm <= after)
@@ -183,14 +57,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t next_interrupt(const struct rtc *rtc, uint64_t now)
 {
 	uint8_t wanted = rtc->cmos[REG_B] & ~rtc->flags;
-	uint64_t clocks = periodic_clocks(rtc), second = seconds_run(rtc, now), alarm;
+	uint64_t clocks = periodic_clocks(rtc), second = rtc_seconds_run(rtc, now), alarm;
 	uint64_t when = EVENT_NEVER;
 
 	if (wanted & C_PF && clocks)
 		when = clock_cycles((clock_ticks(now, RTC_HZ) / clocks + 1) * clocks, RTC_HZ);
 	if (wanted & C_UF && rtc->running)
 		when = earlier(when, rtc->base_cycles + (second + 1) * MACHINE_HZ);
-	if (wanted & C_AF && rtc->running && (alarm = next_alarm(rtc, second)))
+	if (wanted & C_AF && rtc->running && (alarm = rtc_next_alarm(rtc, second)))
 		when = earlier(when, rtc->base_cycles + alarm * MACHINE_HZ);
 	return when;
 }
@@ -226,14 +100,14 @@ static void clock_gate(struct rtc *rtc, uint64_t now, bool divider_released)
 	if (run == rtc->running)
 		return;
 	if (!run) {
-		registers_fill(rtc, now);
-		rtc->base_seconds += seconds_run(rtc, now);
+		rtc_registers_fill(rtc, now);
+		rtc->base_seconds += rtc_seconds_run(rtc, now);
 		rtc->base_cycles = (now - rtc->base_cycles) % MACHINE_HZ;
 		rtc->running = false;
 		return;
 	}
 	int64_t fraction = divider_released ? (int64_t)MACHINE_HZ / 2 : rtc->base_cycles;
-	registers_take(rtc, now);
+	rtc_registers_take(rtc, now);
 	rtc->base_cycles = now - fraction;
 	rtc->running = true;
 }
@@ -247,7 +121,7 @@ static void control_write(struct rtc *rtc, uint64_t now, unsigned index, uint8_t
 	} else {
 		/* A change of format must not change the time. */
 		if (rtc->running)
-			registers_fill(rtc, now);
+			rtc_registers_fill(rtc, now);
 		rtc->cmos[REG_B] = value & B_SET ? value & ~C_UF : value; /* SET clears UIE */
 	}
 	clock_gate(rtc, now, held);
@@ -259,7 +133,7 @@ static uint8_t rtc_read(struct rtc *rtc, uint64_t now)
 	uint8_t value;
 
 	if (is_time_register(rtc->index) && rtc->running)
-		registers_fill(rtc, now);
+		rtc_registers_fill(rtc, now);
 	switch (rtc->index) {
 	case REG_A:
 		left = MACHINE_HZ - (now - rtc->base_cycles) % MACHINE_HZ;
@@ -286,10 +160,10 @@ static void rtc_write(struct rtc *rtc, uint64_t now, uint8_t value)
 		control_write(rtc, now, index, value);
 	} else if (is_time_register(index)) {
 		if (rtc->running)
-			registers_fill(rtc, now);
+			rtc_registers_fill(rtc, now);
 		rtc->cmos[index] = value;
 		if (rtc->running)
-			registers_take(rtc, now);
+			rtc_registers_take(rtc, now);
 	} else {
 		rtc->cmos[index] = value;
 	}
