@@ -29,7 +29,7 @@ on_qemu() { timeout 600 qemu-system-x86_64 -accel tcg -m 128 -display none -no-r
 rate() {
 	short=$(seconds "on_$1" "$2" $(($3 / 10)))
 	long=$(seconds "on_$1" "$2" "$3")
-	echo "$short $long $3 $4" | awk '{ d = $2 - $1; printf "%.0f", d > 0 ? ($3 - int($3 / 10)) * $4 / d / 1e6 : 0 }'
+	echo "$short $long $3 $4" | awk '{ d = $2 - $1; printf "%.0f", (d > 0) ? ($3 - int($3 / 10)) * $4 / d / 1e6 : 0 }'
 }
 
 instructions() { sed -n 's/.*"instructions":[ \t]*\([0-9]*\).*/\1/p' "$out/stats.json" | head -1; }
