@@ -137,12 +137,12 @@ static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 	return r.outcome == VMX_DO_ENTRY ? enter(v, launch) : r;
 }
 
-struct vmx_result insn_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	return attempt(v, true);
 }
 
-struct vmx_result insn_vmresume(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmresume(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	return attempt(v, false);
 }

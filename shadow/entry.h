@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers insn_vmlaunch, insn_vmresume).
+ * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers emulate_vmlaunch, emulate_vmresume).
  */
 #ifndef SHADOW_ENTRY_H
 #define SHADOW_ENTRY_H

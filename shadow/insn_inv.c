@@ -32,7 +32,7 @@ static bool invept_type_is_offered(const struct shadow_vcpu *v, uint64_t type)
 	       (type == INVEPT_GLOBAL && (cap & EPT_CAP_INVEPT_GLOBAL));
 }
 
-struct vmx_result insn_invept(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_invept(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct inv_descriptor d;
 	struct vmx_result r;
@@ -74,7 +74,7 @@ static bool invvpid_descriptor_is_valid(uint64_t type, const struct inv_descript
 	       (uint64_t)((int64_t)(d->high << 16) >> 16) == d->high;
 }
 
-struct vmx_result insn_invvpid(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_invvpid(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct inv_descriptor d;
 	struct vmx_result r;

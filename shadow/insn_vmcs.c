@@ -60,7 +60,7 @@ static bool l1_has_vmxe(struct shadow_vcpu *v)
 	return v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & CR4_VMXE;
 }
 
-struct vmx_result insn_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct l1_gpa pointer;
 	struct vmx_result r;
@@ -88,7 +88,7 @@ struct vmx_result insn_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
 	return result_succeed();
 }
 
-struct vmx_result insn_vmxoff(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmxoff(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	v->current = NULL;
 	while (v->slots)
@@ -108,7 +108,7 @@ static void clear_region(struct shadow_vcpu *v, struct l1_gpa pointer)
 		region->launch_state = VMCS_STATE_CLEAR;
 }
 
-struct vmx_result insn_vmclear(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmclear(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct l1_gpa pointer;
 	struct vmx_result r = read_pointer(v, regs, &pointer);
@@ -143,7 +143,7 @@ static bool is_our_revision(const struct shadow_vcpu *v, uint32_t revision)
 	return (revision & ~VMCS_SHADOW_INDICATOR) == VMCS_REVISION;
 }
 
-struct vmx_result insn_vmptrld(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmptrld(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct l1_gpa pointer;
 	struct vmx_result r = read_pointer(v, regs, &pointer);
@@ -165,7 +165,7 @@ struct vmx_result insn_vmptrld(struct shadow_vcpu *v, struct shadow_regs *regs)
 	return result_succeed();
 }
 
-struct vmx_result insn_vmptrst(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmptrst(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct vmx_operand op = operand_decode(v);
 	uint64_t pointer = v->current ? v->current->address.value : UINT64_MAX;

@@ -84,12 +84,12 @@ struct vmx_result vmrw_vmwrite(struct shadow_vcpu *v, struct shadow_regs *regs,
 	return r;
 }
 
-struct vmx_result insn_vmread(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmread(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	return v->current ? vmrw_vmread(v, regs, v->current) : result_fail_invalid();
 }
 
-struct vmx_result insn_vmwrite(struct shadow_vcpu *v, struct shadow_regs *regs)
+struct vmx_result emulate_vmwrite(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	return v->current ? vmrw_vmwrite(v, regs, v->current) : result_fail_invalid();
 }
