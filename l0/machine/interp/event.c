@@ -42,10 +42,17 @@ void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t error)
 
 void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type)
 {
-	event_raise(cpu, &(struct cpu_event){ .valid = true,
-					      .vector = vector,
-					      .type = (uint8_t)type,
-					      .insn_length = cpu->op->len });
+	struct cpu_event event = { .valid = true,
+				   .vector = vector,
+				   .type = (uint8_t)type,
+				   .insn_length = cpu->op->len };
+
+	/* INT1 is a debug exception, and takes along a trap that MOV SS has held back. */
+	if (type == INTR_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION) {
+		event.dr6 = cpu->pending_debug;
+		cpu->pending_debug = 0;
+	}
+	event_raise(cpu, &event);
 }
 
 void cpu_set_interrupt_shadow(struct cpu *cpu, bool sti, bool mov_ss)
@@ -138,12 +145,15 @@ static void event_nest(struct cpu *cpu, struct cpu_event *event)
  * B0-B3 are replaced, the other DR6 bits accumulate: SDM 3A "Debug Status Register (DR6)". */
 static void event_apply_payload(struct cpu *cpu, const struct cpu_event *event)
 {
-	if (event->injected || event->type != INTR_TYPE_HARDWARE_EXCEPTION)
+	bool debug = event->vector == VECTOR_DB && event_is_exception(event);
+
+	if (event->injected)
 		return;
-	if (event->vector == VECTOR_PF)
+	if (event->vector == VECTOR_PF && event->type == INTR_TYPE_HARDWARE_EXCEPTION)
 		cpu->cr2 = event->cr2;
-	if (event->vector == VECTOR_DB) {
+	if (debug && event->dr6)
 		cpu->dr6 = (cpu->dr6 & ~UINT64_C(0xf)) | event->dr6;
+	if (debug) {
 		cpu->dr7 &= ~DR7_GD;
 		cpu->msrs.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
 	}

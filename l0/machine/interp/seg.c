@@ -83,7 +83,8 @@ void seg_set_cs(struct cpu *cpu, uint16_t selector, const struct descriptor *d, 
 	cpu->cpl = (uint8_t)cpl;
 }
 
-/* SDM 2B "RET--Return From Procedure", RETURN-TO-OUTER-PRIVILEGE-LEVEL. */
+/* SDM 2B "RET--Return From Procedure", RETURN-TO-OUTER-PRIVILEGE-LEVEL. The base stays in the register:
+ * 64-bit software that sets FS and GS by MSR goes on using it. */
 void seg_drop_inner(struct cpu *cpu)
 {
 	static const uint8_t data_segs[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
@@ -93,8 +94,10 @@ void seg_drop_inner(struct cpu *cpu)
 		bool conforming = (seg->ar & AR_TYPE_CODE) && (seg->ar & AR_TYPE_CONFORMING);
 		unsigned dpl = (seg->ar & AR_DPL) >> AR_DPL_SHIFT;
 
-		if (!(seg->ar & AR_UNUSABLE) && !conforming && dpl < cpu->cpl)
-			*seg = desc_null_segment(0);
+		if (!(seg->ar & AR_UNUSABLE) && !conforming && dpl < cpu->cpl) {
+			seg->selector = 0;
+			seg->ar = AR_UNUSABLE;
+		}
 	}
 }
 

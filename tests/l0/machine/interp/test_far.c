@@ -251,6 +251,19 @@ static void test_returns(void **state)
 	}
 }
 
+static void test_iret_keeps_gs_base(void **state)
+{
+	struct fixture *f = fixture_new(LONG64);
+
+	f->cpu.seg[SEG_GS].base = UINT64_C(0xffff800012345000);
+	push_frame(f, 8, (uint64_t[]){ HANDLER, USER_CODE64 | 3, 2, 0x7000, USER_DATA | 3 }, 5);
+	assert_outcome(f, call(f, insn_iret), NO_FAULT, 0);
+	assert_int_equal(f->cpu.seg[SEG_GS].selector, 0);
+	assert_true(f->cpu.seg[SEG_GS].ar & AR_UNUSABLE);
+	assert_int_equal(f->cpu.seg[SEG_GS].base, UINT64_C(0xffff800012345000));
+	fixture_free(f);
+}
+
 static void test_iret_long_null_ss(void **state)
 {
 	struct fixture *f = fixture_new(LONG64);
@@ -424,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_gate_parameters),
 		cmocka_unit_test(test_call_pushes),
 		cmocka_unit_test(test_returns),
+		cmocka_unit_test(test_iret_keeps_gs_base),
 		cmocka_unit_test(test_iret_long_null_ss),
 		cmocka_unit_test(test_iret_flags),
 		cmocka_unit_test(test_iret_vm86),

@@ -146,6 +146,30 @@ static void test_data_breakpoint(void **state)
 	fixture_free(f);
 }
 
+/* A trap on MOV SS and the INT1 after it are one #DB; INT 1 is an interrupt, and the trap comes after. */
+static void test_mov_ss_and_int1(void **state)
+{
+	for (unsigned two = 0; two < 2; two++) {
+		struct fixture *f = stepping();
+
+		/* mov ss,[DATA]; int1 or int 1; int3 */
+		CODE_AT(f, CODE, 0x8e, 0x14, 0x25, 0x00, 0x50, 0x00, 0x00, 0xf1, 0xcc);
+		if (two)
+			CODE_AT(f, CODE + 7, 0xcd, 0x01, 0xcc);
+		poke(f, DATA, DATA32, 2);
+		f->cpu.dr[0] = DATA;
+		f->cpu.dr7 |= 1 | DEBUG_ACCESS << 16;
+		cpu_mode_changed(&f->cpu);
+		run(f);
+		assert_int_equal(f->cpu.dr6 & 0xf, 1);
+		if (two)
+			LOGGED(f, HANDLER, CODE + 9);
+		else
+			LOGGED(f, CODE + 8);
+		fixture_free(f);
+	}
+}
+
 static void test_enabling_by_mov_dr7(void **state)
 {
 	struct fixture *f = stepping();
@@ -260,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_step_rep),
 		cmocka_unit_test(test_code_breakpoint),
 		cmocka_unit_test(test_data_breakpoint),
+		cmocka_unit_test(test_mov_ss_and_int1),
 		cmocka_unit_test(test_enabling_by_mov_dr7),
 		cmocka_unit_test(test_sti_shadow),
 		cmocka_unit_test(test_sti_cli),
