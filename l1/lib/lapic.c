@@ -5,7 +5,6 @@
 #include "l1/lib/lapic.h"
 
 #include "l1/lib/cpu.h"
-#include "l1/lib/string.h"
 #include "l1/lib/trap.h"
 
 #define CPUID_1_EDX_APIC BIT32(9)
@@ -22,6 +21,7 @@
 #define X2APIC_SELF_IPI 0x83f
 
 static bool x2apic;
+static uint64_t base; /* of the xAPIC's page; read once, the MSR may be dear */
 
 bool lapic_present(void)
 {
@@ -40,8 +40,6 @@ bool lapic_has_tsc_deadline(void)
 
 static volatile uint32_t *mmio(enum lapic_register reg)
 {
-	uint64_t base = rdmsr(MSR_IA32_APIC_BASE) & UINT64_C(0xffffff000);
-
 	return (volatile uint32_t *)(base + reg);
 }
 
@@ -69,6 +67,7 @@ void lapic_init(void)
 {
 	wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | APIC_BASE_EN);
 	x2apic = rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD;
+	base = rdmsr(MSR_IA32_APIC_BASE) & UINT64_C(0xffffff000);
 	trap_set_handler(LAPIC_SPURIOUS_VECTOR, ignore);
 	lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | LAPIC_SPURIOUS_VECTOR);
 	lapic_write(LAPIC_LVT_LINT0, LVT_EXTINT);
@@ -108,8 +107,9 @@ void lapic_timer_mode(enum lapic_timer_mode mode, uint8_t vector)
 {
 	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	lapic_write(LAPIC_LVT_TIMER, (uint32_t)mode << LVT_TIMER_MODE_SHIFT | vector);
-	/* SDM 3A "TSC-Deadline Mode": the MMIO write must be ordered before the WRMSR. */
-	__asm__ volatile("mfence" : : : "memory");
+	/* SDM 3A "TSC-Deadline Mode": the MMIO write must come before the WRMSR. A locked instruction,
+	 * because MFENCE needs SSE2. */
+	__asm__ volatile("lock orl $0, (%%rsp)" : : : "memory", "cc");
 }
 
 void lapic_timer_start(uint32_t count)

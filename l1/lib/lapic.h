@@ -34,7 +34,7 @@ enum lapic_timer_mode { LAPIC_ONE_SHOT, LAPIC_PERIODIC, LAPIC_TSC_DEADLINE };
 bool lapic_present(void);
 bool lapic_has_x2apic(void);
 bool lapic_has_tsc_deadline(void);
-/* Enables it in xAPIC mode; LINT0 stays open to the 8259A. */
+/* Enables it in xAPIC mode, before any use of the others; LINT0 stays open to the 8259A. */
 void lapic_init(void);
 /* From xAPIC to x2APIC mode; the way back is by lapic_disable() and lapic_init(). */
 void lapic_enter_x2apic(void);
