@@ -162,6 +162,15 @@ static void store_register(struct cpu *cpu, unsigned offset, uint64_t value, uin
 	phys_write(cpu, vmx_private(cpu)->virtual_apic + offset, 8, value);
 }
 
+/* SDM 3C "Virtualizing MSR-Based APIC Accesses": a vector below 16 is software's to handle. */
+static void self_ipi(struct cpu *cpu, uint8_t vector)
+{
+	if (vector & 0xf0)
+		vmx_self_ipi_virtualization(cpu, vector);
+	else
+		vmx_apic_pend_write(cpu, APIC_SELF_IPI);
+}
+
 bool vmx_x2apic_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
 	unsigned offset = msr_offset(msr);
@@ -182,7 +191,7 @@ bool vmx_x2apic_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 	}
 	if (offset == APIC_SELF_IPI) {
 		store_register(cpu, offset, value, 0xff);
-		vmx_self_ipi_virtualization(cpu, (uint8_t)value);
+		self_ipi(cpu, (uint8_t)value);
 		return true;
 	}
 	return false;

@@ -115,6 +115,11 @@ static void pend(struct cpu *cpu, enum pending_apic what, uint32_t value)
 	cpu->attention = true;
 }
 
+void vmx_apic_pend_write(struct cpu *cpu, uint32_t offset)
+{
+	pend(cpu, APIC_WRITE, offset);
+}
+
 static bool below_threshold(struct cpu *cpu)
 {
 	return (vmx_vapic_read(cpu, VTPR) >> 4 & 0xf) <

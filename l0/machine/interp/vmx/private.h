@@ -160,6 +160,8 @@ void vmx_apic_entry(struct cpu *cpu);    /* after VM entry: TPR threshold, pendi
 void vmx_apic_pending(struct cpu *cpu);  /* at the boundary: the exit that waits, or emulation */
 /* Emulation after a virtualized write to `offset`, SDM 3C "APIC-Write Emulation". False: exit. */
 bool vmx_apic_emulate_write(struct cpu *cpu, uint32_t offset);
+/* An APIC-write VM exit once the instruction is done. */
+void vmx_apic_pend_write(struct cpu *cpu, uint32_t offset);
 void vmx_tpr_virtualization(struct cpu *cpu);
 void vmx_eoi_virtualization(struct cpu *cpu);
 void vmx_self_ipi_virtualization(struct cpu *cpu, uint8_t vector);

@@ -88,7 +88,10 @@ static unsigned operand_size(const struct cpu *cpu)
 	return cpu_code64(cpu) ? 8 : 4;
 }
 
-/* Common start: mode, exit, privilege. Gives the field's encoding and the VMCS. */
+/* A failure's number goes into the current VMCS, in non-root operation too: the guest, whose VMCS is
+ * the shadow one, does not see it there. Silicon does so.
+ *
+ * Common start: mode, exit, privilege. Gives the field's encoding and the VMCS. */
 static struct vmcs *begin(struct cpu *cpu, const struct op *op, enum vmx_exit_reason reason,
 			  uint64_t *encoding)
 {
@@ -111,7 +114,7 @@ void insn_vmread(struct cpu *cpu, const struct op *op)
 		return;
 	}
 	if (!vmx_vmcs_read(cpu, vmcs, encoding, &value)) {
-		vmx_set_fail(cpu, vmcs, VMX_ERROR_UNSUPPORTED_FIELD);
+		vmx_set_fail(cpu, cpu->vmx->vmcs, VMX_ERROR_UNSUPPORTED_FIELD);
 		return;
 	}
 	op_write_rm(cpu, op, operand_size(cpu), value);
@@ -132,11 +135,11 @@ void insn_vmwrite(struct cpu *cpu, const struct op *op)
 	value = op_read_rm(cpu, op, operand_size(cpu));
 	index = field_slot(cpu, encoding);
 	if (index < 0) {
-		vmx_set_fail(cpu, vmcs, VMX_ERROR_UNSUPPORTED_FIELD);
+		vmx_set_fail(cpu, cpu->vmx->vmcs, VMX_ERROR_UNSUPPORTED_FIELD);
 		return;
 	}
 	if (type == VMCS_TYPE_READ_ONLY && !vmx_feature(cpu, VMX_FEATURE_VMWRITE_ANY_FIELD)) {
-		vmx_set_fail(cpu, vmcs, VMX_ERROR_READ_ONLY_FIELD);
+		vmx_set_fail(cpu, cpu->vmx->vmcs, VMX_ERROR_READ_ONLY_FIELD);
 		return;
 	}
 	write_slot(vmcs, index, (uint32_t)encoding, value);

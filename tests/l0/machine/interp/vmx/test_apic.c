@@ -369,6 +369,10 @@ static void test_x2apic_writes(void **state)
 	assert_true(vmx_x2apic_write(f.cpu, 0x80b, 0));
 	assert_int_equal(GET(&f, GUEST_INTERRUPT_STATUS), 0);
 	assert_false(vmx_x2apic_write(f.cpu, 0x830, 0));
+	/* Vectors below 16 are software's. */
+	assert_true(vmx_x2apic_write(f.cpu, 0x83f, 0x0f));
+	assert_true(boundary_exits(&f));
+	assert_exit(&f, EXIT_REASON_APIC_WRITE, 0x3f0);
 	stop(&f);
 }
 
