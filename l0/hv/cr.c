@@ -62,12 +62,34 @@ static bool cr0_valid(uint64_t value, uint64_t cr4, uint64_t efer)
 	return !in_64bit_code(efer) && !(cr4 & CR4_PCIDE);
 }
 
+/* The running guest's IA32_EFER. Where the VMCS has no field for it, LME and LMA follow the entry control
+ * and the other bits are the CPU's own, which the hypervisor does not depend on (SDM 3C "Loading Guest
+ * Control Registers, Debug Registers, and MSRs"). */
+uint64_t efer_get(void)
+{
+	uint64_t efer;
+
+	if (machine_has(&hv.machine, VMX_FEATURE_EFER))
+		return hw_vmread(VMCS_GUEST_IA32_EFER);
+	efer = hw_rdmsr(MSR_IA32_EFER) & ~(EFER_LME | EFER_LMA);
+	return hw_vmread(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST ? efer | EFER_LME | EFER_LMA
+								       : efer;
+}
+
+void efer_set(uint64_t value)
+{
+	if (machine_has(&hv.machine, VMX_FEATURE_EFER))
+		hw_vmwrite(VMCS_GUEST_IA32_EFER, value);
+	else
+		hw_wrmsr(MSR_IA32_EFER, value | EFER_LME | EFER_LMA);
+}
+
 /* Enters or leaves IA-32e mode where CR0.PG changes under EFER.LME. */
 static void set_long_mode(uint64_t efer, bool on)
 {
 	uint64_t controls = hw_vmread(VMCS_ENTRY_CONTROLS);
 
-	hw_vmwrite(VMCS_GUEST_IA32_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
+	efer_set(on ? efer | EFER_LMA : efer & ~EFER_LMA);
 	hw_vmwrite(VMCS_ENTRY_CONTROLS, on ? controls | ENTRY_IA32E_MODE_GUEST
 					   : controls & ~(uint64_t)ENTRY_IA32E_MODE_GUEST);
 }
@@ -103,7 +125,7 @@ uint64_t cr3_read(const struct vcpu *vcpu)
 
 uint64_t efer_read(const struct vcpu *vcpu)
 {
-	return vcpu->unpaged.on ? vcpu->unpaged.efer : hw_vmread(VMCS_GUEST_IA32_EFER);
+	return vcpu->unpaged.on ? vcpu->unpaged.efer : efer_get();
 }
 
 /* A CPU without unrestricted guest needs to be told when paging goes off and on. */
@@ -209,7 +231,7 @@ bool efer_write(struct vcpu *vcpu, uint64_t value)
 		vcpu->unpaged.efer = value;
 		value &= ~EFER_LME;
 	}
-	hw_vmwrite(VMCS_GUEST_IA32_EFER, value);
+	efer_set(value);
 	if ((value ^ old) & EFER_NXE)
 		flush_translations();
 	return true;

@@ -138,6 +138,9 @@ bool cr0_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_res
 bool cr4_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
 bool cr3_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
 bool efer_write(struct vcpu *vcpu, uint64_t value) __attribute__((warn_unused_result));
+/* IA32_EFER of the guest of the current VMCS, as the CPU has it. */
+uint64_t efer_get(void);
+void efer_set(uint64_t value);
 /* As L1 sees them. */
 uint64_t cr0_read(const struct vcpu *vcpu);
 uint64_t cr3_read(const struct vcpu *vcpu);

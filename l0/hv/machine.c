@@ -103,6 +103,19 @@ static uint32_t find_level(void)
 	return hw_cpuid(HV_CPUID_LEVEL, 0).eax + 1;
 }
 
+/* A guest that turns paging on and off by itself can be followed only if VM exits store EFER.LMA in the
+ * entry controls and EFER has its fields; then every CPU has both (SDM 3D "Miscellaneous Data"). */
+static void drop_unrestricted_guest(struct hv_machine *machine)
+{
+	uint64_t bit = (uint64_t)SECONDARY_UNRESTRICTED_GUEST << 32;
+
+	if (machine_has(machine, VMX_FEATURE_STORE_LMA) && machine_has(machine, VMX_FEATURE_EFER))
+		return;
+	machine->caps.features &= ~VMX_FEATURE_BIT(VMX_FEATURE_UNRESTRICTED_GUEST);
+	vmx_cap(&machine->caps, PROCBASED_CTLS2) &= ~bit;
+	machine->allowed[VMX_SECONDARY] &= ~bit;
+}
+
 static void require(const struct hv_machine *machine, enum vmx_feature feature, const char *name)
 {
 	if (!machine_has(machine, feature))
@@ -117,9 +130,9 @@ void machine_probe(struct hv_machine *machine)
 	read_capability_msrs(machine);
 	read_allowed(machine);
 	machine->caps.features = features(machine);
+	drop_unrestricted_guest(machine);
 	read_widths(&machine->caps);
 	require(machine, VMX_FEATURE_EPT, "EPT");
-	require(machine, VMX_FEATURE_EFER, "load/save of IA32_EFER");
 }
 
 static void unlock_vmx(void)

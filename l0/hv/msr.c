@@ -14,7 +14,7 @@
 #define MSR_INDEX UINT32_C(0x1fff)
 #define PAT_TYPES UINT64_C(0xf3) /* memory types 0, 1, 4, 5, 6, 7 exist */
 
-enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_EFER, KIND_PAT, KIND_DEBUGCTL };
+enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_PAT, KIND_DEBUGCTL };
 
 static const struct {
 	uint32_t msr;
@@ -125,10 +125,10 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
 	if (is_shadow(msr))
 		return shadow_wrmsr(&vcpu->shadow, msr, value);
+	if (msr == MSR_IA32_EFER)
+		return efer_write(vcpu, value);
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
-	if (field_msrs[row].kind == KIND_EFER)
-		return efer_write(vcpu, value);
 	if (!field_accepts(field_msrs[row].kind, value))
 		return false;
 	hw_vmwrite(field_msrs[row].field, value);

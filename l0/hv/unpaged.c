@@ -29,13 +29,13 @@ void unpaged_prepare(struct unpaged *unpaged)
 void unpaged_enter(struct vcpu *vcpu)
 {
 	struct unpaged *unpaged = &vcpu->unpaged;
-	uint64_t efer = hw_vmread(VMCS_GUEST_IA32_EFER);
+	uint64_t efer = efer_get();
 
 	unpaged->on = true;
 	unpaged->cr3 = hw_vmread(VMCS_GUEST_CR3);
 	unpaged->efer = efer;
 	hw_vmwrite(VMCS_GUEST_CR3, unpaged->table);
-	hw_vmwrite(VMCS_GUEST_IA32_EFER, efer & ~(EFER_LME | EFER_LMA));
+	efer_set(efer & ~(EFER_LME | EFER_LMA));
 	hw_vmwrite(VMCS_PRIMARY_CONTROLS, hw_vmread(VMCS_PRIMARY_CONTROLS) | CR3_EXITING);
 }
 
@@ -47,7 +47,7 @@ void unpaged_leave(struct vcpu *vcpu)
 
 	unpaged->on = false;
 	hw_vmwrite(VMCS_GUEST_CR3, unpaged->cr3);
-	hw_vmwrite(VMCS_GUEST_IA32_EFER, unpaged->efer);
+	efer_set(unpaged->efer);
 	hw_vmwrite(VMCS_PRIMARY_CONTROLS, (primary & ~(uint64_t)CR3_EXITING) | kept);
 }
 
