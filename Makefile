@@ -13,8 +13,10 @@ AR ?= ar
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wno-unused-parameter
 BASE := -std=gnu11 -g $(OPT) $(WARN) -I. -MMD -MP -fno-strict-aliasing
+# The interpreter's handlers chain by sibling calls (l0/machine/interp/exec.h), at -O1 too.
+BASE += -foptimize-sibling-calls -fno-tree-slp-vectorize
 ifneq ($(SAN),)
-BASE += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+BASE += -DOP_RETURNING -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SANLD := -fsanitize=address,undefined
 endif
 HOSTED := $(BASE) -D_GNU_SOURCE

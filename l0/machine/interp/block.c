@@ -17,6 +17,11 @@ static uint32_t hash_of(uint64_t hpa, uint32_t mode)
 	return (uint32_t)(h >> (64 - BLOCK_HASH_BITS));
 }
 
+static size_t block_size(const struct block *block)
+{
+	return sizeof(*block) + block->count * sizeof(struct op);
+}
+
 /* ---- pages ---- */
 
 static struct code_page *page_of(const struct cpu *cpu, uint64_t hpa)
@@ -170,7 +175,7 @@ void blocks_drop_all(struct cpu *cpu)
 			if (block->hpa_second)
 				*page_of(cpu, block->hpa_second) = (struct code_page){ 0 };
 		}
-		at += (uint32_t)(sizeof(*block) + block->count * sizeof(struct op));
+		at += (uint32_t)block_size(block);
 	}
 	memset(blocks->hash, 0, sizeof(blocks->hash));
 	memset(blocks->jumps, 0, sizeof(blocks->jumps));
@@ -201,17 +206,15 @@ void blocks_forget_jumps(struct cpu *cpu)
 
 /* ---- adding and finding ---- */
 
-static struct block *add(struct blocks *blocks, const struct block *header, const struct op *ops)
+static struct block *add(struct blocks *blocks, const struct block *from)
 {
-	uint32_t size = (uint32_t)(sizeof(*header) + header->count * sizeof(*ops));
 	struct block *block = (struct block *)(blocks->arena + blocks->used);
 
-	if (blocks->size - blocks->used < size)
+	if (blocks->size - blocks->used < block_size(from))
 		return NULL;
-	blocks->used += size;
+	memcpy(block, from, block_size(from));
+	blocks->used += (uint32_t)block_size(from);
 	blocks->built++;
-	*block = *header;
-	memcpy(block->ops, ops, header->count * sizeof(*ops));
 	return block;
 }
 
@@ -227,13 +230,13 @@ static const struct block *index_block(struct cpu *cpu, struct block *block)
 	return block;
 }
 
-const struct block *blocks_insert(struct cpu *cpu, const struct block *header, const struct op *ops)
+const struct block *blocks_insert(struct cpu *cpu, const struct block *from)
 {
-	struct block *block = add(cpu->blocks, header, ops);
+	struct block *block = add(cpu->blocks, from);
 
 	if (!block) {
 		blocks_drop_all(cpu);
-		block = add(cpu->blocks, header, ops);
+		block = add(cpu->blocks, from);
 	}
 	return block->hpa == BLOCK_DEAD ? block : index_block(cpu, block);
 }

@@ -58,15 +58,17 @@ struct blocks {
 	const struct block *running;
 	struct decode_env env;
 	uint64_t built, dropped, resets; /* counters */
+	/* where build.c puts a block together */
+	uint64_t scratch[(sizeof(struct block) + (BLOCK_MAX_INSNS + 2) * sizeof(struct op)) / 8];
 };
 
 bool blocks_create(struct cpu *cpu) __attribute__((warn_unused_result));
 void blocks_destroy(struct cpu *cpu);
 /* The block at cpu_rip in cpu->mode | extra (MODE_SINGLE or 0); builds it when new. May raise #PF, #GP. */
 const struct block *blocks_find(struct cpu *cpu, uint32_t extra);
-/* Puts a new block (header without indexes, header->count ops) into the arena and all indexes; drops
- * everything else first if the arena is full. Between blocks only. */
-const struct block *blocks_insert(struct cpu *cpu, const struct block *header, const struct op *ops);
+/* Puts a copy of a new block (its indexes not filled in) into the arena and all indexes; drops everything
+ * else first if the arena is full. Between blocks only. */
+const struct block *blocks_insert(struct cpu *cpu, const struct block *block);
 void blocks_drop_all(struct cpu *cpu);
 /* Host pointer to the code byte at `linear`, its physical address in *hpa; NULL: not RAM. Raises #PF. */
 const uint8_t *blocks_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa);

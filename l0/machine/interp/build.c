@@ -15,8 +15,8 @@ struct builder {
 	unsigned available; /* bytes to the end of the page, or of the code segment if that comes first */
 	unsigned length;
 	bool limited;       /* the segment ends first */
-	struct block header;
-	struct op ops[BLOCK_MAX_INSNS + 2];
+	struct block *block; /* under construction */
+	struct op *ops;      /* its ops */
 	unsigned insns;
 	uint32_t cycles;
 	bool ended, transient; /* transient: for one execution, not kept */
@@ -103,7 +103,7 @@ static void decode_straddling(struct builder *b)
 	append_status(b, status, &op);
 	if (b->length <= b->available)
 		b->length = b->available + 1; /* bad, as the bytes of the second page say */
-	b->header.hpa_second = PAGE_BASE(hpa);
+	b->block->hpa_second = PAGE_BASE(hpa);
 	b->transient = !more;
 	b->ended = true;
 }
@@ -223,10 +223,13 @@ static void close_block(struct builder *b)
 const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t hpa, uint64_t linear,
 				uint32_t mode)
 {
+	struct block *block = (struct block *)cpu->blocks->scratch;
 	struct builder *b = &(struct builder){
-		.cpu = cpu, .host = host, .hpa = hpa, .linear = linear, .mode = mode,
+		.cpu = cpu,	    .host = host, .hpa = hpa,	    .linear = linear,
+		.mode = mode, .block = block, .ops = block->ops,
 	};
 
+	*block = (struct block){ 0 };
 	limit_available(b);
 	if (host)
 		decode_all(b);
@@ -235,9 +238,9 @@ const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t h
 	choose_handlers(b);
 	fuse(b);
 	close_block(b);
-	b->header.hpa = b->transient ? BLOCK_DEAD : hpa;
-	b->header.mode = b->mode;
-	b->header.length = b->length;
-	b->header.count = b->insns + 2;
-	return blocks_insert(cpu, &b->header, b->ops);
+	b->block->hpa = b->transient ? BLOCK_DEAD : hpa;
+	b->block->mode = b->mode;
+	b->block->length = b->length;
+	b->block->count = b->insns + 2;
+	return blocks_insert(cpu, block);
 }
