@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# The guests other than equiv, and what they promise: hello and timer print the same at every depth and over
+# l1/tiny; roundtrip's count of its own instructions is right (nothing remains on a bare machine, and
+# an L2 exit costs more with each level); exitbench measures every item; tiny refuses what it cannot run.
+set -eu
+build=$1
+images=$build/images
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+failed=0
+
+abyme() { timeout 120 "$build/abyme" run "$@" </dev/null; }
+fail() { echo "failed: $*"; failed=1; }
+
+# 1: the same output at depths 0 to 3 and over tiny.
+for guest in hello timer; do
+	abyme "$images/$guest.elf" >"$out/expected" || fail "$guest at depth 0"
+	for depth in 1 2 3; do
+		abyme --depth $depth "$images/$guest.elf" | cmp -s - "$out/expected" || fail "$guest at depth $depth"
+	done
+	abyme --stack "$images/tiny.elf,$images/$guest.elf" | cmp -s - "$out/expected" || fail "$guest over tiny"
+	abyme --stack "$images/hv.elf,$images/tiny.elf,$images/$guest.elf" | cmp -s - "$out/expected" ||
+		fail "$guest over tiny over hv"
+	cat "$out/expected"
+done
+
+# 2: roundtrip.
+insns() { sed -n "s/^$1 insns=\([0-9]*\) .*/\1/p" "$out/roundtrip"; }
+abyme "$images/roundtrip.elf" >"$out/roundtrip" || fail "roundtrip on the bare machine"
+for item in l2_cpuid l2_cpuid_usual l2_vmcall l2_out l2_rdmsr l2_ept_touch; do
+	[ "$(insns $item)" = 0 ] || fail "$item: $(insns $item) instructions that nobody executed"
+done
+for item in l1_cpuid l1_vmread l1_vmwrite; do
+	[ "$(insns $item)" = 1 ] || fail "$item: $(insns $item) instructions instead of 1"
+done
+before=0
+for depth in 1 2 3; do
+	abyme --depth $depth --append iters=50 "$images/roundtrip.elf" >"$out/roundtrip" || fail "roundtrip at depth $depth"
+	now=$(insns l2_cpuid)
+	echo "roundtrip at depth $depth: $now instructions"
+	[ "${now:-0}" -gt "$before" ] || fail "depth $depth costs ${now:-nothing}, the depth above it $before"
+	before=${now:-0}
+done
+
+# 3: exitbench.
+for depth in 0 1 2; do
+	abyme --depth $depth --append iters=20 "$images/exitbench.elf" >"$out/exitbench" || fail "exitbench at depth $depth"
+	items=$(grep -c '^item=[a-z0-9_]* insns=[0-9]*,[0-9]* cycles=[0-9]*,[0-9]* iters=[0-9]*$' "$out/exitbench") || true
+	echo "exitbench at depth $depth: $items items"
+	[ "$items" = 24 ] || { fail "exitbench at depth $depth: $items of 24 items"; cat "$out/exitbench"; }
+done
+abyme --stack "$images/tiny.elf,$images/exitbench.elf" >"$out/exitbench" || fail "exitbench over tiny"
+cost() { sed -n "s/^item=$1 insns=\([0-9]*\),.*/\1/p" "$out/exitbench"; }
+[ "$(cost out_intercepted)" -gt "$(cost out_passed)" ] || fail "tiny does not intercept its port"
+
+# 4: what tiny refuses, and how.
+refused() {
+	expected=$1
+	shift
+	status=0
+	text=$(abyme "$@") || status=$?
+	[ $status = "$expected" ] || fail "exit status $status instead of $expected: $*"
+	echo "$text" | head -1
+}
+refused 3 "$images/tiny.elf"
+head -c 4096 /dev/zero >"$out/zeros"
+refused 3 --module "$out/zeros" "$images/tiny.elf"
+head -c 9000 "$images/hello.elf" >"$out/cut"
+refused 3 --module "$out/cut" "$images/tiny.elf"
+refused 5 --cpu skylake,-unrestricted-guest --module "$images/hello.elf" "$images/tiny.elf"
+refused 5 --cpu skylake,-ept,-unrestricted-guest --module "$images/hello.elf" "$images/tiny.elf"
+exit $failed
