@@ -39,11 +39,27 @@ struct console {
 static struct termios saved_termios;
 static volatile sig_atomic_t termios_saved;
 
-static void terminal_restore(void)
+void console_restore_terminal(void)
 {
 	if (termios_saved)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
 	termios_saved = 0;
+}
+
+/* A crash must not leave the terminal raw; the signal then takes its default course. */
+static void on_crash(int number)
+{
+	console_restore_terminal();
+	raise(number);
+}
+
+static void catch_crashes(void)
+{
+	static const int numbers[] = { SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGQUIT };
+	struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_RESETHAND };
+
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaction(numbers[i], &action, NULL);
 }
 
 static void terminal_raw(void)
@@ -58,7 +74,8 @@ static void terminal_raw(void)
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	termios_saved = 1;
-	atexit(terminal_restore);
+	atexit(console_restore_terminal);
+	catch_crashes();
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
@@ -127,7 +144,7 @@ void console_close(struct console *console)
 	if (!console)
 		return;
 	console_flush(console);
-	terminal_restore();
+	console_restore_terminal();
 	if (console->out != STDOUT_FILENO)
 		close(console->out);
 	free(console);

@@ -22,6 +22,8 @@ enum { CONSOLE_EMPTY = -1, CONSOLE_END = -2 };
 struct console *console_open(struct machine *machine, const char *path);
 /* Flushes, restores the terminal. */
 void console_close(struct console *console);
+/* The terminal as it was before console_open, for a way out that is not console_close. Async-signal-safe. */
+void console_restore_terminal(void);
 void console_flush(struct console *console);
 void console_put(struct console *console, uint8_t byte);
 /* Next input byte; CONSOLE_EMPTY: none now, CONSOLE_END: never again. */

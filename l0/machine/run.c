@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "l0/machine/backends.h"
 #include "l0/machine/command.h"
@@ -20,14 +21,19 @@
 
 static struct machine machine;
 
+/* The first signal ends the run in good order, a second one at once. */
 static void on_signal(int number)
 {
+	if (machine.stop == STOP_USER) {
+		console_restore_terminal();
+		_exit(STATUS_INTERRUPTED);
+	}
 	machine_stop(&machine, STOP_USER, number);
 }
 
 static void catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
