@@ -102,7 +102,7 @@ struct cpu_ops {
 	void (*report_exits)(struct cpu *cpu,
 			     void (*emit)(void *opaque, const char *reason, uint64_t count),
 			     void *opaque);
-	/* Optional. Which check the last failed VM entry failed, with fields and values; NULL: none. */
+	/* Optional. Which check the last failed VM entry failed, with fields and values; NULL or "": none. */
 	const char *(*last_failure)(struct cpu *cpu);
 	/* Optional. Prints profiles and features for `--cpu help`. */
 	void (*list_profiles)(void);

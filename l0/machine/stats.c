@@ -68,8 +68,7 @@ static void add_run(cJSON *root, struct machine *machine, const struct run_facts
 /* What the CPU counted, log or not. */
 static void add_exits(cJSON *root, struct machine *machine)
 {
-	const char *failure = machine->cpu_ops->last_failure ?
-				      machine->cpu_ops->last_failure(machine->cpu) : NULL;
+	const char *failure = stop_entry_failure(machine);
 
 	if (failure)
 		cJSON_AddStringToObject(root, "last_failed_entry", failure);

@@ -36,14 +36,21 @@ const char *stop_name(enum machine_stop why)
 	return stops[why].name;
 }
 
+const char *stop_entry_failure(const struct machine *machine)
+{
+	const struct cpu_ops *ops = machine->cpu_ops;
+	const char *text = ops->last_failure ? ops->last_failure(machine->cpu) : NULL;
+
+	return text && *text ? text : NULL;
+}
+
 void stop_report(const struct machine *machine)
 {
 	if (!stops[machine->stop].line)
 		return;
 	fprintf(stderr, "abyme run: %s%s%s\n", stops[machine->stop].line,
 		machine->stop_reason ? ": " : "", machine->stop_reason ? machine->stop_reason : "");
-	const char *failure = machine->cpu_ops->last_failure ?
-				      machine->cpu_ops->last_failure(machine->cpu) : NULL;
+	const char *failure = stop_entry_failure(machine);
 	if (failure)
 		fprintf(stderr, "abyme run: last failed VM entry: %s\n", failure);
 }

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Ends the machine in the way that a word of the command line names; `echo` repeats what comes in on COM1
+ * up to a q.
+ */
+#include <stddef.h>
+
+#include "l1/lib/console.h"
+#include "l1/lib/cpu.h"
+#include "l1/lib/multiboot.h"
+#include "l1/lib/runtime.h"
+
+#define COM1 0x3f8
+#define LINE_STATUS (COM1 + 5)
+#define DATA_READY 1
+
+static void triple(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) no_table = { 0, 0 };
+
+	__asm__ volatile("lidt %0; int3" : : "m"(no_table));
+}
+
+static void halt(void)
+{
+	__asm__ volatile("cli; hlt");
+}
+
+/* Interrupts are on, and every source is masked or off. */
+static void idle(void)
+{
+	__asm__ volatile("sti; hlt");
+}
+
+static void keyboard_reset(void)
+{
+	outb(0x64, 0xfe);
+}
+
+static void control_reset(void)
+{
+	outb(0xcf9, 0x06);
+}
+
+static void exit_port(void)
+{
+	outl(0xf4, 0x10);
+}
+
+static void spin(void)
+{
+	for (;;)
+		cpu_relax();
+}
+
+static void echo(void)
+{
+	char c = 0;
+
+	while (c != 'q') {
+		while (!(inb(LINE_STATUS) & DATA_READY))
+			cpu_relax();
+		c = (char)inb(COM1);
+		console_put(c);
+	}
+	runtime_exit(STATUS_OK);
+}
+
+/* The firmware's log of characters beside COM1. */
+static void e9(void)
+{
+	outb(0xe9, 'e');
+	outb(0xe9, '9');
+	runtime_exit(inb(0xe9) == 0xe9 ? STATUS_OK : 1);
+}
+
+static const struct {
+	const char *word;
+	void (*stop)(void);
+} ways[] = {
+	{ "triple", triple },	  { "halt", halt },
+	{ "idle", idle },	  { "keyboard-reset", keyboard_reset },
+	{ "control-reset", control_reset }, { "exit-port", exit_port },
+	{ "spin", spin },	  { "echo", echo },
+	{ "e9", e9 },
+};
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (multiboot_has_word(ways[i].word))
+			ways[i].stop();
+	return 2; /* no such way, or it did not work */
+}

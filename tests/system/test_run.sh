@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# abyme run as scripts see it: exit statuses, one line on stderr and only when there is something to say,
+# statistics, input from a file.
+set -u
+build=$1
+abyme=$build/abyme
+images=$build/images
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# ends STATUS LINES-ON-STDERR ARGUMENT...
+ends() {
+	want=$1 lines=$2
+	shift 2
+	timeout 60 "$abyme" run "$@" >"$out/stdout" 2>"$out/stderr" </dev/null
+	status=$?
+	[ "$status" = "$want" ] || fail "run $*: status $status, not $want"
+	[ "$(wc -l <"$out/stderr")" = "$lines" ] || fail "run $*: stderr has: $(cat "$out/stderr")"
+}
+
+ends 0 0 "$images/hello.elf"
+ends 70 1 --append triple "$images/stops.elf"
+ends 71 1 --append halt "$images/stops.elf"
+ends 71 1 --append idle "$images/stops.elf"
+ends 72 1 --append keyboard-reset "$images/stops.elf"
+ends 72 1 --append control-reset "$images/stops.elf"
+ends 33 0 --append exit-port "$images/stops.elf"
+ends 75 1 --append spin --max-insns 1M "$images/stops.elf"
+ends 64 1
+ends 64 1 --mem 7X "$images/hello.elf"
+ends 64 1 --cpu nonsense "$images/hello.elf"
+ends 65 1 "$0"
+ends 65 1 --mem 2M --module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" \
+	--module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" "$images/hello.elf"
+ends 66 1 "$out/missing"
+ends 66 1 --module "$out/missing" "$images/hello.elf"
+ends 68 1 --machine kvm "$images/hello.elf"
+ends 68 1 --serial "$out/missing/file" "$images/hello.elf"
+ends 74 1 --trace "$out/missing/file" "$images/hello.elf"
+ends 74 1 --stats "$out/missing/file" "$images/hello.elf"
+
+ends 0 0 --append e9 "$images/stops.elf"
+[ "$(cat "$out/stdout")" = e9 ] || fail "port 0xe9 printed: $(cat "$out/stdout")"
+ends 0 0 --serial "$out/serial" "$images/hello.elf"
+cmp -s "$out/serial" - <"$out/stdout" && fail "--serial FILE printed nothing or on stdout as well"
+grep -q '^hello' "$out/serial" || fail "--serial FILE has: $(cat "$out/serial")"
+
+# Statistics: exact where they must be, and the same in every run but for wall time.
+ends 75 1 --append spin --max-insns 1234567 --stats "$out/a" "$images/stops.elf"
+ends 75 1 --append spin --max-insns 1234567 --stats "$out/b" "$images/stops.elf"
+grep -q '"instructions":	1234567,' "$out/a" || fail "not 1234567 instructions: $(cat "$out/a")"
+grep -v 'wall_s\|mips' "$out/a" >"$out/a.fixed"
+grep -v 'wall_s\|mips' "$out/b" | cmp -s - "$out/a.fixed" || fail "statistics differ between two runs"
+for key in machine depth cpu cycles wall_s mips stop exit_status console_digest vm_exits; do
+	grep -q "\"$key\":" "$out/a" || fail "no $key in the statistics"
+done
+
+# Input from a file: all of it arrives, at the same times in every run.
+printf 'some words\nand q' >"$out/input"
+for run in 1 2; do
+	timeout 60 "$abyme" run --append echo --stats "$out/echo$run" "$images/stops.elf" <"$out/input" >"$out/echoed" ||
+		fail "echo ended with $?"
+	cmp -s "$out/input" "$out/echoed" || fail "echoed: $(cat "$out/echoed")"
+	grep 'instructions\|cycles' "$out/echo$run" >"$out/echo$run.time"
+done
+cmp -s "$out/echo1.time" "$out/echo2.time" || fail "input arrived at different times"
+printf 'pipeq' | timeout 60 "$abyme" run --append echo "$images/stops.elf" | grep -q '^pipeq$' || fail "input from a pipe"
+
+[ $failed = 0 ] && echo "exit statuses, statistics and input are as documented"
+exit $failed
