@@ -6,6 +6,7 @@
 #include "l0/hv/ept01.h"
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
+#include "l0/hv/watch.h"
 
 static bool translate(struct shadow_env *env, struct l1_gpa gpa, struct shadow_mapping *mapping)
 {
@@ -14,6 +15,12 @@ static bool translate(struct shadow_env *env, struct l1_gpa gpa, struct shadow_m
 	if (!ept01_translate(gpa, &mapping->hpa, &mapping->size, &range))
 		return false;
 	mapping->rights = range->rights;
+	/* A page of its own, so that the watch costs its neighbours nothing. */
+	if (watch_overlaps(gpa, mapping->size)) {
+		mapping->size = PAGE_SIZE;
+		if (watch_overlaps(gpa, PAGE_SIZE))
+			mapping->rights &= ~EPT_W;
+	}
 	mapping->type = range->ram ? EPT_MT_WB : EPT_MT_UC;
 	return true;
 }
@@ -25,6 +32,11 @@ static void *pointer(struct shadow_env *env, struct l1_gpa gpa, unsigned length)
 	if (!range || !range->ram || PAGE_OFFSET(gpa.value) + length > PAGE_SIZE)
 		return NULL;
 	return memory_pointer(gpa.value - range->gpa + range->hpa);
+}
+
+static bool watch(struct shadow_env *env, struct l1_gpa page)
+{
+	return watch_page(page, vmcs_get(&hv_vcpu.vmcs01, EPT_POINTER));
 }
 
 static bool page_alloc(struct shadow_env *env, struct shadow_page *page)
@@ -150,6 +162,7 @@ static void note(struct shadow_env *env, const char *what, uint64_t a, uint64_t 
 static struct shadow_env environment = {
 	.translate = translate,
 	.pointer = pointer,
+	.watch = watch,
 	.page_alloc = page_alloc,
 	.page_free = page_free,
 	.pool_va = HV_PHYSICAL,

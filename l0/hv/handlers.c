@@ -7,6 +7,7 @@
 #include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
 #include "l0/hv/log.h"
+#include "l0/hv/watch.h"
 
 static uint64_t gpr_read(const struct vcpu *vcpu, unsigned gpr)
 {
@@ -166,15 +167,17 @@ enum exit_next handle_io(struct vcpu *vcpu)
 
 enum exit_next handle_ept_violation(struct vcpu *vcpu)
 {
-	struct l1_gpa gpa = vcpu->shadow.in_l2
-				    ? vcpu->shadow.fault_gpa
-				    : (struct l1_gpa){hw_vmread(VMCS_GUEST_PHYSICAL_ADDRESS)};
+	bool in_l2 = vcpu->shadow.in_l2;
+	struct l1_gpa gpa = in_l2 ? vcpu->shadow.fault_gpa
+				  : (struct l1_gpa){hw_vmread(VMCS_GUEST_PHYSICAL_ADDRESS)};
 
 	if (!range_find(gpa))
 		hv_end_guest(vcpu, "it touched memory that is not its own");
-	if (!ept01_fill(gpa))
+	if (watch_end(gpa))
+		shadow_page_written(&vcpu->shadow, (struct l1_gpa){PAGE_BASE(gpa.value)});
+	else if (!ept01_fill(gpa))
 		hv_end_guest(vcpu, "no memory is left for its page tables");
-	if (!vcpu->shadow.in_l2)
+	if (!in_l2)
 		shadow_l2_absorbed(&vcpu->shadow);
 	return EXIT_NEXT_RESUME;
 }
