@@ -154,6 +154,22 @@ static void mark_nmi_unblocking(struct vmx_exit_info *info)
 	}
 }
 
+/* Non-root operation ends here: the MSR-store area sees the MSRs as RDMSR in root would, and the TSC
+ * at the exit, not at the host's first instruction. */
+static bool store_guest_msrs(struct cpu *cpu)
+{
+	struct vmx_state *vmx = cpu->vmx;
+	uint32_t bad;
+
+	vmx->nonroot = false;
+	vmx->tsc_offset = 0;
+	vmx->tsc_multiplier = BIT64(48);
+	bad = vmx_store_msrs(cpu, vmcs_get(vmx->vmcs, EXIT_MSR_STORE_ADDRESS),
+			     (uint32_t)vmcs_get(vmx->vmcs, EXIT_MSR_STORE_COUNT));
+	cpu_charge(cpu, COST_VM_EXIT);
+	return !bad;
+}
+
 _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 {
 	struct vmx_state *vmx = cpu->vmx;
@@ -170,16 +186,10 @@ _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 	vmcs_set(vmx->vmcs, GUEST_PENDING_DEBUG_EXCEPTIONS, saved_pending_debug(cpu, &info));
 	vmx_save_guest_state(cpu);
 	vmx_log_exit(cpu, &info, false);
-	cpu_charge(cpu, COST_VM_EXIT);
-	/* Non-root operation ends here: the MSR-store area sees the MSRs as RDMSR in root would. */
-	vmx->nonroot = false;
-	vmx->tsc_offset = 0;
-	vmx->tsc_multiplier = BIT64(48);
-	if (vmx_store_msrs(cpu, vmcs_get(vmx->vmcs, EXIT_MSR_STORE_ADDRESS),
-			   (uint32_t)vmcs_get(vmx->vmcs, EXIT_MSR_STORE_COUNT)))
-		vmx_abort(cpu, VMX_ABORT_SAVE_GUEST_MSR);
-	else
+	if (store_guest_msrs(cpu))
 		vmx_load_host_state(cpu);
+	else
+		vmx_abort(cpu, VMX_ABORT_SAVE_GUEST_MSR);
 	if (nmi)
 		cpu->nmi_blocked = true;
 	cpu_rip(cpu) = cpu->next_rip;
