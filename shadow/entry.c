@@ -29,6 +29,8 @@ static struct vmx_result basic_checks(struct shadow_vcpu *v, bool launch)
 	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
 }
 
+#define BITMAP_CONTROLS ((uint32_t)(PRIMARY_USE_MSR_BITMAPS | PRIMARY_USE_IO_BITMAPS))
+
 /* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current after it. */
 static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
@@ -38,6 +40,8 @@ static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot)
 	}
 	if (slot_primary(slot) != slot->seen_primary)
 		slot->dirty |= DIRTY_CONTROLS;
+	if ((slot_primary(slot) ^ slot->seen_primary) & BITMAP_CONTROLS)
+		slot->dirty |= DIRTY_BITMAPS;
 	if (slot->dirty & DIRTY_CONTROLS)
 		slot->unsteady = guest02_unsteady(v, slot);
 }

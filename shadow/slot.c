@@ -168,6 +168,12 @@ uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned ind
 	return slot->v12.field[index];
 }
 
+static bool is_bitmap_address(unsigned index)
+{
+	return index == VMCS_INDEX_MSR_BITMAP || index == VMCS_INDEX_IO_BITMAP_A ||
+	       index == VMCS_INDEX_IO_BITMAP_B;
+}
+
 /* What a changed field makes dirty, by the rule in its row. */
 static uint32_t dirties(unsigned index)
 {
@@ -181,7 +187,8 @@ static uint32_t dirties(unsigned index)
 		return DIRTY_HOST | DIRTY_CHECKS;
 	case VMCS_RULE_COPY:
 	case VMCS_RULE_MERGE:
-		return DIRTY_CONTROLS | DIRTY_CHECKS | DIRTY_BITMAPS | DIRTY_HOST;
+		return DIRTY_CONTROLS | DIRTY_CHECKS | DIRTY_HOST |
+		       (is_bitmap_address(index) ? DIRTY_BITMAPS : 0);
 	default:
 		return 0;
 	}
