@@ -13,6 +13,7 @@
 #include "traces/machine_log.h"
 
 #define DATA_OFFSET 4
+#define OPEN_MAX 4096 /* against a guest that only begins; DEPTH_MAX levels need fewer */
 #define BLOCK_MAX (sizeof(struct trap_log_block_header) + 0x10000 * sizeof(struct trap_record))
 
 /* Blocks are kept for reuse once closed: the stack is as deep as the hypervisors are nested. */
@@ -28,12 +29,19 @@ struct log_port {
 	struct region ports;
 	struct open_block bottom; /* never written */
 	struct open_block *top;
+	unsigned open;    /* blocks above the bottom */
+	unsigned ignored; /* begun beyond OPEN_MAX: what belongs to them is dropped */
 };
 
 static void block_begin(struct log_port *port)
 {
 	struct open_block *block = port->top->above;
 
+	if (port->ignored || port->open == OPEN_MAX) {
+		port->ignored++;
+		return;
+	}
+	port->open++;
 	if (!block) {
 		block = machine_alloc(port->machine, sizeof(*block));
 		block->below = port->top;
@@ -60,7 +68,7 @@ static void block_add(struct log_port *port, const void *bytes, unsigned size)
 {
 	struct open_block *block = port->top;
 
-	if (block == &port->bottom)
+	if (block == &port->bottom || port->ignored)
 		return;
 	if (block->used + size > BLOCK_MAX) {
 		block->overflow = true;
@@ -77,8 +85,13 @@ static void block_end(struct log_port *port)
 {
 	struct open_block *block = port->top;
 
+	if (port->ignored) {
+		port->ignored--;
+		return;
+	}
 	if (block == &port->bottom)
 		return;
+	port->open--;
 	port->top = block->below;
 	(void)!trap_log_block(port->machine->log, block->data, block->overflow ? 0 : block->used);
 }
