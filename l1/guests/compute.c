@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Kernels for measuring the speed of a machine from outside: each runs `rounds` rounds of about a million
- * instructions and prints one line. Words of the command line choose: integer, calls, branches,
- * memory, paging (default: all), rounds=N.
+ * Kernels for measuring the speed of a machine from outside: each runs `rounds` rounds of about a
+ * million instructions and prints one line. Words of the command line choose: integer, calls,
+ * branches, memory, paging (default: all), rounds=N.
  */
 #include <stddef.h>
 

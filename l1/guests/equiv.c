@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The equivalence guest: a long deterministic run through what a CPU and a PC do, ending in one
- * digest line. The digest covers what the architecture defines and nothing else, so it is the same on
- * every machine and at every depth (Popek and Goldberg's equivalence). Options: rounds=N, verbose
- * (the digest after every section), section=N (only that one), trace (every snippet's final state),
- * strict (also what QEMU's TCG does otherwise than the SDM; another digest).
+ * digest line. The digest covers what the architecture defines and nothing else, so it is the same
+ * on every machine and at every depth (Popek and Goldberg's equivalence). Options: rounds=N,
+ * verbose (the digest after every section), section=N (only that one), trace (every snippet's final
+ * state), strict (also what QEMU's TCG does otherwise than the SDM; another digest).
  */
 #include "l1/guests/equiv/equiv.h"
 #include "l1/lib/console.h"

@@ -4,10 +4,10 @@
  *
  *   item=NAME insns=MIN,MEAN cycles=MIN,MEAN iters=N
  *
- * net of the measuring itself. insns=na: no fixed counter 0. item=NAME absent: this machine lacks it.
- * item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler. Port 0x80
- * is passed through by every hypervisor here, port 0xed is intercepted by l1/tiny. Options: iters=N,
- * item=I (only that one, counted from 0).
+ * net of the measuring itself. insns=na: no fixed counter 0. item=NAME absent: this machine lacks
+ * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler.
+ * Port 0x80 is passed through by every hypervisor here, port 0xed is intercepted by l1/tiny.
+ * Options: iters=N, item=I (only that one, counted from 0).
  */
 #include "l1/guests/exitbench/exitbench.h"
 

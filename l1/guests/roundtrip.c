@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The headline benchmark: what one exit of L2 costs, from L2 through a bare L1 handler and back. The
- * image is its own L1 and L2. One line each:
+ * The headline benchmark: what one exit of L2 costs, from L2 through a bare L1 handler and back.
+ * The image is its own L1 and L2. One line each:
  *
- *   l2_ITEM insns=I own=O cycles=C    a round trip; I is what all levels below L1 executed, O what L1 and
- *                                     L2 executed, C the cycles of the whole
+ *   l2_ITEM insns=I own=O cycles=C    a round trip; I is what all levels below L1 executed, O
+ *                                     what L1 and L2 executed, C the cycles of the whole
  *   l1_ITEM insns=I cycles=C          an operation executed by L1 itself
  *
- * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0. Option: iters=N.
+ * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0. Option:
+ * iters=N.
  */
 #include "l1/guests/roundtrip/roundtrip.h"
 

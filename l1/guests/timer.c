@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Timers by order, not by time: PIT, local-APIC one-shot and periodic, and TSC-deadline interrupts must
- * arrive, in the order that their intervals leave no doubt about. The order= line is the same on every
- * machine and at every depth; deadline= says whether the CPU has that mode. Exit status 1: wrong order.
+ * Timers by order, not by time: PIT, local-APIC one-shot and periodic, and TSC-deadline interrupts
+ * must arrive, in the order that their intervals leave no doubt about. The order= line is the same
+ * on every machine and at every depth; deadline= says whether the CPU has that mode. Exit status 1:
+ * wrong order.
  */
 #include "l1/lib/console.h"
 #include "l1/lib/cpu.h"

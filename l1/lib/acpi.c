@@ -132,7 +132,7 @@ void acpi_power_off(void)
 
 	if (!fadt || !find_s5((const struct table *)(uint64_t)fadt->dsdt, types))
 		return;
-	/* First without switching to ACPI mode: Bochs names an SMI command and has no SMI handler. */
+	/* First without switching to ACPI mode: Bochs names an SMI command but handles no SMI. */
 	sleep(fadt, types);
 	if (fadt->smi_command && !(inw((uint16_t)fadt->pm1a_control) & PM1_SCI_ENABLE)) {
 		outb((uint16_t)fadt->smi_command, fadt->acpi_enable);

@@ -18,7 +18,7 @@ struct counter {
 	uint64_t cycles;
 };
 
-/* Starts fixed counter 0 for every ring. False: the CPU has none, and counter.insns means nothing. */
+/* Starts fixed counter 0 for every ring. False: there is none, and counter.insns is nothing. */
 bool counter_start(void);
 /* Prints "insns=N cycles=N", or "insns=na cycles=N" if counter_start() said false. */
 void counter_print(uint64_t insns, uint64_t cycles);

@@ -109,7 +109,7 @@ static inline void interrupts_disable(void)
 	__asm__ volatile("cli" : : : "memory");
 }
 
-/* Enables interrupts and sleeps until one has been taken: no window between the two (STI shadow). */
+/* Enables interrupts and sleeps until one has been taken: STI's shadow leaves no gap between. */
 static inline void interrupts_wait(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");

@@ -107,8 +107,8 @@ void lapic_timer_mode(enum lapic_timer_mode mode, uint8_t vector)
 {
 	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	lapic_write(LAPIC_LVT_TIMER, (uint32_t)mode << LVT_TIMER_MODE_SHIFT | vector);
-	/* SDM 3A "TSC-Deadline Mode": the MMIO write must come before the WRMSR. A locked instruction,
-	 * because MFENCE needs SSE2. */
+	/* SDM 3A "TSC-Deadline Mode": the MMIO write must come before the WRMSR. A locked
+	 * instruction, because MFENCE needs SSE2. */
 	__asm__ volatile("lock orl $0, (%%rsp)" : : : "memory", "cc");
 }
 

@@ -62,8 +62,9 @@ bool multiboot_has_word(const char *word);
 const struct multiboot_module *multiboot_module(uint32_t index);
 /* Entry after `previous`, the first one for NULL; NULL at the end. */
 const struct multiboot_memory *multiboot_next_memory(const struct multiboot_memory *previous);
-/* The highest `size` bytes of RAM below 4 GiB, aligned to `align`, that are clear of this image, the
- * modules and the multiboot information; 0 if there are none. Does not remember what it gave. */
+/* The highest `size` bytes of RAM below 4 GiB, aligned to `align`, that are clear of this image,
+ * the modules and the multiboot information; 0 if there are none. Does not remember what it
+ * gave. */
 uint64_t multiboot_find_ram(uint64_t size, uint64_t align);
 
 #endif

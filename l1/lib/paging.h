@@ -15,8 +15,8 @@
 /* A zeroed 4 KiB page; ends the run if the pool is empty. Pages are not given back. */
 void *page_alloc(void);
 
-/* A new space: the identity map of the low 4 GiB but for the GiB at PAGING_PRIVATE; returns its root
- * (for CR3). */
+/* A new space: the identity map of the low 4 GiB but for the GiB at PAGING_PRIVATE; returns its
+ * root (for CR3). */
 uint64_t *paging_new_space(void);
 /* The space in which the runtime runs. */
 uint64_t *paging_boot_space(void);

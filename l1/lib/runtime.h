@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Start and end of an image. An image supplies int main(void); the runtime has set up long mode with
- * an identity map of the low 4 GiB, a stack, traps and the console, and interrupts are off.
+ * Start and end of an image. An image supplies int main(void); the runtime has set up long mode
+ * with an identity map of the low 4 GiB, a stack, traps and the console, and interrupts are off.
  */
 #ifndef L1_LIB_RUNTIME_H
 #define L1_LIB_RUNTIME_H
@@ -20,8 +20,8 @@ enum runtime_status {
 /* Returned value as for runtime_exit(). */
 int main(void);
 
-/* Ends the run. 0: ACPI power-off. Else: `status` to port 0xf4, and where nothing listens there, power
- * off all the same. */
+/* Ends the run. 0: ACPI power-off. Else: `status` to port 0xf4, and where nothing listens there,
+ * power off all the same. */
 _Noreturn void runtime_exit(int status);
 
 /* Prints one line and ends the run with a failure. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Exceptions and interrupts: C handlers per vector, and trap_catch(), which runs a function and takes
- * control back if it faults, whatever its privilege level.
+ * Exceptions and interrupts: C handlers per vector, and trap_catch(), which runs a function and
+ * takes control back if it faults, whatever its privilege level.
  */
 #ifndef L1_LIB_TRAP_H
 #define L1_LIB_TRAP_H
@@ -33,13 +33,14 @@ void trap_set_handler(unsigned vector, trap_handler *handler);
 /* Lets ring 3 raise the vector by INT n. */
 void trap_allow_from_user(unsigned vector);
 
-/* Calls function(argument). True: a trap without a handler ended it, *info tells which; the stack and
- * the callee-saved registers are as at the call. VECTOR_DONE (int 0x80, allowed from ring 3) is such a
- * trap. Catches do nest. */
+/* Calls function(argument). True: a trap without a handler ended it, *info tells which; the
+ * stack and the callee-saved registers are as at the call. VECTOR_DONE (int 0x80, allowed from
+ * ring 3) is such a trap. Catches do nest. */
 bool trap_catch(struct trap_info *info, void (*function)(void *), void *argument);
 
-/* Runs *state - any privilege level, any code segment - until a trap that has no handler, and stores
- * the state at that trap in *info. Nothing of *state but vector and error is without effect. */
+/* Runs *state - any privilege level, any code segment - until a trap that has no handler, and
+ * stores the state at that trap in *info. Nothing of *state but vector and error is without
+ * effect. */
 void trap_run(struct trap_info *info, const struct trap_frame *state);
 
 /* Bases for a VMCS's host state. */

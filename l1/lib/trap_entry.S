@@ -4,7 +4,8 @@
  */
 #include "l1/lib/layout.h"
 
-/* Exceptions that push an error code: 8, 10-14, 17, 21 (SDM 3A "Exception and Interrupt Reference"). */
+/* Exceptions that push an error code: 8, 10-14, 17, 21.
+ * SDM 3A "Exception and Interrupt Reference" */
 #define HAS_ERROR_CODE 0x00227d00
 
 	.text

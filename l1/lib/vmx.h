@@ -11,8 +11,8 @@
 #include "shadow/sdm/msr.h"
 #include "shadow/sdm/vmx.h"
 
-/* Of the RFLAGS outcomes (SDM 3C "Conventions") only success is told apart: why an instruction failed
- * is in VMCS_INSTRUCTION_ERROR. */
+/* Of the RFLAGS outcomes (SDM 3C "Conventions") only success is told apart: why an instruction
+ * failed is in VMCS_INSTRUCTION_ERROR. */
 static inline bool vmx_vmclear(const void *vmcs)
 {
 	uint64_t address = (uint64_t)vmcs;
@@ -58,8 +58,8 @@ const char *vmx_start(void);
  * refuses it. */
 void *vmx_new_vmcs(void);
 
-/* Writes the host-state fields: this runtime as it is now. HOST_RSP and HOST_RIP are the caller's. Ends
- * the run if a VMWRITE fails. */
+/* Writes the host-state fields: this runtime as it is now. HOST_RSP and HOST_RIP are the
+ * caller's. Ends the run if a VMWRITE fails. */
 void vmx_write_host_state(void);
 
 /* `wanted` as far as the CPU allows, with the bits that it demands; msr: IA32_VMX_PINBASED_CTLS and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * bool tiny_enter(struct guest *guest, bool resume): the way into the guest and back. The CPU saves and
- * loads what the VMCS has fields for; the general registers but RSP are software's affair.
+ * bool tiny_enter(struct guest *guest, bool resume): the way into the guest and back. The CPU saves
+ * and loads what the VMCS has fields for; the general registers but RSP are software's affair.
  */
 #define HOST_RSP 0x6c14
 #define HOST_RIP 0x6c16
@@ -23,7 +23,7 @@ tiny_enter:
 	leaq exited(%rip), %rcx
 	vmwrite %rcx, %rax
 
-	testb %sil, %sil			/* MOV leaves the flags alone: ZF lasts until the jump */
+	testb %sil, %sil			/* ZF lasts until the jump: MOV changes no flag */
 	movq 0x00(%rdi), %rax
 	movq 0x08(%rdi), %rcx
 	movq 0x10(%rdi), %rdx

@@ -17,6 +17,8 @@ enum answer { ADVANCE, RETRY, GIVE_UP };
 #define CPUID_1_ECX_OSXSAVE BIT32(27)
 #define CPUID_1_ECX_HYPERVISOR BIT32(31)
 #define CPUID_HYPERVISOR 0x40000000
+#define IO_IN BIT64(3)
+#define IO_STRING BIT64(4)
 
 static uint64_t counts[EXIT_REASON_COUNT];
 
@@ -51,7 +53,7 @@ static enum answer on_cpuid(struct guest *guest)
 	return ADVANCE;
 }
 
-/* The next VM entry puts the CPU to sleep in the guest; the interrupt that wakes it goes there too. */
+/* The next VM entry puts the CPU to sleep in the guest; so the waking interrupt goes there too. */
 static enum answer on_hlt(struct guest *guest)
 {
 	if (rdmsr(MSR_IA32_VMX_MISC) & VMX_MISC_ACTIVITY_HLT)
@@ -68,29 +70,42 @@ static enum answer on_vmcall(struct guest *guest)
 	return ADVANCE;
 }
 
+static void port_out(uint16_t port, unsigned size, uint32_t value)
+{
+	if (size == 1)
+		outb(port, (uint8_t)value);
+	else if (size == 2)
+		outw(port, (uint16_t)value);
+	else
+		outl(port, value);
+}
+
+/* AL and AX leave the rest of RAX as it is, EAX zeroes it. */
+static void port_in(uint16_t port, unsigned size, uint64_t *rax)
+{
+	if (size == 1)
+		*rax = (*rax & ~UINT64_C(0xff)) | inb(port);
+	else if (size == 2)
+		*rax = (*rax & ~UINT64_C(0xffff)) | inw(port);
+	else
+		*rax = inl(port);
+}
+
 /* Qualification, SDM 3C "Exit Qualification for I/O Instructions": 2:0 size - 1 | 3 in | 4 string |
  * 31:16 port. Only TINY_PORT comes here, and nobody uses string instructions on it. */
 static enum answer on_io(struct guest *guest)
 {
 	uint64_t qualification = vmx_vmread(VMCS_EXIT_QUALIFICATION);
+	unsigned size = (qualification & 7) + 1;
 	uint16_t port = (uint16_t)(qualification >> 16);
-	uint64_t *rax = &guest->gpr[REG_RAX];
-	bool in = qualification & 8;
 
-	if (qualification & 16)
+	if (qualification & IO_STRING)
 		return GIVE_UP;
-	switch (qualification & 7) {
-	case 0:
-		in ? (void)(*rax = (*rax & ~UINT64_C(0xff)) | inb(port)) : outb(port, (uint8_t)*rax);
-		return ADVANCE;
-	case 1:
-		in ? (void)(*rax = (*rax & ~UINT64_C(0xffff)) | inw(port))
-		   : outw(port, (uint16_t)*rax);
-		return ADVANCE;
-	default:
-		in ? (void)(*rax = inl(port)) : outl(port, (uint32_t)*rax);
-		return ADVANCE;
-	}
+	if (qualification & IO_IN)
+		port_in(port, size, &guest->gpr[REG_RAX]);
+	else
+		port_out(port, size, (uint32_t)guest->gpr[REG_RAX]);
+	return ADVANCE;
 }
 
 /* Only what belongs to VMX is intercepted, and the guest has no VMX. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Loading the guest as a boot loader would: the first module is its image, the others are its modules,
- * the memory map leaves tiny out. All that is handed over lies in one block at the top of RAM, into
- * which the modules are copied first, so that the guest's image may go where they were.
+ * Loading the guest as a boot loader would: the first module is its image, the others are its
+ * modules, the memory map leaves tiny out. All that is handed over lies in one block at the top of
+ * RAM, into which the modules are copied first, so that the guest's image may go where they were.
  */
 #include "l1/tiny/tiny.h"
 
@@ -122,7 +122,8 @@ static uint32_t load_image(const struct handover *handover)
 	if (refused)
 		runtime_panic(TINY_NO_GUEST, "tiny: the first module is refused: %s", refused);
 	if ((plan.low < tiny_end() && plan.high > tiny_start()) || plan.high > (uint64_t)handover)
-		runtime_panic(TINY_NO_GUEST, "tiny: the guest at %lx-%lx does not fit: tiny has %lx-%lx",
+		runtime_panic(TINY_NO_GUEST,
+			      "tiny: the guest at %lx-%lx does not fit: tiny has %lx-%lx",
 			      plan.low, plan.high, tiny_start(), tiny_end());
 	image_load(file, size, &plan);
 	return (uint32_t)plan.entry;

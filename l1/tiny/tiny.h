@@ -2,8 +2,8 @@
  *
  * tiny: the smallest hypervisor that one can read in half an hour. It runs one guest, its first
  * multiboot module, on one CPU, and passes the PC through: the guest has all ports, interrupts and
- * memory but tiny's own. Read in this order: tiny.c (the loop), exits.c (what it does for the guest),
- * vmcs.c with vmcs.def (what the CPU is told), ept.c, guest.c, entry.S.
+ * memory but tiny's own. Read in this order: tiny.c (the loop), exits.c (what it does for the
+ * guest), vmcs.c with vmcs.def (what the CPU is told), ept.c, guest.c, entry.S.
  */
 #ifndef L1_TINY_TINY_H
 #define L1_TINY_TINY_H
@@ -17,8 +17,8 @@
 /* tiny lies here, out of the way of a guest that wants to be at 1 MiB. */
 #define TINY_BASE 0x1000000
 
-/* The one port that tiny takes for itself, so that the cost of an intercepted OUT can be measured next
- * to that of one passed through (0x80). Both are used as delay ports, if at all. */
+/* The one port that tiny takes for itself, so that the cost of an intercepted OUT can be
+ * measured next to that of one passed through (0x80). Both are used as delay ports, if at all. */
 #define TINY_PORT 0xed
 
 /* The guest's general registers, in the order of enum x86_gpr; RSP is in the VMCS. */

@@ -55,11 +55,13 @@ static void check_features(void)
 	if (!(primary & (uint32_t)PRIMARY_ACTIVATE_SECONDARY) ||
 	    (vmx_controls(MSR_IA32_VMX_PROCBASED_CTLS2, SECONDARY_WANTED) & SECONDARY_NEEDED) !=
 		    SECONDARY_NEEDED)
-		runtime_panic(TINY_NO_VMX, "tiny: this CPU has no EPT with unrestricted guest; tiny needs it");
+		runtime_panic(TINY_NO_VMX,
+			      "tiny: this CPU has no EPT with unrestricted guest; tiny needs it");
 	if (!(primary & PRIMARY_USE_MSR_BITMAPS))
 		runtime_panic(TINY_NO_VMX, "tiny: this CPU has no MSR bitmaps; tiny needs them");
 	if ((vmx_controls(MSR_IA32_VMX_ENTRY_CTLS, ENTRY_WANTED) & ENTRY_WANTED) != ENTRY_WANTED)
-		runtime_panic(TINY_NO_VMX, "tiny: VM entries do not load EFER and PAT here; tiny needs it");
+		runtime_panic(TINY_NO_VMX,
+			      "tiny: VM entries do not load EFER and PAT here; tiny needs it");
 }
 
 void vmcs_setup(const struct guest_start *start, uint64_t eptp)

@@ -77,7 +77,7 @@ step_code:
 	jmp 3f
 2:	ret
 3:	mov %ss, %edx
-	mov %edx, %ss				/* holds off the trap of the next instruction */
+	mov %edx, %ss				/* holds off the next trap */
 	nop
 	pushfq
 	pop %rbx
@@ -99,8 +99,8 @@ break_here:
 	int $VECTOR_DONE
 	.balign 4096
 
-/* SYSCALL entry, at its link address: RCX and R11 hold the way back; the kernel's stack is the user's,
- * which is all that this system call needs. */
+/* SYSCALL entry, at its link address: RCX and R11 hold the way back; the kernel's stack is the
+ * user's, which is all that this system call needs. */
 	.text
 	.globl syscall_entry
 syscall_entry:

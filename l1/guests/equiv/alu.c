@@ -43,7 +43,8 @@ typedef uint64_t alu_function(uint64_t a, uint64_t b, uint64_t *flags);
 #define ONE_q(insn) FUNCTION(insn##_one_q, #insn " %%rax")
 /* The double-width results fold into RAX. */
 #define WIDE_b(insn) FUNCTION(insn##_wide_b, #insn " %%cl")
-#define WIDE_w(insn) FUNCTION(insn##_wide_w, "mov $0, %%edx; " #insn " %%cx; lea (%%rax, %%rdx, 2), %%rax")
+#define WIDE_w(insn)                                                                               \
+	FUNCTION(insn##_wide_w, "mov $0, %%edx; " #insn " %%cx; lea (%%rax, %%rdx, 2), %%rax")
 #define WIDE_l(insn) FUNCTION(insn##_wide_l, #insn " %%ecx; lea (%%rax, %%rdx, 2), %%rax")
 #define WIDE_q(insn) FUNCTION(insn##_wide_q, #insn " %%rcx; lea (%%rax, %%rdx, 2), %%rax")
 /* RDX:RAX is less than the divisor times 2^size: no #DE. */
@@ -82,7 +83,8 @@ static const struct alu_row {
 #define CARRY_OVERFLOW (RFLAGS_CF | RFLAGS_OF)
 #define ZERO RFLAGS_ZF
 #define NOTHING 0
-#define ALU(insn, form, size, defined) {#insn #size, NAME_##form(insn, size), defined, OPERAND_##form},
+#define ALU(insn, form, size, defined)                                                             \
+	{#insn #size, NAME_##form(insn, size), defined, OPERAND_##form},
 #include "l1/guests/equiv/alu.def"
 #undef ALU
 };

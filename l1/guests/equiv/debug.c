@@ -10,6 +10,9 @@
 #define DR7_L1 BIT64(2)
 #define DR7_WRITE1_8 (UINT64_C(0x9) << 20) /* breakpoint 1: on writes, 8 bytes long */
 
+/* Beyond what equiv_run() itself fills and reads. */
+#define WATCHED (USER_DATA + 0x800)
+
 extern char step_code[], break_code[], break_here[];
 
 static struct equiv *current;
@@ -22,8 +25,8 @@ static void step(struct trap_frame *frame)
 	write_dr6(DR6_FIXED1);
 }
 
-/* An instruction breakpoint is a fault: RF lets the instruction pass (SDM 3B "Instruction-Breakpoint
- * Exception Condition"). */
+/* An instruction breakpoint is a fault: RF lets the instruction pass (SDM 3B
+ * "Instruction-Breakpoint Exception Condition"). */
 static void break_hit(struct trap_frame *frame)
 {
 	step(frame);
@@ -49,7 +52,8 @@ static void run_breakpoints(struct equiv *equiv)
 
 	trap_set_handler(VECTOR_DB, break_hit);
 	write_dr0(equiv_user_address((uint64_t)break_here));
-	write_dr1(USER_DATA);
+	state.rsi = WATCHED;
+	write_dr1(WATCHED);
 	write_dr6(DR6_FIXED1);
 	write_dr7(DR7_FIXED1 | DR7_L0 | DR7_L1 | DR7_WRITE1_8);
 	equiv_add(equiv, read_dr0());

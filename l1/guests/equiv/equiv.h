@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What the sections of the equivalence guest share: the digest, the generator, the address space
- * and the way to run a snippet (snippets.S) from a given state to its trap.
+ * and the way to run a snippet (snippets64.S, snippets32.S) from a given state to its trap.
  */
 #ifndef L1_GUESTS_EQUIV_EQUIV_H
 #define L1_GUESTS_EQUIV_EQUIV_H
@@ -41,7 +41,8 @@ struct snippet {
 	uint64_t start; /* link address; it runs at equiv_user_address(start) */
 	uint64_t kinds; /* RUN_* */
 };
-extern const struct snippet snippets[], snippets_end[];
+/* The table, as the linker gathers it from the snippet files. */
+extern const struct snippet __start_snippet_table[], __stop_snippet_table[];
 
 /* RFLAGS bits that are compared; with "strict" also RF, which a fault pushes set (SDM 3B
  * "Instruction-Breakpoint Exception Condition"). */

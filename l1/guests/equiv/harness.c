@@ -159,7 +159,8 @@ void equiv_snippets(struct equiv *equiv)
 {
 	struct trap_info info;
 
-	for (const struct snippet *at = snippets; at < snippets_end; at++) {
+	for (const struct snippet *at = __start_snippet_table; at < __stop_snippet_table;
+	     at++) {
 		for (unsigned kind = RUN_RING0; kind <= RUN_CODE16; kind <<= 1) {
 			struct trap_frame state;
 

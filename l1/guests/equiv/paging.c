@@ -112,7 +112,7 @@ static void run_remapping(struct equiv *equiv)
 static void run_spaces(struct equiv *equiv, uint64_t *second)
 {
 	volatile uint64_t *word = (volatile uint64_t *)(USER_PLAY + 3 * PAGE_SIZE + 8);
-	uint64_t flags = PTE_P | PTE_W;
+	uint64_t flags = PTE_P | PTE_W, linear;
 
 	paging_map(equiv_space(), USER_PLAY + 3 * PAGE_SIZE, play_frames[1], PAGE_SIZE, flags);
 	paging_map(second, USER_PLAY + 3 * PAGE_SIZE, play_frames[2], PAGE_SIZE, flags);
@@ -127,7 +127,8 @@ static void run_spaces(struct equiv *equiv, uint64_t *second)
 	equiv_add(equiv, *word);
 	write_cr3((uint64_t)equiv_space());
 	/* A 2 MiB page over the same RAM as the identity map. */
-	equiv_add(equiv, *(volatile uint32_t *)(USER_PLAY + PAGE_2M + (play_frames[2] - play_2m) + 8));
+	linear = USER_PLAY + PAGE_2M + (play_frames[2] - play_2m);
+	equiv_add(equiv, *(volatile uint32_t *)(linear + 8));
 }
 
 /* CR4.PGE: a global page survives CR3 loads, but not INVLPG, nor a change of PGE. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Transitions between rings: SYSCALL and SYSRET, software interrupts, and computation in ring 3 while
- * timer interrupts arrive whenever they like.
+ * Transitions between rings: SYSCALL and SYSRET, software interrupts, and computation in ring 3
+ * while timer interrupts arrive whenever they like.
  */
 #include "l1/guests/equiv/equiv.h"
 

@@ -11,7 +11,7 @@
 struct exitbench_item {
 	const char *name;
 	void (*operation)(void);
-	/* Prepares `count` operations; false: this machine cannot do it. NULL: nothing to prepare. */
+	/* Prepares `count` operations; false: not on this machine. NULL: nothing to prepare. */
 	bool (*start)(uint64_t count);
 	void (*stop)(void);
 	uint64_t limit; /* most operations that can be prepared; 0: no limit */

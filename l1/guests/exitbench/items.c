@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The table of operations, and those that need no interrupt: instructions that may exit, and memory.
+ * The table of operations, and those that need no interrupt: instructions that may exit, and
+ * memory.
  */
 #include "l1/guests/exitbench/exitbench.h"
 

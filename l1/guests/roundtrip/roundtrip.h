@@ -6,8 +6,8 @@
 #ifndef L1_GUESTS_ROUNDTRIP_ROUNDTRIP_H
 #define L1_GUESTS_ROUNDTRIP_ROUNDTRIP_H
 
-/* Instructions that L1 and L2 themselves retire in one round trip, counted off the source beside them
- * (trip.S). The instruction that exits does not retire; VMRESUME does. */
+/* Instructions that L1 and L2 themselves retire in one round trip, counted off the source beside
+ * them (trip.S). The instruction that exits does not retire; VMRESUME does. */
 #define OWN_BARE 4
 #define OWN_USUAL 9
 /* The same for what surrounds the operation in the l1_ functions. */
@@ -26,8 +26,8 @@ struct trip {
 	bool launched;   /* VMRESUME rather than VMLAUNCH; set once it has run */
 };
 
-/* Makes the round trips. False: VM entry failed. Bare: L1 writes GUEST_RIP and resumes. Usual: L1 reads
- * the exit reason, the instruction length and GUEST_RIP before that. */
+/* Makes the round trips. False: VM entry failed. Bare: L1 writes GUEST_RIP and resumes. Usual:
+ * L1 reads the exit reason, the instruction length and GUEST_RIP before that. */
 bool trip_bare(struct trip *trip);
 bool trip_usual(struct trip *trip);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The round trip. L1 and L2 share the general registers: CPUID changes RAX to RDX, so the handlers live
- * in the others. RDI counts down, R8 is L2's RIP, R9 and R13 to R15 hold field encodings.
+ * The round trip. L1 and L2 share the general registers: CPUID changes RAX to RDX, so the handlers
+ * live in the others. RDI counts down, R8 is L2's RIP, R9 and R13 to R15 hold field encodings.
  */
 #include "l1/guests/roundtrip/roundtrip.h"
 

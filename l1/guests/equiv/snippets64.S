@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Short pieces of code, each run from a generated state until it traps, in one or more kinds of code
- * segment. A SNIPPET states its kinds and ends by DONE or by the fault it is about. On entry RSI and
- * RDI point to data, RSP to a stack, and the other registers hold generated values. Flags that the
- * architecture leaves undefined must not live to the end: DONE sets them all.
+ * Snippets of 64-bit code: faults, privileged instructions, and what both rings may do.
  */
-#include "l1/guests/equiv/equiv.h"
+#include "l1/guests/equiv/snippet.h"
 
-#define BOTH (RUN_RING0 + RUN_RING3)
-
-	.macro SNIPPET kinds
-	.section .rodata
-	.quad 1f, \kinds
 	.section user_code, "ax"
-	.balign 16
-1:
-	.endm
-	.macro DONE
-	cmp %esp, %esp
-	int $VECTOR_DONE
-	.endm
-/* RBX (EBX) = the flags in `mask`; the flags stay, as AND would leave AF undefined. */
-	.macro FLAGS mask
-	pushfq
-	pushfq
-	pop %rbx
-	and $\mask, %ebx
-	popfq
-	.endm
-	.macro FLAGS32 mask
-	pushf
-	pushf
-	pop %ebx
-	and $\mask, %ebx
-	popf
-	.endm
-#define ALL_FLAGS 0x8d5
-
-	.section .rodata
-	.balign 8
-	.globl snippets
-snippets:
+	.balign 4096
 
 /* ---- faults of unprivileged instructions ---- */
 	SNIPPET BOTH
@@ -86,7 +51,7 @@ snippets:
 	mov $0x90000000, %eax			/* not mapped */
 	mov (%rax), %rbx
 	SNIPPET BOTH + RUN_STRICT
-	mov $0x90000ffc, %eax			/* read and write in one: the code says write */
+	mov $0x90000ffc, %eax			/* read and write in one: W in the code */
 	add %ecx, (%rax)
 	SNIPPET BOTH
 	mov $0x90000123, %eax
@@ -158,7 +123,7 @@ snippets:
 	mov %rsp, %rax
 	pushq $USER_DS
 	pushq %rax
-	pushq $0x4cd7				/* the status flags, NT, and IF, which stays off */
+	pushq $0x4cd7				/* status flags, NT; IF stays off */
 	pushq $USER_CS
 	lea 2f(%rip), %rax
 	pushq %rax
@@ -171,11 +136,11 @@ snippets:
 	DONE
 
 /* ---- privileged instructions: only from ring 3, where they fault and change nothing ---- */
-	.irp insn, "hlt", "cli", "sti", "clts", "invd", "wbinvd", "rdmsr", "wrmsr", "swapgs", "lgdt (%rsi)", \
-		"lidt (%rsi)", "lmsw %ax", "ltr %ax", "lldt %ax", "invlpg (%rsi)", "mov %cr0, %rax", \
-		"mov %rax, %cr0", "mov %cr2, %rax", "mov %cr3, %rax", "mov %rax, %cr3", "mov %rax, %cr4", \
-		"mov %cr8, %rax", "mov %dr0, %rax", "mov %rax, %dr7", "in $0x21, %al", "out %al, $0x80", \
-		"insb", "rep outsb", "sysretq"
+	.irp insn, "hlt", "cli", "sti", "clts", "invd", "wbinvd", "rdmsr", "wrmsr", "swapgs", \
+		"lgdt (%rsi)", "lidt (%rsi)", "lmsw %ax", "ltr %ax", "lldt %ax", "invlpg (%rsi)", \
+		"mov %cr0, %rax", "mov %rax, %cr0", "mov %cr2, %rax", "mov %cr3, %rax", \
+		"mov %rax, %cr3", "mov %rax, %cr4", "mov %cr8, %rax", "mov %dr0, %rax", \
+		"mov %rax, %dr7", "in $0x21, %al", "out %al, $0x80", "insb", "rep outsb", "sysretq"
 	SNIPPET RUN_RING3
 	cmp %eax, %eax
 	\insn
@@ -325,7 +290,7 @@ snippets:
 	DONE
 	SNIPPET BOTH
 	lea 2f(%rip), %rax
-	movb $0x11, 1(%rax)			/* self-modifying: the immediate of the next MOV */
+	movb $0x11, 1(%rax)			/* the immediate of the next MOV */
 2:	mov $0x77, %bl
 	lea 3f(%rip), %rax
 	movb $0x12, 1(%rax)
@@ -347,154 +312,4 @@ snippets:
 	pushq $2
 	popfq
 	DONE
-
-/* ---- 32-bit code, ring 3 ---- */
-	.code32
-	SNIPPET RUN_CODE32
-	pusha
-	popa
-	push %es
-	pop %es
-	pushw $3
-	pop %ax
-	inc %eax
-	dec %cx
-	.byte 0x66
-	pusha
-	.byte 0x66
-	popa
-	DONE
-	SNIPPET RUN_CODE32
-	mov $0x1a9, %eax
-	sahf
-	daa
-	FLAGS32 0xd5
-	mov %ebx, (%esi)
-	mov %eax, 4(%esi)
-	aaa
-	FLAGS32 0x11
-	mov %ebx, 8(%esi)
-	mov %eax, 12(%esi)
-	aas
-	FLAGS32 0x11
-	mov %ebx, 16(%esi)
-	das
-	FLAGS32 0xd5
-	mov %ebx, 20(%esi)
-	aam $7
-	FLAGS32 0xc4
-	mov %ebx, 24(%esi)
-	aad $13
-	FLAGS32 0xc4
-	mov %ebx, 28(%esi)
-	DONE
-	SNIPPET RUN_CODE32
-	aam $0					/* #DE */
-	SNIPPET RUN_CODE32
-	movl $5, (%esi)
-	movl $9, 4(%esi)
-	mov $7, %eax
-	bound %eax, (%esi)
-	mov $10, %eax
-	bound %eax, (%esi)			/* #BR */
-	SNIPPET RUN_CODE32
-	mov $0x7fffffff, %eax
-	inc %eax
-	into					/* #OF, as a trap */
-	SNIPPET RUN_CODE32
-	mov $0x10, %eax
-	mov $0x23, %ecx
-	arpl %cx, %ax
-	setz %bl
-	arpl %cx, %ax
-	setz %bh
-	DONE
-	SNIPPET RUN_CODE32
-	movl $0x12345678, (%esi)
-	movw $USER_DS, 4(%esi)
-	lds (%esi), %eax
-	les (%esi), %ecx
-	mov %ds, %edx
-	DONE
-	SNIPPET RUN_CODE32
-	movw $0x1230, 4(%esi)
-	les (%esi), %ecx			/* #GP */
-	SNIPPET RUN_CODE32
-	mov $0xffffffff, %esi
-	mov $2, %ecx
-	jcxz 2f
-	mov (%esp), %eax
-	leal 5(%eax, %ecx, 8), %edx
-	leal 5(%bx, %si), %ebx
-2:	DONE
-	SNIPPET RUN_CODE32
-	push %cs
-	call 2f
-2:	addl $(3f - 2b), (%esp)
-	lret
-3:	DONE
-	SNIPPET RUN_CODE32
-	.byte 0x48				/* DEC EAX, not REX.W */
-	add %ecx, %eax
-	.byte 0x40
-	cmp %eax, %eax
-	ud2
-	SNIPPET RUN_CODE32
-	xor %ecx, %ecx
-	cmp %eax, %eax
-	div %ecx
-	SNIPPET RUN_CODE32
-	cmp %eax, %eax
-	cli
-	SNIPPET RUN_CODE32
-	cmp %eax, %eax
-	mov 0x90000000, %eax			/* #PF */
-
-/* ---- 16-bit code, ring 3 ---- */
-	.code16
-	SNIPPET RUN_CODE16
-	mov $(KERNEL_DS16 + 3), %ax
-	mov %ax, %ds
-	mov %ax, %es
-	mov $0x10, %bx
-	mov $0x20, %si
-	mov $0x30, %di
-	mov %bx, %bp
-	mov (%bx, %si), %ax
-	add 4(%bx, %di), %ax
-	ds mov 6(%bp, %si), %cx
-	ds mov (%bp, %di), %dx
-	mov %ax, (%si)
-	mov %dx, (%di)
-	mov $11, %cx
-	rep movsw
-	mov %ax, 0x40
-	mov $USER_DS, %eax
-	mov %ax, %ds
-	mov %ax, %es
-	DONE
-	SNIPPET RUN_CODE16
-	mov $3, %ax
-	mov $5, %cx
-	mul %cx
-	imul $7, %ax, %dx
-	mov $9, %bx
-	leal 4(%ebx, %ebx, 2), %edx
-	mov $4, %cx
-2:	add %cx, %ax
-	loop 2b
-	call 3f
-	DONE
-3:	ret
-	SNIPPET RUN_CODE16
-	ud2
-	SNIPPET RUN_CODE16
-	xor %cx, %cx
-	cmp %ax, %ax
-	div %cl
-
-	.balign 4096
-	.section .rodata
-	.globl snippets_end
-snippets_end:
 	.section .note.GNU-stack, "", @progbits
