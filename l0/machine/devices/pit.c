@@ -21,6 +21,7 @@ struct pit {
 	struct region ports, port61;
 	struct event edge; /* of counter 0's OUT */
 	struct pit_counter counter[3];
+	uint64_t updated; /* tick up to which IRQ 0 has followed OUT */
 	uint8_t speaker;
 };
 
@@ -29,13 +30,21 @@ static uint64_t pit_tick(struct pit *pit)
 	return clock_ticks(machine_now(pit->machine), PIT_HZ);
 }
 
-/* IRQ 0 is counter 0's OUT. */
+/* IRQ 0 is counter 0's OUT. An instruction that takes long may skip ticks; OUT's changes on the way are
+ * played back, as in mode 2 it is low for one tick only. The last period's will do. */
 static void pit_update(struct pit *pit)
 {
-	uint64_t tick = pit_tick(pit);
-	uint64_t next = pit_counter_next_edge(&pit->counter[0], tick);
+	struct pit_counter *counter = &pit->counter[0];
+	uint64_t tick = pit_tick(pit), at = pit->updated, next;
 
-	irq_set(pit->machine, 0, pit_counter_out(&pit->counter[0], tick));
+	if (tick - at > 2 * PIT_PERIOD_MAX)
+		at = tick - 2 * PIT_PERIOD_MAX;
+	while ((next = pit_counter_next_edge(counter, at)) <= tick) {
+		irq_set(pit->machine, 0, pit_counter_out(counter, next));
+		at = next;
+	}
+	irq_set(pit->machine, 0, pit_counter_out(counter, tick));
+	pit->updated = tick;
 	if (next != EVENT_NEVER)
 		machine_schedule(pit->machine, &pit->edge, clock_cycles(next, PIT_HZ));
 	else
@@ -70,6 +79,7 @@ static void pit_write(void *opaque, uint64_t offset, unsigned size, uint64_t val
 {
 	struct pit *pit = opaque;
 
+	pit_update(pit); /* what OUT has done before the change */
 	if (offset == 3)
 		control_write(pit, value);
 	else

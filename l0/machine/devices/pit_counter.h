@@ -11,6 +11,7 @@
 #include "l0/machine/clock.h"
 
 #define PIT_HZ UINT64_C(1193182)
+#define PIT_PERIOD_MAX UINT64_C(0x10000) /* ticks */
 
 struct pit_counter {
 	uint8_t access; /* 1 low byte, 2 high byte, 3 low then high */

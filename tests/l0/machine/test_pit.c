@@ -201,6 +201,31 @@ static void interrupt_times(void **state)
 	}
 }
 
+/* An instruction may take longer than OUT is low: its edge counts all the same. */
+static void late_events(void **state)
+{
+	out8(0x21, 0xfe);
+	out8(0x43, 0x34);
+	out8(0x40, 100);
+	out8(0x40, 0);
+	take();
+	out8(0x20, 0x20);
+	fixture.now = tick_time(1 + 100) + 5000; /* from before the pulse to after it */
+	event_run(&fixture.machine.events, fixture.now);
+	assert_int_equal(take(), 0x08);
+	out8(0x20, 0x20);
+	assert_int_equal(take(), -1);
+	fixture.now = tick_time(1 + 100 * 1000000); /* a million periods at once are one edge */
+	event_run(&fixture.machine.events, fixture.now);
+	assert_int_equal(take(), 0x08);
+	out8(0x20, 0x20);
+	assert_int_equal(take(), -1);
+	fixture_advance_to(tick_time(1 + 100 * 1000001) - 1);
+	assert_int_equal(take(), -1);
+	fixture_advance(1);
+	assert_int_equal(take(), 0x08);
+}
+
 static void one_shot_interrupt(void **state)
 {
 	out8(0x21, 0xfe);
@@ -244,7 +269,8 @@ int main(void)
 		cmocka_unit_test(edges),	    DEVICE_TEST(count_and_latch),
 		DEVICE_TEST(read_back),		    DEVICE_TEST(bcd),
 		cmocka_unit_test(change_of_period), cmocka_unit_test(gates),
-		DEVICE_TEST(interrupt_times),	    DEVICE_TEST(one_shot_interrupt),
+		DEVICE_TEST(interrupt_times),	    DEVICE_TEST(late_events),
+		DEVICE_TEST(one_shot_interrupt),
 		DEVICE_TEST(speaker_port),
 	};
 	return cmocka_run_group_tests_name("pit", tests, NULL, NULL);
