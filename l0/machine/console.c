@@ -21,7 +21,8 @@
 #define FNV_PRIME UINT64_C(0x100000001b3)
 #define ESCAPE 0x01 /* Ctrl-A */
 #define PIPE_PATIENCE_MS 200
-#define PACE_MAX_MS 20
+#define PACE_MAX_NS 20000000
+#define IDLE_INSNS 10000 /* between two looks: fewer is waiting */
 
 struct console {
 	struct machine *machine;
@@ -32,7 +33,7 @@ struct console {
 	uint64_t digest, bytes;
 	size_t out_used, in_used, in_next;
 	uint8_t out_buffer[4096], in_buffer[4096];
-	uint64_t wall_start;
+	uint64_t insns_seen, virtual_seen, wall_seen; /* at the last look for input */
 };
 
 /* The one terminal to restore, also from a signal handler. */
@@ -109,7 +110,7 @@ struct console *console_open(struct machine *machine, const char *path)
 		return NULL;
 	console->machine = machine;
 	console->digest = FNV_OFFSET;
-	console->wall_start = wall_ns();
+	console->wall_seen = wall_ns();
 	console->out = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) :
 			      STDOUT_FILENO;
 	if (console->out < 0) {
@@ -200,18 +201,26 @@ static int console_escape(struct console *console, uint8_t byte)
 	return CONSOLE_EMPTY;
 }
 
-/* Keeps virtual time from running ahead of wall time while somebody types: a guest that waits for a key
- * would otherwise keep the host busy skipping from timer to timer. */
+/* An idle guest skips from timer to timer and would keep the host busy at that. While somebody types,
+ * idle time since the last look is slept off, so that a second of waiting is a second. */
 static void console_pace(struct console *console)
 {
-	uint64_t wall = wall_ns() - console->wall_start;
-	uint64_t virtual = machine_now(console->machine) / (MACHINE_HZ / 1000000) * 1000;
-	if (virtual <= wall)
-		return;
-	uint64_t ahead_ms = (virtual - wall) / 1000000;
-	if (ahead_ms)
-		poll(&(struct pollfd){ .fd = console->in, .events = POLLIN }, 1,
-		     ahead_ms < PACE_MAX_MS ? ahead_ms : PACE_MAX_MS);
+	struct machine *machine = console->machine;
+	struct cpu_stats stats;
+
+	machine->cpu_ops->stats(machine->cpu, &stats);
+	uint64_t wall = wall_ns(), virtual = machine_now(machine) / (MACHINE_HZ / 1000000) * 1000;
+	uint64_t passed = virtual - console->virtual_seen, slept = wall - console->wall_seen;
+	if (stats.instructions - console->insns_seen < IDLE_INSNS && passed > slept) {
+		struct pollfd fd = { .fd = console->in, .events = POLLIN };
+		struct timespec rest = { 0, passed - slept < PACE_MAX_NS ? passed - slept :
+									  PACE_MAX_NS };
+		ppoll(&fd, 1, &rest, NULL);
+		wall = wall_ns();
+	}
+	console->insns_seen = stats.instructions;
+	console->virtual_seen = virtual;
+	console->wall_seen = wall;
 }
 
 int console_get(struct console *console)

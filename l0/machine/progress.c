@@ -43,7 +43,8 @@ static void on_tick(int number)
 
 	watched->cpu_ops->stats(watched->cpu, &now);
 	end = add(end, now.instructions / 1000000, " M instructions, ");
-	end = add(end, (now.instructions - last.instructions) / 1000000, " M/s");
+	unsigned seconds = last.instructions ? 1 : FIRST_S;
+	end = add(end, (now.instructions - last.instructions) / 1000000 / seconds, " M/s");
 	last = now;
 	(void)!write(STDERR_FILENO, line, end - line);
 }
