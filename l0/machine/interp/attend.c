@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The instruction boundary: which event comes next. SDM 3A "Priority Among Concurrent Events"; the places
- * of VM exits in it: SDM 3C "Other Causes of VM Exits", "VMX-Preemption Timer", "Monitor Trap Flag".
+ * The instruction boundary: which event comes next. SDM 3A "Priority Among Concurrent Events"; the
+ * places of VM exits in it: SDM 3C "Other Causes of VM Exits", "VMX-Preemption Timer", "Monitor
+ * Trap Flag".
  */
 #include "l0/machine/interp/sys.h"
 
@@ -18,8 +19,8 @@ static bool moved_on(const struct cpu *cpu, uint64_t *seen)
 	return true;
 }
 
-/* Ends what lasts for one instruction, and finds the single-step trap of the one just done. TF counts as
- * it was when the instruction started: SDM 3B "Single-Step Exception Condition". */
+/* Ends what lasts for one instruction, and finds the single-step trap of the one just done. TF
+ * counts as it was when the instruction started: SDM 3B "Single-Step Exception Condition". */
 static void attend_account(struct cpu *cpu)
 {
 	uint64_t epoch = cpu->vmx->exits + cpu->vmx->entries;
@@ -66,8 +67,8 @@ static bool attend_init(struct cpu *cpu)
 	return true;
 }
 
-/* Traps of the previous instruction. MOV SS holds them back, and so does an inactive processor that only
- * INIT, NMI or a SIPI can wake. */
+/* Traps of the previous instruction. MOV SS holds them back, and so does an inactive processor that
+ * only INIT, NMI or a SIPI can wake. */
 static bool attend_traps(struct cpu *cpu)
 {
 	uint64_t pending = cpu->pending_debug;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Control registers: what may be written to them and what a write entails, SDM 2B "MOV--Move to/from
- * Control Registers", SDM 3A "Control Registers", "Operations that Invalidate TLBs and Paging-Structure
- * Caches". The instructions are in cr_insns.c.
+ * Control registers: what may be written to them and what a write entails, SDM 2B "MOV--Move
+ * to/from Control Registers", SDM 3A "Control Registers", "Operations that Invalidate TLBs and
+ * Paging-Structure Caches". The instructions are in cr_insns.c.
  */
 #include "l0/machine/interp/sys.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MOV to and from control registers, LMSW, SMSW, CLTS. Privilege is checked before VM exits, values after
- * them: SDM 3C "Relative Priority of Faults and VM Exits".
+ * MOV to and from control registers, LMSW, SMSW, CLTS. Privilege is checked before VM exits, values
+ * after them: SDM 3C "Relative Priority of Faults and VM Exits".
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"

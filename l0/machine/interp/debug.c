@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Debug registers and breakpoint matching, SDM 3B "Debug Registers". Traps wait in cpu->pending_debug for
- * the instruction boundary.
+ * Debug registers and breakpoint matching, SDM 3B "Debug Registers". Traps wait in
+ * cpu->pending_debug for the instruction boundary.
  *
- *   DR7  31:16 LEN, R/W of 3..0 (2 bits each, R/W lower) | 13 GD | 9 GE | 8 LE | 7:0 G, L of 3..0 (L lower)
+ *   DR7  31:16 LEN, R/W of 3..0 (2 bits each, R/W lower) | 13 GD | 9 GE | 8 LE
+ *        | 7:0 G, L of 3..0 (L lower)
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
@@ -80,8 +81,8 @@ void debug_port_access(struct cpu *cpu, uint16_t port, unsigned size)
 
 /* ---- MOV DR ---- */
 
-/* A VM exit takes priority over the faults for CPL, CR4.DE and DR7.GD, contrary to the general rule:
- * SDM 3C "Instructions That Cause VM Exits Conditionally" (MOV DR). Returns 0-3, 6 or 7. */
+/* A VM exit takes priority over the faults for CPL, CR4.DE and DR7.GD, contrary to the general
+ * rule: SDM 3C "Instructions That Cause VM Exits Conditionally" (MOV DR). Returns 0-3, 6 or 7. */
 static unsigned check_dr(struct cpu *cpu, const struct op *op, bool from)
 {
 	unsigned dr = op->reg;

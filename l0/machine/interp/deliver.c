@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Delivery of an event through the interrupt-vector table, or through a gate of the IDT. Checks come
- * in the order of SDM 2A "INT n/INTO/INT3/INT1--Call to Interrupt Procedure"; nothing but stack memory
- * and accessed bits changes before the last of them.
+ * Delivery of an event through the interrupt-vector table, or through a gate of the IDT. Checks
+ * come in the order of SDM 2A "INT n/INTO/INT3/INT1--Call to Interrupt Procedure"; nothing but
+ * stack memory and accessed bits changes before the last of them.
  */
 #include "l0/machine/interp/sys.h"
 

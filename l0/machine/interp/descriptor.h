@@ -4,8 +4,9 @@
  * transfers use it. Nothing here raises a protection fault but the stack calls; the callers know
  * which vector and error code a bad descriptor means.
  *
- *   high  31:24 base | 23 G | 22 D/B | 21 L | 20 AVL | 19:16 limit | 15 P | 14:13 DPL | 12 S | 11:8 type
- *         | 7:0 base        low  31:16 base | 15:0 limit
+ *   high  31:24 base | 23 G | 22 D/B | 21 L | 20 AVL | 19:16 limit | 15 P | 14:13 DPL | 12 S |
+ *         11:8 type | 7:0 base
+ *   low   31:16 base | 15:0 limit
  */
 #ifndef L0_MACHINE_INTERP_DESCRIPTOR_H
 #define L0_MACHINE_INTERP_DESCRIPTOR_H
@@ -104,8 +105,8 @@ static inline uint64_t cpu_wrap_linear(const struct cpu *cpu, uint64_t address)
 /* Reads the 8-byte descriptor of a selector; false: outside its table, or no LDT. Page faults are
  * raised. The null selector is the caller's business. */
 bool desc_read(struct cpu *cpu, uint16_t selector, struct descriptor *d);
-/* A system descriptor whose first half was read by desc_read: fetches the second half in IA-32e mode.
- * False: the second half is outside the table. */
+/* A system descriptor whose first half was read by desc_read: fetches the second half in IA-32e
+ * mode. False: the second half is outside the table. */
 bool desc_read_upper(struct cpu *cpu, uint16_t selector, struct descriptor *d);
 /* Sets the accessed bit in memory and in *d. */
 void desc_set_accessed(struct cpu *cpu, struct descriptor *d);

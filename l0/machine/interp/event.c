@@ -84,7 +84,8 @@ static enum event_class event_class(const struct cpu_event *event)
 enum event_outcome { OUTCOME_SERIAL, OUTCOME_DOUBLE_FAULT, OUTCOME_TRIPLE_FAULT };
 
 /* SDM 3A "Conditions for Generating a Double Fault". */
-static enum event_outcome event_combine(const struct cpu_event *first, const struct cpu_event *second)
+static enum event_outcome event_combine(const struct cpu_event *first,
+					const struct cpu_event *second)
 {
 	enum event_class a = event_class(first), b = event_class(second);
 
@@ -122,9 +123,9 @@ static void event_intercept(struct cpu *cpu, const struct cpu_event *event)
 		vmx_intercept_exception(cpu, event);
 }
 
-/* A second event while `cpu->delivering` was under way. The exception bitmap is asked about the second
- * event itself first, and about a double fault after that, which is then no exit "during event
- * delivery": SDM 3C "Information for VM Exits During Event Delivery". */
+/* A second event while `cpu->delivering` was under way. The exception bitmap is asked about the
+ * second event itself first, and about a double fault after that, which is then no exit "during
+ * event delivery": SDM 3C "Information for VM Exits During Event Delivery". */
 static void event_nest(struct cpu *cpu, struct cpu_event *event)
 {
 	enum event_outcome outcome = event_combine(&cpu->delivering, event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Far JMP and far CALL, with call gates and task switches. Order of checks: SDM 2A "JMP--Jump", "CALL--
- * Call Procedure". Returns are in far_return.c.
+ * Far JMP and far CALL, with call gates and task switches. Order of checks: SDM 2A "JMP--Jump",
+ * "CALL-- Call Procedure". Returns are in far_return.c.
  */
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/insns.h"
@@ -188,8 +188,8 @@ static void far_call_same(struct cpu *cpu, struct far_target *target, unsigned s
 }
 
 /* CALL, MORE-PRIVILEGE. 64-bit gates copy no parameters. */
-static void far_call_inner(struct cpu *cpu, const struct far_target *gate, struct far_target *target,
-			   unsigned size)
+static void far_call_inner(struct cpu *cpu, const struct far_target *gate,
+			   struct far_target *target, unsigned size)
 {
 	unsigned count = size == 8 ? 0 : gate->d.high & 0x1f;
 	struct stack old = stack_current(cpu, 0), stack;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Far RET and IRET. Order of checks: SDM 2B "RET--Return From Procedure", SDM 2A "IRET/IRETD/IRETQ--
- * Interrupt Return".
+ * Far RET and IRET. Order of checks: SDM 2B "RET--Return From Procedure", SDM 2A
+ * "IRET/IRETD/IRETQ-- Interrupt Return".
  */
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/insns.h"
@@ -250,8 +250,8 @@ static void iret_protected(struct cpu *cpu, const struct op *op)
 	cpu_mode_changed(cpu);
 }
 
-/* IRET unblocks NMIs even if it goes on to fault; in VMX non-root operation the controls decide what
- * it unblocks: SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation". */
+/* IRET unblocks NMIs even if it goes on to fault; in VMX non-root operation the controls decide
+ * what it unblocks: SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation". */
 static void iret_unblock_nmi(struct cpu *cpu)
 {
 	if (cpu->vmx->nonroot)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Stack accesses of event delivery and far control transfer, which may lie on a stack that SS:RSP does
- * not name yet. Ordinary PUSH and POP are the engine's.
+ * Stack accesses of event delivery and far control transfer, which may lie on a stack that SS:RSP
+ * does not name yet. Ordinary PUSH and POP are the engine's.
  */
 #include "l0/machine/interp/descriptor.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Instructions on the flags that are not arithmetic: CLI, STI, PUSHF, POPF, CLAC, STAC, under IOPL, virtual-
- * 8086 mode, CR4.VME and CR4.PVI. SDM 2 has a decision table at each of them.
+ * Instructions on the flags that are not arithmetic: CLI, STI, PUSHF, POPF, CLAC, STAC, under IOPL,
+ * virtual- 8086 mode, CR4.VME and CR4.PVI. SDM 2 has a decision table at each of them.
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
@@ -102,7 +102,8 @@ static void popf_vme(struct cpu *cpu, const struct op *op, uint64_t image)
 	flags_load(cpu, image, (POPF_FLAGS & 0xffff) | RFLAGS_VIF);
 }
 
-/* POPF never faults for privilege outside virtual-8086 mode; it leaves alone what it may not change. */
+/* POPF never faults for privilege outside virtual-8086 mode; it leaves alone what it may not
+ * change. */
 static void popf_load(struct cpu *cpu, const struct op *op, uint64_t image)
 {
 	uint64_t mask = POPF_FLAGS;

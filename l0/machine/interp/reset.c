@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Power-up, INIT and start-up states, SDM 3A "Processor State After Reset", and the states in which boot
- * loaders hand over. MSRs that the CPU profile decides are reset by msr.c.
+ * Power-up, INIT and start-up states, SDM 3A "Processor State After Reset", and the states in which
+ * boot loaders hand over. MSRs that the CPU profile decides are reset by msr.c.
  */
 #include <string.h>
 

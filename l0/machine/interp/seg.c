@@ -5,8 +5,8 @@
  */
 #include "l0/machine/interp/sys.h"
 
-/* Real and virtual-8086 mode. Real mode keeps limit and access rights, which is what "big real mode"
- * lives on; virtual-8086 mode forces them (SDM 3B "Segmentation in virtual-8086 mode"). */
+/* Real and virtual-8086 mode. Real mode keeps limit and access rights, which is what "big real
+ * mode" lives on; virtual-8086 mode forces them (SDM 3B "Segmentation in virtual-8086 mode"). */
 void seg_load_real(struct cpu *cpu, enum x86_seg segment, uint16_t selector)
 {
 	struct segment *seg = &cpu->seg[segment];
@@ -83,8 +83,8 @@ void seg_set_cs(struct cpu *cpu, uint16_t selector, const struct descriptor *d, 
 	cpu->cpl = (uint8_t)cpl;
 }
 
-/* SDM 2B "RET--Return From Procedure", RETURN-TO-OUTER-PRIVILEGE-LEVEL. The base stays in the register:
- * 64-bit software that sets FS and GS by MSR goes on using it. */
+/* SDM 2B "RET--Return From Procedure", RETURN-TO-OUTER-PRIVILEGE-LEVEL. The base stays in the
+ * register: 64-bit software that sets FS and GS by MSR goes on using it. */
 void seg_drop_inner(struct cpu *cpu)
 {
 	static const uint8_t data_segs[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
@@ -122,7 +122,8 @@ static bool tss_read_stack(struct cpu *cpu, unsigned level, uint16_t *ss, uint64
 	return true;
 }
 
-void seg_inner_stack(struct cpu *cpu, unsigned level, uint32_t ext, struct segment *ss, uint64_t *sp)
+void seg_inner_stack(struct cpu *cpu, unsigned level, uint32_t ext, struct segment *ss,
+		     uint64_t *sp)
 {
 	struct descriptor d;
 	uint16_t selector;

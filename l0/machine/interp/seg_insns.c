@@ -6,8 +6,8 @@
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/insns.h"
 
-/* A load of SS blocks interrupts and debug traps for one instruction; a second one in a row does not
- * prolong it: SDM 3A "Masking Exceptions and Interrupts When Switching Stacks". */
+/* A load of SS blocks interrupts and debug traps for one instruction; a second one in a row does
+ * not prolong it: SDM 3A "Masking Exceptions and Interrupts When Switching Stacks". */
 static void load_ss_shadow(struct cpu *cpu)
 {
 	if (!cpu->mov_ss_shadow)
@@ -104,8 +104,8 @@ static void set_zf(struct cpu *cpu, bool zf)
 	cpu_set_rflags(cpu, zf ? rflags | RFLAGS_ZF : rflags);
 }
 
-/* Reads the descriptor if CPL and RPL may see it; `system_types` as a set, for legacy and IA-32e mode.
- * SDM 2A "LAR--Load Access Rights Byte", "LSL--Load Segment Limit". */
+/* Reads the descriptor if CPL and RPL may see it; `system_types` as a set, for legacy and IA-32e
+ * mode. SDM 2A "LAR--Load Access Rights Byte", "LSL--Load Segment Limit". */
 static bool visible_descriptor(struct cpu *cpu, uint16_t selector, uint32_t legacy, uint32_t ia32e,
 			       struct descriptor *d)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Descriptor-table registers, TLB and cache control, HLT, segment-base instructions. Privilege is checked
- * before VM exits, operands after them.
+ * Descriptor-table registers, TLB and cache control, HLT, segment-base instructions. Privilege is
+ * checked before VM exits, operands after them.
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
@@ -19,7 +19,8 @@ static void intercept_table(struct cpu *cpu, const struct op *op, enum vmx_exit_
 		vmx_intercept_descriptor_table(cpu, reason, op_displacement(cpu, op));
 }
 
-/* The base field is 8 bytes in 64-bit mode; LGDT and LIDT with 16-bit operand size use 24 bits of 4. */
+/* The base field is 8 bytes in 64-bit mode; LGDT and LIDT with 16-bit operand size use 24 bits of
+ * 4. */
 static struct table_register load_table(struct cpu *cpu, const struct op *op)
 {
 	unsigned size = cpu_code64(cpu) ? 8 : 4;
@@ -91,7 +92,7 @@ void insn_str(struct cpu *cpu, const struct op *op)
 	store_selector(cpu, op, SEG_TR);
 }
 
-/* A descriptor for LLDT or LTR: in the GDT, of one of the types, present. 16 bytes in IA-32e mode. */
+/* A descriptor for LLDT or LTR: in the GDT, of one of the types, present. */
 static void read_table_descriptor(struct cpu *cpu, uint16_t selector, uint32_t types,
 				  struct descriptor *d)
 {
@@ -168,8 +169,8 @@ static bool invpcid_valid(const struct cpu *cpu, uint64_t type, uint64_t pcid, u
 	return type != INVPCID_ADDRESS || cpu_canonical(cpu, linear);
 }
 
-/* SDM 2A "INVPCID--Invalidate Process-Context Identifier". Where a VM-execution control does not enable
- * it, it is #UD, before any other check. */
+/* SDM 2A "INVPCID--Invalidate Process-Context Identifier". Where a VM-execution control does not
+ * enable it, it is #UD, before any other check. */
 void insn_invpcid(struct cpu *cpu, const struct op *op)
 {
 	uint64_t ea = op_ea(cpu, op), type, pcid, linear;

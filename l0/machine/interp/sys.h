@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Calls between the files that make up protection: event delivery, segmentation, far transfers, task
- * switches, control and debug registers. The rest of the CPU uses cpu.h.
+ * Calls between the files that make up protection: event delivery, segmentation, far transfers,
+ * task switches, control and debug registers. The rest of the CPU uses cpu.h.
  */
 #ifndef L0_MACHINE_INTERP_SYS_H
 #define L0_MACHINE_INTERP_SYS_H
@@ -22,7 +22,7 @@ void cpu_start_up(struct cpu *cpu, uint8_t vector);
 void deliver_real(struct cpu *cpu, const struct cpu_event *event);
 void deliver_protected(struct cpu *cpu, const struct cpu_event *event);
 void deliver_long(struct cpu *cpu, const struct cpu_event *event);
-/* INT n in virtual-8086 mode with IOPL or CR4.VME rules; true: delivered through the guest's IVT. */
+/* INT n in virtual-8086 mode with IOPL or CR4.VME rules; true: delivered through the IVT. */
 bool deliver_vm86_redirect(struct cpu *cpu, const struct cpu_event *event);
 /* The RIP and RFLAGS that delivery pushes. */
 uint64_t event_return_rip(const struct cpu *cpu, const struct cpu_event *event);
@@ -35,8 +35,8 @@ uint32_t event_ext(const struct cpu_event *event);
 void seg_set_cs(struct cpu *cpu, uint16_t selector, const struct descriptor *d, unsigned cpl);
 /* After a return to an outer level: data segments that CPL may not use become null. */
 void seg_drop_inner(struct cpu *cpu);
-/* The stack for privilege `level` from the TSS, checked: SDM 3A "Stack Switching". In IA-32e mode the
- * segment is null and *ss is unusable. Raises #TS or #SS with `ext`. */
+/* The stack for privilege `level` from the TSS, checked: SDM 3A "Stack Switching". In IA-32e mode
+ * the segment is null and *ss is unusable. Raises #TS or #SS with `ext`. */
 void seg_inner_stack(struct cpu *cpu, unsigned level, uint32_t ext, struct segment *ss,
 		     uint64_t *sp);
 /* Flat segment register contents that instructions force (SYSCALL, SYSENTER, boot). */
@@ -45,10 +45,11 @@ void seg_set_flat_stack(struct cpu *cpu, uint16_t selector, unsigned cpl);
 
 /* ---- task.c ---- */
 enum task_switch_source { TASK_SWITCH_CALL, TASK_SWITCH_IRET, TASK_SWITCH_JMP, TASK_SWITCH_GATE };
-/* Switches to the task whose TSS descriptor `d` (already checked for type, DPL and P by the caller's
- * rules) `selector` names. The encoding of `source` is that of the exit qualification. `next_rip` is
- * saved in the old TSS; the error code of `event` (TASK_SWITCH_GATE), if any, is pushed on the new stack.
- * With an instruction as its source it retires cpu->op and leaves by cpu_escape. */
+/* Switches to the task whose TSS descriptor `d` (already checked for type, DPL and P by the
+ * caller's rules) `selector` names. The encoding of `source` is that of the exit qualification.
+ * `next_rip` is saved in the old TSS; the error code of `event` (TASK_SWITCH_GATE), if any, is
+ * pushed on the new stack. With an instruction as its source it retires cpu->op and leaves by
+ * cpu_escape. */
 void task_switch(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 		 enum task_switch_source source, uint64_t next_rip, const struct cpu_event *event);
 
@@ -60,8 +61,8 @@ enum debug_rw { DEBUG_EXECUTE = 0, DEBUG_WRITE = 1, DEBUG_IO = 2, DEBUG_ACCESS =
 uint64_t debug_match(const struct cpu *cpu, uint32_t kinds, uint64_t address, unsigned size);
 /* Is some breakpoint of the kinds enabled? */
 bool debug_armed(const struct cpu *cpu, uint32_t kinds);
-/* Data and I/O accesses while breakpoints of their kind are armed: the trap waits for the end of the
- * instruction. */
+/* Data and I/O accesses while breakpoints of their kind are armed: the trap waits for the end of
+ * the instruction. */
 void debug_memory_access(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 void debug_port_access(struct cpu *cpu, uint16_t port, unsigned size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * SYSCALL, SYSRET, SYSENTER, SYSEXIT: transfers to fixed flat segments without descriptors. SDM 2B, the
- * instructions' pages.
+ * SYSCALL, SYSRET, SYSENTER, SYSEXIT: transfers to fixed flat segments without descriptors. SDM 2B,
+ * the instructions' pages.
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Hardware task switches, SDM 3A "Task Switching". The callers have checked the gate, the selector and the
- * descriptor's type, DPL and P. Once the new state is committed, faults belong to the new task.
+ * Hardware task switches, SDM 3A "Task Switching". The callers have checked the gate, the selector
+ * and the descriptor's type, DPL and P. Once the new state is committed, faults belong to the new
+ * task.
  */
 #include "l0/machine/interp/sys.h"
 
-/* Field offsets of the two kinds of TSS, SDM 3A "Task-State Segment (TSS)", "16-Bit Task-State Segment". */
+/* Field offsets of the two kinds of TSS, SDM 3A "Task-State Segment (TSS)", "16-Bit Task-State
+ * Segment". */
 struct tss_layout {
 	uint8_t size;     /* of a register field */
 	uint8_t cr3;      /* 0: none */
@@ -36,7 +38,8 @@ static uint64_t tss_read(struct cpu *cpu, uint64_t base, unsigned offset, unsign
 			MEM_READ | MEM_IMPLICIT_SUPERVISOR);
 }
 
-static void tss_write(struct cpu *cpu, uint64_t base, unsigned offset, unsigned size, uint64_t value)
+static void tss_write(struct cpu *cpu, uint64_t base, unsigned offset, unsigned size,
+		      uint64_t value)
 {
 	lin_write(cpu, cpu_wrap_linear(cpu, base + offset), size, value,
 		  MEM_WRITE | MEM_IMPLICIT_SUPERVISOR);
@@ -126,8 +129,9 @@ static void task_load_ss(struct cpu *cpu, uint16_t selector)
 	uint32_t error = SELECTOR_ERROR(selector);
 	struct descriptor d;
 
-	if (SELECTOR_NULL(selector) || !desc_read(cpu, selector, &d) || !desc_is_writable_data(&d) ||
-	    desc_dpl(&d) != cpu->cpl || (selector & SELECTOR_RPL) != cpu->cpl)
+	if (SELECTOR_NULL(selector) || !desc_read(cpu, selector, &d) ||
+	    !desc_is_writable_data(&d) || desc_dpl(&d) != cpu->cpl ||
+	    (selector & SELECTOR_RPL) != cpu->cpl)
 		cpu_fault_code(cpu, VECTOR_TS, error);
 	if (!desc_present(&d))
 		cpu_fault_code(cpu, VECTOR_SS, error);
@@ -220,7 +224,8 @@ static void task_exchange(struct cpu *cpu, uint16_t selector, struct descriptor 
 	const struct tss_layout *new = layout_of(desc_type(d));
 	bool nested = source == TASK_SWITCH_CALL || source == TASK_SWITCH_GATE;
 
-	tss_probe(cpu, cpu->seg[SEG_TR].base, old->ip, old->seg + old->segments * old->seg_step - 1);
+	tss_probe(cpu, cpu->seg[SEG_TR].base, old->ip,
+		  old->seg + old->segments * old->seg_step - 1);
 	tss_load(cpu, desc_base(d), new, image);
 	if (nested)
 		tss_probe(cpu, desc_base(d), 0, 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A CPU with 4 MiB of RAM and descriptor tables, for tests of protection: handlers are called with ops
- * made here, and what leaves by cpu_escape is caught. Memory and GDT below; memory is identity-mapped.
+ * A CPU with 4 MiB of RAM and descriptor tables, for tests of protection: handlers are called with
+ * ops made here, and what leaves by cpu_escape is caught. Memory and GDT below; memory is
+ * identity-mapped.
  */
 #ifndef TESTS_L0_MACHINE_INTERP_PROTECT_H
 #define TESTS_L0_MACHINE_INTERP_PROTECT_H
@@ -160,7 +161,8 @@ static const struct cpu_ops fixture_ops = { .poke = fixture_poke, .now = fixture
 static inline void set_segments(struct fixture *f, enum fixture_mode mode, unsigned cpl)
 {
 	struct cpu *cpu = &f->cpu;
-	uint16_t code = mode == LONG64 ? (cpl ? USER_CODE64 : CODE64) : (cpl ? USER_CODE32 : CODE32);
+	uint16_t code = mode == LONG64 ? (cpl ? USER_CODE64 : CODE64)
+				       : (cpl ? USER_CODE32 : CODE32);
 	uint16_t data = cpl ? USER_DATA : DATA32;
 	uint32_t bits = mode == LONG64 ? AR_L : AR_DB;
 
@@ -279,7 +281,8 @@ static inline void use_register(struct fixture *f, unsigned rm)
 
 typedef void handler(struct cpu *cpu, const struct op *op);
 
-/* Calls a handler; the vector that it raised, NO_FAULT if it returned. The event stays in cpu->event. */
+/* Calls a handler; the vector that it raised, NO_FAULT if it returned. The event stays in
+ * cpu->event. */
 static inline unsigned call(struct fixture *f, handler *insn)
 {
 	f->cpu.event.valid = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Debug registers: access rules, breakpoint matching by kind and length, single-step traps and their
- * interplay with MOV SS, RF and event delivery.
+ * Debug registers: access rules, breakpoint matching by kind and length, single-step traps and
+ * their interplay with MOV SS, RF and event delivery.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -98,17 +98,18 @@ static void test_matching(void **state)
 {
 	for (unsigned i = 0; i < sizeof(matches) / sizeof(*matches); i++) {
 		const struct match *row = &matches[i];
+		unsigned access = row->write ? MEM_WRITE : MEM_READ;
 		struct fixture *f = debug_fixture();
 
 		f->cpu.dr[1] = row->address;
 		f->cpu.dr7 |= 1u << 2 | row->kind << 20 | row->len << 22;
 		print_message("%s\n", row->what);
-		debug_memory_access(&f->cpu, row->access, row->size, row->write ? MEM_WRITE : MEM_READ);
+		debug_memory_access(&f->cpu, row->access, row->size, access);
 		assert_int_equal(f->cpu.pending_debug, row->hit ? 2 : 0);
 		/* Disabled, it never hits. */
 		f->cpu.pending_debug = 0;
 		f->cpu.dr7 &= ~UINT64_C(0xff);
-		debug_memory_access(&f->cpu, row->access, row->size, row->write ? MEM_WRITE : MEM_READ);
+		debug_memory_access(&f->cpu, row->access, row->size, access);
 		assert_int_equal(f->cpu.pending_debug, 0);
 		fixture_free(f);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Event delivery: gate checks and their error codes, frames, stacks, double and triple faults, payloads,
- * and the order of events at an instruction boundary.
+ * Event delivery: gate checks and their error codes, frames, stacks, double and triple faults,
+ * payloads, and the order of events at an instruction boundary.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -33,9 +33,9 @@ static const struct gate_row gate_rows[] = {
 	{ "16-bit interrupt gate", PROTECTED, 0, false, 6, 0, false, CODE16, NO_FAULT, 0 },
 	{ "call gate in the IDT", PROTECTED, 0, false, 12, 0, false, CODE32, VECTOR_GP, IDT_80 },
 	{ "segment in the IDT", PROTECTED, 0, false, 0x1e, 0, false, CODE32, VECTOR_GP, IDT_80 },
-	{ "INT n above the gate's DPL", PROTECTED, 3, true, 14, 0, false, CODE32, VECTOR_GP, IDT_80 },
+	{ "INT n above the DPL", PROTECTED, 3, true, 14, 0, false, CODE32, VECTOR_GP, IDT_80 },
 	{ "INT n within the gate's DPL", PROTECTED, 3, true, 14, 3, false, CODE32, NO_FAULT, 0 },
-	{ "interrupt does not ask for DPL", PROTECTED, 3, false, 14, 0, false, CODE32, NO_FAULT, 0 },
+	{ "interrupt asks no DPL", PROTECTED, 3, false, 14, 0, false, CODE32, NO_FAULT, 0 },
 	{ "DPL before P", PROTECTED, 3, true, 14, 0, true, CODE32, VECTOR_GP, IDT_80 },
 	{ "absent gate", PROTECTED, 0, false, 14, 0, true, CODE32, VECTOR_NP, IDT_80 },
 	{ "null code selector", PROTECTED, 0, false, 14, 0, false, 0, VECTOR_GP, 0 },
@@ -44,12 +44,12 @@ static const struct gate_row gate_rows[] = {
 	{ "handler less privileged", PROTECTED, 0, false, 14, 0, false, USER_CODE32, VECTOR_GP,
 	  USER_CODE32 },
 	{ "absent code", PROTECTED, 0, false, 14, 0, false, ABSENT_CODE, VECTOR_NP, ABSENT_CODE },
-	{ "conforming handler keeps CPL", PROTECTED, 3, false, 14, 0, false, CONFORMING, NO_FAULT, 0 },
+	{ "conforming handler", PROTECTED, 3, false, 14, 0, false, CONFORMING, NO_FAULT, 0 },
 	{ "64-bit gate", LONG64, 0, false, 14, 0, false, CODE64, NO_FAULT, 0 },
 	{ "64-bit gate from level 3", LONG64, 3, true, 15, 3, false, CODE64, NO_FAULT, 0 },
 	{ "16-bit gate in IA-32e mode", LONG64, 0, false, 6, 0, false, CODE64, VECTOR_GP, IDT_80 },
 	{ "task gate in IA-32e mode", LONG64, 0, false, 5, 0, false, CODE64, VECTOR_GP, IDT_80 },
-	{ "32-bit handler in IA-32e mode", LONG64, 0, false, 14, 0, false, CODE32, VECTOR_GP, CODE32 },
+	{ "32-bit handler", LONG64, 0, false, 14, 0, false, CODE32, VECTOR_GP, CODE32 },
 	{ "L and D handler in IA-32e mode", LONG64, 0, false, 14, 0, false, CODE_LD, VECTOR_GP,
 	  CODE_LD },
 	{ "from compatibility mode", COMPAT, 0, false, 14, 0, false, CODE64, NO_FAULT, 0 },
@@ -278,7 +278,8 @@ static void test_real_mode(void **state)
 	fixture_free(f);
 }
 
-/* SDM 3B "Virtual-8086 Mode Interrupt Extensions": the redirection bitmap sends INT n to the IVT. */
+/* SDM 3B "Virtual-8086 Mode Interrupt Extensions": the redirection bitmap sends INT n to the IVT.
+ * */
 static void test_vme_redirect(void **state)
 {
 	struct fixture *f = fixture_new(VM86);
@@ -376,7 +377,8 @@ static void test_injected_leaves_payload(void **state)
 
 	put_idt(f, VECTOR_PF, 14, 0, CODE64);
 	f->cpu.cr2 = 1;
-	assert_true(deliver(f, EXCEPTION(VECTOR_PF, .cr2 = 2, .has_error = true, .injected = true)));
+	assert_true(deliver(f, EXCEPTION(VECTOR_PF, .cr2 = 2, .has_error = true,
+					 .injected = true)));
 	assert_int_equal(f->cpu.cr2, 1);
 	assert_false(peek(f, f->cpu.gpr[REG_RSP] + 24, 8) & RFLAGS_RF);
 	fixture_free(f);
@@ -460,7 +462,8 @@ static void test_nmi(void **state)
 	fixture_free(f);
 }
 
-/* Debug trap, NMI, interrupt: each handler is entered on top of the last, highest priority first. */
+/* Debug trap, NMI, interrupt: each handler is entered on top of the last, highest priority first.
+ * */
 static void test_priority(void **state)
 {
 	struct fixture *f = boundary();
@@ -470,7 +473,8 @@ static void test_priority(void **state)
 	f->cpu.nmi_pending = true;
 	send_interrupt(f, 0x40);
 	cpu_attend(&f->cpu);
-	/* #DB cleared IF, so the interrupt waits; the NMI interrupted the first instruction of #DB. */
+	/* #DB cleared IF, so the interrupt waits; the NMI interrupted the first instruction of #DB.
+	 * */
 	assert_int_equal(cpu_rip(&f->cpu), HANDLER + VECTOR_NMI);
 	assert_int_equal(peek(f, f->cpu.gpr[REG_RSP], 8), HANDLER + VECTOR_DB);
 	assert_true(f->cpu.dr6 & DR6_BS);

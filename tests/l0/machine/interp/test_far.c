@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Far JMP, CALL, RET, IRET, SYSCALL and SYSENTER families: outcome of every check, and the state after
- * success.
+ * Far JMP, CALL, RET, IRET, SYSCALL and SYSENTER families: outcome of every check, and the state
+ * after success.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -54,7 +54,8 @@ static void test_jumps(void **state)
 		f->op.imm = (int32_t)row->offset;
 		print_message("%s\n", row->what);
 		assert_outcome(f, call(f, insn_far_jmp), row->vector, row->error);
-		assert_int_equal(f->cpu.seg[SEG_CS].selector, row->vector == NO_FAULT ? row->cs : cs);
+		assert_int_equal(f->cpu.seg[SEG_CS].selector,
+				 row->vector == NO_FAULT ? row->cs : cs);
 		if (row->vector == NO_FAULT)
 			assert_int_equal(f->cpu.next_rip, row->offset);
 		assert_int_equal(f->cpu.cpl, row->cpl);
@@ -189,13 +190,14 @@ static const struct ret rets[] = {
 	{ "absent CS", PROTECTED, 0, ABSENT_CODE, 0, HANDLER, VECTOR_NP, ABSENT_CODE },
 	{ "EIP beyond limit", PROTECTED, 0, CODE16, 0, 0x10000, VECTOR_GP, 0 },
 	{ "null SS", PROTECTED, 0, USER_CODE32 | 3, 0, HANDLER, VECTOR_GP, 0 },
-	{ "SS of another level", PROTECTED, 0, USER_CODE32 | 3, DATA32, HANDLER, VECTOR_GP, DATA32 },
+	{ "SS of other level", PROTECTED, 0, USER_CODE32 | 3, DATA32, HANDLER, VECTOR_GP, DATA32 },
 	{ "code as SS", PROTECTED, 0, USER_CODE32 | 3, USER_CODE32 | 3, HANDLER, VECTOR_GP,
 	  USER_CODE32 },
 	{ "absent SS", PROTECTED, 0, USER_CODE32 | 3, ABSENT_DATA | 3, HANDLER, VECTOR_GP,
 	  ABSENT_DATA },
 	{ "64-bit to user", LONG64, 0, USER_CODE64 | 3, USER_DATA | 3, HANDLER, NO_FAULT, 0 },
-	{ "64-bit to compatibility", LONG64, 0, USER_CODE32 | 3, USER_DATA | 3, HANDLER, NO_FAULT, 0 },
+	{ "64-bit to compatibility", LONG64, 0, USER_CODE32 | 3, USER_DATA | 3, HANDLER, NO_FAULT,
+	  0 },
 	{ "null SS to 64-bit user", LONG64, 0, USER_CODE64 | 3, 3, HANDLER, VECTOR_GP, 0 },
 	{ "L and D", LONG64, 0, CODE_LD, DATA32, HANDLER, VECTOR_GP, CODE_LD },
 	{ "RIP not canonical", LONG64, 0, USER_CODE64 | 3, USER_DATA | 3,

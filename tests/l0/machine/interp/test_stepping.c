@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Machine code through the run loop, where the instruction boundary matters: single step, breakpoints,
- * interrupt shadows, RF, SYSCALL. The #DB handler logs the RIP it interrupted and returns.
+ * Machine code through the run loop, where the instruction boundary matters: single step,
+ * breakpoints, interrupt shadows, RF, SYSCALL. The #DB handler logs the RIP it interrupted and
+ * returns.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -75,9 +76,10 @@ static void test_popf_starts_stepping(void **state)
 {
 	struct fixture *f = stepping();
 
-	/* pushfq; or dword [rsp],0x100; popfq; nop; pushfq; and dword [rsp],~0x100; popfq; nop; int3 */
-	CODE_AT(f, CODE, 0x9c, 0x81, 0x0c, 0x24, 0x00, 0x01, 0x00, 0x00, 0x9d, 0x90, 0x9c, 0x81, 0x24,
-		0x24, 0xff, 0xfe, 0xff, 0xff, 0x9d, 0x90, 0xcc);
+	/* pushfq; or dword [rsp],0x100; popfq; nop; pushfq; and dword [rsp],~0x100; popfq; nop;
+	 * int3 */
+	CODE_AT(f, CODE, 0x9c, 0x81, 0x0c, 0x24, 0x00, 0x01, 0x00, 0x00, 0x9d, 0x90, 0x9c, 0x81,
+		0x24, 0x24, 0xff, 0xfe, 0xff, 0xff, 0x9d, 0x90, 0xcc);
 	run(f);
 	/* After nop, pushfq, and, and the POPFQ that ends it. */
 	LOGGED(f, CODE + 10, CODE + 11, CODE + 18, CODE + 19);
@@ -131,8 +133,8 @@ static void test_data_breakpoint(void **state)
 	struct fixture *f = stepping();
 
 	/* mov [DATA],eax; mov eax,[DATA]; push rax; mov [DATA+8],eax; int3 */
-	CODE_AT(f, CODE, 0x89, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0x8b, 0x04, 0x25, 0x00, 0x50, 0x00,
-		0x00, 0x50, 0x89, 0x04, 0x25, 0x08, 0x50, 0x00, 0x00, 0xcc);
+	CODE_AT(f, CODE, 0x89, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0x8b, 0x04, 0x25, 0x00, 0x50,
+		0x00, 0x00, 0x50, 0x89, 0x04, 0x25, 0x08, 0x50, 0x00, 0x00, 0xcc);
 	/* Its frame would hit the stack's breakpoint, too: a stack of its own. */
 	put_gate(f, IDT + VECTOR_DB * 16, 14, 0, CODE64, HANDLER, 1);
 	f->cpu.dr[3] = DATA;
@@ -146,7 +148,8 @@ static void test_data_breakpoint(void **state)
 	fixture_free(f);
 }
 
-/* A trap on MOV SS and the INT1 after it are one #DB; INT 1 is an interrupt, and the trap comes after. */
+/* A trap on MOV SS and the INT1 after it are one #DB; INT 1 is an interrupt, and the trap comes
+ * after. */
 static void test_mov_ss_and_int1(void **state)
 {
 	for (unsigned two = 0; two < 2; two++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Control registers, descriptor-table registers, flags instructions, INVPCID and segment bases: which
- * values and states are refused, and what a success leaves.
+ * Control registers, descriptor-table registers, flags instructions, INVPCID and segment bases:
+ * which values and states are refused, and what a success leaves.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -52,8 +52,9 @@ static uint64_t *control_of(struct cpu *cpu, enum reg reg)
 
 static void test_controls(void **state)
 {
-	static bool (*const set[])(struct cpu *, uint64_t) = { cpu_set_cr0, cpu_set_cr3, cpu_set_cr4,
-							       cpu_set_efer };
+	static bool (*const set[])(struct cpu *, uint64_t) = {
+		cpu_set_cr0, cpu_set_cr3, cpu_set_cr4, cpu_set_efer
+	};
 
 	for (unsigned i = 0; i < sizeof(controls) / sizeof(*controls); i++) {
 		const struct control *row = &controls[i];
@@ -308,7 +309,8 @@ static void test_table_loads(void **state)
 		use_register(f, REG_RAX);
 		f->cpu.gpr[REG_RAX] = row->selector;
 		print_message("%s\n", row->what);
-		assert_outcome(f, call(f, row->ltr ? insn_ltr : insn_lldt), row->vector, row->error);
+		assert_outcome(f, call(f, row->ltr ? insn_ltr : insn_lldt), row->vector,
+			       row->error);
 		if (row->vector == NO_FAULT && row->ltr) {
 			assert_int_equal(f->cpu.seg[SEG_TR].base, TSS);
 			assert_true(peek(f, GDT + row->selector + 5, 1) & 2); /* busy in memory */
@@ -363,7 +365,7 @@ static const struct flag_row flag_rows[] = {
 	  FIXED | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_RF, POPF, RFLAGS_VM, NO_FAULT,
 	  FIXED | RFLAGS_VIF | RFLAGS_VIP },
 	{ "POPF in virtual-8086 mode", VM86, 3, 0, FIXED | RFLAGS_VM, POPF, 0, VECTOR_GP, 0 },
-	{ "POPF with VME: VIF is IF", VM86, 3, CR4_VME, FIXED | RFLAGS_VM, POPF, RFLAGS_IF, NO_FAULT,
+	{ "POPF with VME: VIF", VM86, 3, CR4_VME, FIXED | RFLAGS_VM, POPF, RFLAGS_IF, NO_FAULT,
 	  FIXED | RFLAGS_VM | RFLAGS_VIF },
 	{ "POPF with VME and TF", VM86, 3, CR4_VME, FIXED | RFLAGS_VM, POPF, RFLAGS_TF, VECTOR_GP,
 	  0 },

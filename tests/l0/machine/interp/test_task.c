@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Hardware task switches: by JMP, CALL, IRET and task gate, between 32-bit and 16-bit tasks; the checks
- * before the switch (in the old task) and after it (in the new one).
+ * Hardware task switches: by JMP, CALL, IRET and task gate, between 32-bit and 16-bit tasks; the
+ * checks before the switch (in the old task) and after it (in the new one).
  */
 #include "tests/l0/machine/interp/protect.h"
 
