@@ -34,5 +34,6 @@ compare() {
 compare hello '' hello
 compare equiv 'rounds=1 verbose' '^round\|^digest='
 compare equiv 'rounds=12' '^digest='
+compare compute 'rounds=3' '^kernel='
 compare timer '' '^order='
 exit $failed
