@@ -103,6 +103,7 @@ static void interp_run(struct cpu *cpu)
 		turn(cpu);
 	cpu->in_block = false;
 	cpu->op = NULL;
+	vmx_finish(cpu);
 }
 
 void cpu_mode_changed(struct cpu *cpu)

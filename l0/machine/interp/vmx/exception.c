@@ -50,7 +50,7 @@ void vmx_intercept_exception(struct cpu *cpu, const struct cpu_event *event)
 	info.interruption = vmx_event_info(event);
 	info.error_code = event->error;
 	info.qualification = exception_qualification(event);
-	info.insn_length = event->insn_length;
+	info.event = event;
 	vmx_exit_with(cpu, &info);
 }
 

@@ -6,6 +6,7 @@
 #include "l0/machine/interp/vmx/vmx.h"
 
 #include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* Exit reasons of instructions, for which the instruction length is defined. */
@@ -45,8 +46,8 @@ static bool may_be_access(enum vmx_exit_reason reason)
 static unsigned instruction_length(const struct cpu *cpu, const struct vmx_exit_info *info,
 				   bool delivery)
 {
-	if (info->insn_length)
-		return info->insn_length;
+	if (info->event && info->event->insn_length)
+		return info->event->insn_length;
 	if (delivery)
 		return cpu->delivering.insn_length;
 	if (!cpu->op || info->trap)
@@ -98,17 +99,15 @@ static void save_exit_information(struct cpu *cpu, const struct vmx_exit_info *i
  * instructions, 1 for faulting accesses. */
 static uint64_t saved_rflags(const struct cpu *cpu, const struct vmx_exit_info *info, bool delivery)
 {
-	uint64_t rflags = cpu_rflags(cpu);
-	uint32_t type = (info->interruption & INTR_INFO_TYPE) >> INTR_INFO_TYPE_SHIFT;
-
-	if (is_instruction[info->reason] && !delivery)
-		return rflags & ~RFLAGS_RF;
-	if (may_be_access(info->reason) && !delivery)
-		return rflags | RFLAGS_RF;
-	if (info->reason == EXIT_REASON_EXCEPTION_OR_NMI && type == INTR_TYPE_HARDWARE_EXCEPTION &&
-	    (info->interruption & INTR_INFO_VECTOR) != VECTOR_DB)
-		return rflags | RFLAGS_RF;
-	return rflags;
+	if (info->event)
+		return event_pushed_rflags(cpu, info->event);
+	if (delivery)
+		return event_pushed_rflags(cpu, &cpu->delivering);
+	if (is_instruction[info->reason])
+		return cpu_rflags(cpu) & ~RFLAGS_RF;
+	if (may_be_access(info->reason))
+		return cpu_rflags(cpu) | RFLAGS_RF;
+	return cpu_rflags(cpu);
 }
 
 /* SDM 3C "Saving Non-Register State": kept only by exits that leave debug exceptions pending. */

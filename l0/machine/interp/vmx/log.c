@@ -76,6 +76,11 @@ void vmx_log_entry(struct cpu *cpu, bool failed)
 		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
 }
 
+void vmx_finish(struct cpu *cpu)
+{
+	vmx_log_entry(cpu, false);
+}
+
 /* ---- failed entries ---- */
 
 const char *vmx_last_failure(struct cpu *cpu)

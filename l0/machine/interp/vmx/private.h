@@ -136,7 +136,7 @@ struct vmx_exit_info {
 	uint32_t interruption, error_code; /* VM-exit interruption information */
 	uint64_t gpa, linear;
 	bool has_gpa, has_linear;
-	uint8_t insn_length; /* of a software exception that exits directly, else 0 */
+	const struct cpu_event *event; /* an exception that exits directly, else NULL */
 	bool trap; /* trap-like: at an instruction boundary, no instruction is under way */
 };
 _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *info);

@@ -39,6 +39,8 @@ bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps);
 void vmx_free(struct cpu *cpu);
 /* Power-up: leaves VMX operation. INIT never gets here in VMX operation (vmx_attend_init). */
 void vmx_reset(struct cpu *cpu);
+/* The run is over: hands the machine's log the exit that no entry followed. */
+void vmx_finish(struct cpu *cpu);
 /* Why the last VM entry failed: the check, its SDM title, the fields and values; "" if none did. */
 const char *vmx_last_failure(struct cpu *cpu);
 

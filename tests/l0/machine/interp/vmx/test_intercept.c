@@ -530,6 +530,16 @@ static void test_resume_flag(void **state)
 	enter(&f);
 	EXITS_AT_BOUNDARY(&f, vmx_intercept_exception(f.cpu, &gp));
 	assert_int_equal(GET(&f, GUEST_RFLAGS), RFLAGS_FIXED1 | RFLAGS_RF);
+	/* During delivery, what the event would have pushed: an interrupt no RF, a fault RF. */
+	SET(&f, GUEST_RFLAGS, RFLAGS_FIXED1);
+	enter(&f);
+	f.cpu->delivering = (struct cpu_event){.valid = true, .vector = 0x30};
+	EXITS_AT_BOUNDARY(&f, vmx_exit_ept_misconfiguration(f.cpu, 0));
+	assert_int_equal(GET(&f, GUEST_RFLAGS), RFLAGS_FIXED1);
+	enter(&f);
+	f.cpu->delivering = gp;
+	EXITS_AT_BOUNDARY(&f, vmx_exit_ept_misconfiguration(f.cpu, 0));
+	assert_int_equal(GET(&f, GUEST_RFLAGS), RFLAGS_FIXED1 | RFLAGS_RF);
 	stop(&f);
 }
 
