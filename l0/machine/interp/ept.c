@@ -3,9 +3,10 @@
  * Guest-physical to host-physical: the walk of the EPT paging structures, SDM 3C "The Extended Page
  * Table Mechanism (EPT)": misconfigurations, violations and their qualification, accessed and dirty
  * flags, page-modification logging. The outcome is a value; nothing here makes a VM exit but PML's
- * full log (vmx_log_dirty).
+ * full log (vmx_log_dirty). Guest-physical mappings are cached, and dropped by INVEPT and by violations
+ * only, as SDM 3C "Operations that Invalidate Cached Mappings" has it.
  */
-#include "l0/machine/interp/mmu.h"
+#include "l0/machine/interp/tlb.h"
 
 #include "l0/machine/interp/profile.h"
 
@@ -106,8 +107,37 @@ static void set_flags(struct cpu *cpu, uint64_t gpa, bool write, struct ept_step
 	}
 }
 
-bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
-		   struct walk *walk, struct ept_leaf *leaf)
+static struct gpa_entry *cache_slot(struct mmu_spaces *s, uint64_t gpa)
+{
+	return &s->gpa[(gpa >> PAGE_SHIFT ^ s->ept_id * 37) & (GPA_ENTRIES - 1)];
+}
+
+/* A cached mapping that allows the access; writes only where no dirty flag is left to set. */
+static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access, struct ept_leaf *leaf)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+	const struct gpa_entry *entry = cache_slot(s, gpa);
+
+	if (entry->id != s->ept_id || entry->gpa != PAGE_BASE(gpa) ||
+	    !allowed(cpu, access, entry->leaf.rights) ||
+	    ((access->qualification & EPT_QUAL_WRITE) && !entry->leaf.dirty))
+		return false;
+	*leaf = entry->leaf;
+	leaf->hpa |= PAGE_OFFSET(gpa);
+	return true;
+}
+
+static void remember(struct cpu *cpu, uint64_t gpa, const struct ept_leaf *leaf)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+	struct gpa_entry *entry = cache_slot(s, gpa);
+
+	*entry = (struct gpa_entry){.gpa = PAGE_BASE(gpa), .id = s->ept_id, .leaf = *leaf};
+	entry->leaf.hpa = PAGE_BASE(leaf->hpa);
+}
+
+static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+		     struct walk *walk, struct ept_leaf *leaf)
 {
 	uint64_t eptp = cpu->vmx->eptp, table = eptp & EPT_ADDRESS, rights = UINT64_MAX, entry = 0;
 	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0);
@@ -136,5 +166,18 @@ bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *acces
 	leaf->hpa = (entry & EPT_ADDRESS & ~(BIT64(shift) - 1)) | (gpa & (BIT64(shift) - 1));
 	leaf->rights = rights;
 	leaf->dirty = !(eptp & EPTP_AD) || (step[steps - 1].entry & EPT_D);
+	return true;
+}
+
+bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+		   struct walk *walk, struct ept_leaf *leaf)
+{
+	if (cached(cpu, gpa, access, leaf))
+		return true;
+	if (!walk_ept(cpu, gpa, access, walk, leaf)) {
+		cache_slot(cpu->mmu.spaces, gpa)->id = 0;
+		return false;
+	}
+	remember(cpu, gpa, leaf);
 	return true;
 }

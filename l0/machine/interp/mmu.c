@@ -109,7 +109,7 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 		}
 		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
 	}
-	tlb_fill(cpu, entry, linear, view);
+	tlb_fill(cpu, entry, linear, view, access & MEM_FETCH);
 	return entry;
 }
 

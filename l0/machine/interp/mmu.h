@@ -107,7 +107,8 @@ const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
 /* The new entry replaces whatever was cached for the page in the current space. */
 const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
 				     enum page_kind kind);
-/* Gives the first level what the entry allows to `view`. */
-void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, enum mmu_view view);
+/* Gives the first level what the entry allows to `view`; fetches only if this is one. */
+void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, enum mmu_view view,
+	      bool fetch);
 
 #endif

@@ -68,6 +68,7 @@ static void test_rights_and_qualification(void **state)
 					continue; /* misconfigured, below */
 				ram_write64(f, LEAF(GPA), GPA | (upper ? EPT_RWX | EPT_MT_WB : both));
 				ram_write64(f, EPT_PD, EPT_PT | (upper ? rights : EPT_RWX));
+				mmu_invept(&f->cpu, UINT64_MAX);
 				paging_walk(&f->cpu, GPA + 0x18, access, VIEW_SUPERVISOR, &walk);
 				if (rights >> access & 1) {
 					assert_int_equal(walk.outcome, WALK_OK);
@@ -364,6 +365,43 @@ static void test_invept(void **state)
 	fixture_free(f);
 }
 
+/* Guest-physical mappings outlive what concerns linear addresses; INVEPT and a violation drop them. */
+static void test_guest_physical_mappings(void **state)
+{
+	struct fixture *f = virtualized(NULL, 0, 0);
+	struct ept_access read = {.qualification = EPT_QUAL_READ};
+	struct ept_access write = {.qualification = EPT_QUAL_WRITE};
+	struct ept_leaf leaf;
+	struct walk walk = {.outcome = WALK_OK};
+
+	assert_true(ept_translate(&f->cpu, GPA + 8, &read, &walk, &leaf));
+	assert_int_equal(leaf.hpa, GPA + 8);
+	assert_int_equal(walk.references, 4);
+	ram_write64(f, LEAF(GPA), 0x6000 | EPT_R | EPT_MT_WB);
+	mmu_flush_page(&f->cpu, GPA);
+	mmu_invvpid(&f->cpu, INVVPID_SINGLE, 1, 0);
+	mmu_flush_current(&f->cpu, true);
+	assert_true(ept_translate(&f->cpu, GPA + 16, &read, &walk, &leaf));
+	assert_int_equal(leaf.hpa, GPA + 16);
+	assert_int_equal(walk.references, 4); /* no walk */
+	mmu_invept(&f->cpu, f->vmx.eptp);
+	assert_true(ept_translate(&f->cpu, GPA, &read, &walk, &leaf));
+	assert_int_equal(leaf.hpa, 0x6000);
+	assert_int_equal(walk.references, 8);
+	ram_write64(f, LEAF(GPA), 0x7000 | EPT_R | EPT_MT_WB);
+	assert_false(ept_translate(&f->cpu, GPA, &write, &walk, &leaf));
+	assert_true(ept_translate(&f->cpu, GPA, &read, &walk, &leaf));
+	assert_int_equal(leaf.hpa, 0x7000);
+	/* A clean page is walked again by the first write, to set its dirty flag. */
+	f->vmx.eptp |= EPTP_AD;
+	mmu_mode_changed(&f->cpu);
+	ram_write64(f, LEAF(GPA), GPA | EPT_RWX | EPT_MT_WB);
+	assert_true(ept_translate(&f->cpu, GPA, &read, &walk, &leaf));
+	assert_true(ept_translate(&f->cpu, GPA, &write, &walk, &leaf));
+	assert_int_equal(ram_read64(f, LEAF(GPA)) & EPT_D, EPT_D);
+	fixture_free(f);
+}
+
 /* The APIC-access page is matched at the end of translation, in non-root operation only. */
 static void test_apic_access_page(void **state)
 {
@@ -398,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_exits),
 		cmocka_unit_test(test_pdpte_violation),
 		cmocka_unit_test(test_invept),
+		cmocka_unit_test(test_guest_physical_mappings),
 		cmocka_unit_test(test_apic_access_page),
 	};
 

@@ -102,9 +102,12 @@ static void test_invlpg(void **state)
 	expect(f, PAGE_A, NEW);
 	expect(f, PAGE_G, OLD);
 	expect(f, PAGE_L, OLD); /* one page, not the space */
-	assert_int_not_equal(f->cpu.mmu.epoch, epoch);
+	assert_int_equal(f->cpu.mmu.epoch, epoch); /* no code was fetched from there */
 	mmu_flush_page(&f->cpu, PAGE_G);
 	expect(f, PAGE_G, NEW);
+	assert_non_null(lin_to_host(&f->cpu, PAGE_A, MEM_FETCH, NULL));
+	mmu_flush_page(&f->cpu, PAGE_A);
+	assert_int_not_equal(f->cpu.mmu.epoch, epoch);
 	cache_then_change(f);
 	mmu_flush_page(&f->cpu, PAGE_L2); /* any address of a large page drops all of it */
 	expect(f, PAGE_L, 0x800000);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Inside the TLB: spaces and the second level as space.c, tlb.c and ept.c share them.
+ */
+#ifndef L0_MACHINE_INTERP_TLB_H
+#define L0_MACHINE_INTERP_TLB_H
+
+#include "l0/machine/interp/mmu.h"
+
+#define SPACES 64
+#define SPACE_WAYS 4
+#define TLB2_SETS 1024
+#define TLB2_WAYS 4
+#define PCID_GLOBAL UINT16_C(0xffff) /* of a space of global pages */
+#define EP4TA(eptp) ((eptp) & EPT_ADDRESS)
+#define EPT_CONTEXTS 16
+#define GPA_ENTRIES 1024
+
+struct space_key {
+	uint64_t eptp; /* 0: no EPT */
+	uint16_t vpid, pcid;
+	uint32_t mode; /* SPACE_* */
+};
+
+/* A set of pages that may say "perhaps" where it should say no. */
+#define FILTER_BITS 2048
+struct page_filter {
+	uint64_t bits[FILTER_BITS / 64];
+};
+
+struct space {
+	struct space_key key;
+	uint64_t id; /* 0: slot unused; never given out twice */
+	uint64_t used;
+	uint16_t tag[VIEW_COUNT]; /* 0: none yet */
+	/* Where large pages may have been cut into entries, by 2 MiB and 1 GiB regions: INVLPG there
+	 * drops the whole space, since a large page's other entries must go too. */
+	struct page_filter large_2m;
+	uint64_t large_1g;
+	struct page_filter code; /* pages that were fetched from: the jump cache may know them */
+};
+
+/* Guest-physical mappings, SDM 3C "Information That May Be Cached": of one EPTP, one 4 KiB page. */
+struct ept_context {
+	uint64_t eptp;
+	uint32_t mode; /* SPACE_MBEC or 0 */
+	uint64_t id;   /* 0: slot unused; never given out twice */
+	uint64_t used;
+};
+struct gpa_entry {
+	uint64_t gpa, id;
+	struct ept_leaf leaf; /* leaf.hpa of the page */
+};
+
+struct mmu_spaces {
+	struct space space[SPACES];
+	uint64_t occupied; /* bit per slot of space[] that is in use */
+	struct space *current, *global; /* global: NULL without CR4.PGE */
+	enum mmu_view view;
+	uint64_t next_id, clock;
+	unsigned next_tag;
+	uint8_t victim[TLB2_SETS];
+	struct tlb2_entry tlb2[TLB2_SETS][TLB2_WAYS];
+	struct ept_context ept[EPT_CONTEXTS];
+	uint64_t ept_id; /* of the current space's EPTP */
+	struct gpa_entry gpa[GPA_ENTRIES];
+};
+
+static inline uint64_t tag_hash(unsigned tag)
+{
+	return (uint64_t)tag * 0x9e5u;
+}
+
+static inline unsigned filter_bit(uint64_t number, uint64_t linear)
+{
+	/* The halves of the address space do not collide. */
+	return (unsigned)((number & (FILTER_BITS / 2 - 1)) | (linear >> 47 & 1) * (FILTER_BITS / 2));
+}
+
+static inline void filter_add(struct page_filter *filter, unsigned bit)
+{
+	filter->bits[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static inline bool filter_has(const struct page_filter *filter, unsigned bit)
+{
+	return filter->bits[bit / 64] >> bit % 64 & 1;
+}
+
+/* ---- space.c ---- */
+unsigned space_tag(struct cpu *cpu, struct space *space, enum mmu_view view);
+/* New identifier, no tags: everything cached for the space is out of reach. */
+void space_rename(struct mmu_spaces *s, struct space *space);
+/* The same, with the tags of every space that may hold global pages of this one. */
+void space_rename_global(struct mmu_spaces *s, struct space *space);
+/* The view in use must be valid again after spaces were renamed. */
+void space_refresh(struct cpu *cpu);
+/* What the block cache knows of RIPs goes by tags; these are given out anew or lack a page. */
+void space_forget_jumps(struct cpu *cpu);
+
+/* Walks the slots of space[] that are in use. */
+#define FOR_EACH_SPACE(s, space)                                                                   \
+	for (uint64_t left_ = (s)->occupied;                                                       \
+	     left_ && ((space) = &(s)->space[__builtin_ctzll(left_)], true); left_ &= left_ - 1)
+
+/* Which spaces an invalidation is about. */
+struct selection {
+	bool any_vpid, any_pcid, any_eptp, with_global;
+	uint16_t vpid, pcid;
+	uint64_t eptp;
+};
+bool space_selected(const struct space *space, const struct selection *sel);
+
+/* ---- tlb.c ---- */
+/* One page of the selected spaces, at both levels; no scan but over the spaces. */
+void tlb_flush_page(struct cpu *cpu, const struct selection *sel, uint64_t linear);
+
+#endif
