@@ -136,6 +136,8 @@ static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot, const 
 	v->in_l2 = false;
 	v->linked = NULL;
 	v->launched = v->l0.vmcs01_launched;
+	if (slot->rare_in_02)
+		rare_close(v, slot);
 	if (!host_state_load(v, slot, l2))
 		return;
 	vpid02_transition(v, slot);

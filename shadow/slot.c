@@ -159,6 +159,7 @@ uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned ind
 	if (field_is_rare(index)) {
 		if (slot_fetch_rare(v, slot))
 			v->env->vmptrld(v->env, resume);
+		rare_asked(v, slot);
 	} else if (slot_has_shadow(slot) && field_is_carried_for_write(index)) {
 		v->env->vmptrld(v->env, slot->shadow.hpa);
 		value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
@@ -199,7 +200,8 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 {
 	if (field_is_rare(index) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, resume);
-	if (slot_has_shadow(slot) && field_is_carried(index)) {
+	if (slot_has_shadow(slot) &&
+	    (field_is_carried(index) || (slot->rare_open && field_is_rare(index)))) {
 		v->env->vmptrld(v->env, slot->shadow.hpa);
 		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
 		v->env->vmptrld(v->env, resume);

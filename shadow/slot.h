@@ -6,7 +6,8 @@
  *
  * Where a field's truth is:
  *   LIST L1_WRITES          in the shadow VMCS while there is one; slot_pull() copies it to v12
- *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12
+ *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12 (and
+ *                           rare.c to the shadow VMCS, for L1 to read)
  *   everything else         in v12
  */
 #ifndef SHADOW_SLOT_H
@@ -43,6 +44,8 @@ struct shadow_slot {
 	struct shadow_page vmcs02; /* va NULL: not entered yet */
 	bool launched02;
 	bool rare_in_02;
+	bool rare_open;         /* the shadow VMCS carries the rare fields too, for reading (rare.c) */
+	uint8_t rare_questions; /* VMREADs of rare fields since L2's last exit */
 	uint8_t watch_budget;  /* bitmap writes until L0 gives up watching and merges at each entry */
 	uint32_t dirty;        /* enum slot_dirty */
 	uint32_t seen_primary; /* primary controls at the last merge */
@@ -82,6 +85,15 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 
 /* VMREAD and VMWRITE bitmaps that let exactly the fields through that the shadow VMCS carries. */
 void slot_fill_bitmaps(uint64_t *vmread, uint64_t *vmwrite);
+
+/* rare.c: lets the rare fields through that L1's VMREAD may find in the shadow VMCS while they are open. */
+void rare_fill_bitmap(const struct shadow_vcpu *v, uint64_t *vmread);
+/* L1's VMREAD of a rare field has exited; v12 has them all. VMCS01 is current before and after. */
+void rare_asked(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* L2 has exited: VMCS02 holds them again. VMCS01 is current. */
+void rare_close(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* VMCS01's VMREAD bitmap, by the state of L1's current VMCS. VMCS01 is current. */
+void rare_choose_bitmap(struct shadow_vcpu *v);
 
 /* A page from the pool; makes room by eviction if it must. false: the pool is too small. */
 bool vcpu_page_alloc(struct shadow_vcpu *v, struct shadow_page *page);

@@ -33,9 +33,12 @@ bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
 	if (!v->hw_shadowing)
 		return true;
 	if (!v->env->page_alloc(v->env, &v->vmread_bitmap) ||
+	    !v->env->page_alloc(v->env, &v->vmread_bitmap_open) ||
 	    !v->env->page_alloc(v->env, &v->vmwrite_bitmap))
 		return false;
 	slot_fill_bitmaps(v->vmread_bitmap.va, v->vmwrite_bitmap.va);
+	memcpy(v->vmread_bitmap_open.va, v->vmread_bitmap.va, PAGE_SIZE);
+	rare_fill_bitmap(v, v->vmread_bitmap_open.va);
 	v->env->vmcs_write(v->env, VMCS_VMREAD_BITMAP, v->vmread_bitmap.hpa.value);
 	v->env->vmcs_write(v->env, VMCS_VMWRITE_BITMAP, v->vmwrite_bitmap.hpa.value);
 	return true;
@@ -163,7 +166,10 @@ void vcpu_link_current(struct shadow_vcpu *v)
 	uint64_t pointer = v->current && slot_has_shadow(v->current) ? v->current->shadow.hpa.value
 								      : UINT64_MAX;
 
-	if (!v->hw_shadowing || pointer == v->linked_pointer)
+	if (!v->hw_shadowing)
+		return;
+	rare_choose_bitmap(v);
+	if (pointer == v->linked_pointer)
 		return;
 	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, pointer);
 	v->linked_pointer = pointer;
