@@ -125,8 +125,9 @@ static void drop(struct cpu *cpu, struct block *block)
 	page_remove(cpu, block, block->hpa);
 	if (block->hpa_second)
 		page_remove(cpu, block, block->hpa_second);
-	block->hpa = BLOCK_DEAD;
+	block->ops[0].imm64 = (int64_t)block->hpa; /* an entry op has no other use for it */
 	block->ops[0].fn = op_enter_dead;
+	block->hpa = BLOCK_DEAD;
 	blocks->dropped++;
 	if (cpu->in_block && op_entry(cpu->op) == block->ops)
 		cpu->code_written = true;
@@ -180,7 +181,7 @@ void blocks_drop_all(struct cpu *cpu)
 	memset(blocks->hash, 0, sizeof(blocks->hash));
 	memset(blocks->jumps, 0, sizeof(blocks->jumps));
 	blocks->used = ARENA_START;
-	blocks->edge = NULL;
+	blocks->edge = blocks->dead = NULL;
 	blocks->resets++;
 	cpu->op = NULL;
 }
@@ -301,6 +302,17 @@ static void link_edge(struct cpu *cpu, const struct block *block)
 		edge->disp = link;
 }
 
+/* Whatever leads to a dropped block (a link, the jump cache) is meant for its successor. */
+static void forward_dead(struct cpu *cpu, const struct block *block)
+{
+	struct op *dead = cpu->blocks->dead;
+
+	if (op_block(dead + 1)->mode != block->mode || dead->imm64 != (int64_t)block->hpa)
+		return;
+	dead->link = (int32_t)((const char *)block->ops - (const char *)dead);
+	dead->fn = op_enter_forward;
+}
+
 /* Blocks whose RIP decides alone: flat, on one page, not for stepping. */
 static bool cacheable(const struct block *block)
 {
@@ -355,6 +367,8 @@ const struct block *blocks_find(struct cpu *cpu, uint32_t extra)
 	jump->entry = block->ops;
 	if (link && blocks->resets == resets)
 		link_edge(cpu, block);
+	if (blocks->dead && blocks->resets == resets)
+		forward_dead(cpu, block);
 	return block;
 }
 

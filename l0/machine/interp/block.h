@@ -54,6 +54,7 @@ struct blocks {
 	struct op *edge;
 	bool edge_taken;
 	uint64_t edge_rip;
+	struct op *dead; /* entry of a dropped block that was reached, to be forwarded likewise */
 	uint64_t epoch; /* of the jump cache, with that of the MMU */
 	const struct block *running;
 	struct decode_env env;

@@ -88,15 +88,40 @@ OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op)
 	OP_NEXT(cpu, op);
 }
 
+/* The block was dropped; whoever led here is led on to its successor once there is one. */
 OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op)
 {
+	cpu->blocks->dead = (struct op *)(uintptr_t)op;
 	OP_LEAVE();
+}
+
+OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op)
+{
+	const struct op *to = (const struct op *)((const char *)op + op->link);
+
+	if (to->fn == op_enter_forward) /* shorten the way for the next time */
+		((struct op *)(uintptr_t)op)->link += to->link;
+	OP_GOTO(cpu, to);
 }
 
 /* The block ends without a branch: go on at the next instruction. */
 OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op)
 {
 	return edge_on(cpu, op, cpu->mode & MODE_CODE64);
+}
+
+/* A direct branch out of the canonical range faults at the branch: take back what the fast form did. */
+static void check_far_target(struct cpu *cpu, const struct op *op)
+{
+	uint64_t target = cpu_rip(cpu);
+
+	if (near_target_good(cpu, target))
+		return;
+	cpu_rip(cpu) = target - (uint64_t)(int64_t)op->imm;
+	if (insn_info(op->row)->row.attributes & INSN_STACK)
+		cpu->gpr[REG_RSP] += op->opsize;
+	slow_begin(cpu, op);
+	cpu_fault_code(cpu, VECTOR_GP, 0);
 }
 
 static OP_RESULT edge_unlinked(struct cpu *cpu, const struct op *op, int32_t link, bool taken)
@@ -107,6 +132,8 @@ static OP_RESULT edge_unlinked(struct cpu *cpu, const struct op *op, int32_t lin
 		entry = jump_find(cpu, cpu_rip(cpu));
 		if (entry)
 			OP_GOTO(cpu, entry);
+		if (taken)
+			check_far_target(cpu, op);
 		OP_LEAVE();
 	}
 	cpu->blocks->edge = (struct op *)(uintptr_t)op;

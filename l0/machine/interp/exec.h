@@ -194,6 +194,7 @@ OP_RESULT op_too_long(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op);
+OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op);
 OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op);
 /* The compare-and-branch of `first` and the Jcc after it in one handler; NULL if there is none. */
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode);
@@ -204,7 +205,9 @@ uint64_t near_pop(struct cpu *cpu, unsigned size);
 /* A stack address `delta` bytes from RSP, wrapped to the stack size; and RSP moved there. */
 uint64_t stack_offset(const struct cpu *cpu, int64_t delta);
 void stack_set(struct cpu *cpu, uint64_t offset);
-/* #GP(0) unless a near branch may go to `rip` (canonical, or within the CS limit). */
+/* May a near branch go to `rip`: is it canonical, or within the CS limit? */
+bool near_target_good(const struct cpu *cpu, uint64_t rip);
+/* #GP(0) if not. */
 void near_target_check(struct cpu *cpu, uint64_t rip);
 
 #endif

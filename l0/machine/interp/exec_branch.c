@@ -16,9 +16,14 @@ static bool canonical(const struct cpu *cpu, uint64_t address)
 	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
 }
 
+bool near_target_good(const struct cpu *cpu, uint64_t rip)
+{
+	return cpu->mode & MODE_CODE64 ? canonical(cpu, rip) : rip <= cpu->seg[SEG_CS].limit;
+}
+
 void near_target_check(struct cpu *cpu, uint64_t rip)
 {
-	if (cpu->mode & MODE_CODE64 ? !canonical(cpu, rip) : rip > cpu->seg[SEG_CS].limit)
+	if (!near_target_good(cpu, rip))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 }
 
@@ -111,7 +116,6 @@ void insn_ret_i(struct cpu *cpu, const struct op *op)
 
 /* ---- direct branches ---- */
 
-/* A far edge may lead beyond the canonical range: the general form raises the fault. Same-page ones cannot. */
 #define JCC(code, bits, wide)                                                                      \
 	HANDLER(jcc_##code##_##bits)                                                               \
 	{                                                                                          \

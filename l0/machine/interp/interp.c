@@ -4,7 +4,7 @@
  * catch up with the event queue, and sees to it that both fall on exact instruction boundaries: a block
  * that does not fit into the time to the next event is stepped.
  */
-#include "l0/machine/interp/block.h"
+#include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 
@@ -64,16 +64,28 @@ static void boundary(struct cpu *cpu)
 	set_deadline(cpu, cpu_now(cpu));
 }
 
+/* The entry op of what is at RIP. The jump cache knows most of it, and nothing that is not flat. */
+static const struct op *find_entry(struct cpu *cpu)
+{
+	const struct op *entry = jump_find(cpu, cpu_rip(cpu));
+
+	if (entry && entry->fn == op_enter && !cpu->blocks->edge && !cpu->blocks->dead &&
+	    (cpu->mode & MODE_FLAT))
+		return entry;
+	return blocks_find(cpu, 0)->ops;
+}
+
 static void execute(struct cpu *cpu, bool step)
 {
-	const struct block *block;
+	const struct op *entry = NULL;
 
 	blocks_refresh_key(cpu);
-	block = blocks_find(cpu, step ? MODE_SINGLE : 0);
-	if (!step && cpu->budget < (int64_t)block->ops[0].cycles)
-		block = blocks_find(cpu, MODE_SINGLE);
-	cpu->blocks->edge = NULL;
-	OP_RUN(cpu, block->ops);
+	if (!step)
+		entry = find_entry(cpu);
+	if (!entry || cpu->budget < (int64_t)entry->cycles)
+		entry = blocks_find(cpu, MODE_SINGLE)->ops;
+	cpu->blocks->edge = cpu->blocks->dead = NULL;
+	OP_RUN(cpu, entry);
 }
 
 static void turn(struct cpu *cpu)
