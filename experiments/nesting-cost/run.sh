@@ -10,14 +10,22 @@ abyme=$build/abyme
 depths=${DEPTHS:-0 1 2 3}
 mkdir -p "$out"
 
-for depth in $depths; do
-	echo "depth $depth: exitbench over $depth hypervisor$([ "$depth" = 1 ] || echo s) ..." >&2
+# measure DEPTH OUTPUT OPTION...: one run. The costs come from a run without a log, whose writing is work, too.
+measure() {
+	at=$1 output=$2
+	shift 2
 	# shellcheck disable=SC2086
-	"$abyme" run --depth "$depth" --append "${ITERATIONS:+iters=$ITERATIONS}" --trace "$out/depth$depth.trace" \
-		--stats "$out/depth$depth.json" ${OPTIONS:-} "$build/images/exitbench.elf" >"$out/depth$depth.txt" </dev/null || {
-		echo "run: exitbench failed at depth $depth; its output is in $out/depth$depth.txt" >&2
+	"$abyme" run --depth "$at" --append "${ITERATIONS:+iters=$ITERATIONS}" --stats "$out/depth$at.json" "$@" ${OPTIONS:-} \
+		"$build/images/exitbench.elf" >"$output" </dev/null || {
+		echo "run: exitbench failed at depth $at; its output is in $output" >&2
 		exit 1
 	}
+}
+
+for depth in $depths; do
+	echo "depth $depth: exitbench over $depth hypervisor$([ "$depth" = 1 ] || echo s) ..." >&2
+	measure "$depth" "$out/depth$depth.txt"
+	measure "$depth" "$out/depth$depth.logged" --trace "$out/depth$depth.trace"
 	"$abyme" trace marks "$out/depth$depth.trace" >"$out/depth$depth.marks"
 done
 

@@ -12,6 +12,13 @@ function parse(line,    n, i, part, at)
 			pair[substr(part[i], 1, at - 1)] = substr(part[i], at + 1)
 }
 
+# The first of "MIN,MEAN".
+function least(value)
+{
+	sub(/,.*/, "", value)
+	return value
+}
+
 function read_depth(d,    file, exits)
 {
 	delete exits
@@ -23,16 +30,16 @@ function read_depth(d,    file, exits)
 	file = out "/depth" d ".txt"
 	while ((getline line < file) > 0) {
 		parse(line)
-		if (!("item" in pair))
+		if (!("cycles" in pair))
 			continue
 		item = pair["item"]
 		if (!(item in seen)) {
 			seen[item] = 1
 			items[++count] = item
 		}
-		insns[item, d] = pair["insns"]
-		cycles[item, d] = pair["cycles"]
-		hw[item, d] = pair["iters"] > 0 ? sprintf("%.2f", exits[pair["mark"]] / pair["iters"]) : "-"
+		insns[item, d] = least(pair["insns"])
+		cycles[item, d] = least(pair["cycles"])
+		hw[item, d] = pair["ops"] > 0 ? sprintf("%.2f", exits[pair["mark"]] / pair["ops"]) : "-"
 	}
 }
 

@@ -159,7 +159,7 @@ enum exit_next handle_io(struct vcpu *vcpu)
 	if (in) {
 		io_read(port, size, rax);
 	} else {
-		log_flush();
+		log_end(vcpu);
 		io_write(port, size, *rax);
 	}
 	return EXIT_NEXT_SKIP;

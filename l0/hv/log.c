@@ -25,6 +25,7 @@ static struct {
 	uint64_t sequence;  /* of the next record */
 	uint64_t reflected; /* sequence of the L2 exit that L1 is handling, or TRAP_NO_CAUSE */
 	bool counts_insns, was_l2;
+	bool open; /* a record waits for the guest to go on */
 } state = {.reflected = TRAP_NO_CAUSE};
 
 static bool start_counter(void)
@@ -84,6 +85,7 @@ void log_exit(struct vcpu *vcpu, uint32_t reason)
 	struct trap_record *r = &block.records[block.header.count];
 	uint32_t basic = reason & EXIT_REASON_BASIC;
 
+	state.open = true;
 	state.was_l2 = vcpu->shadow.in_l2;
 	*r = (struct trap_record){
 		.sequence = state.sequence++,
@@ -124,6 +126,9 @@ void log_resume(struct vcpu *vcpu)
 {
 	struct trap_record *r = &block.records[block.header.count];
 
+	if (!state.open)
+		return;
+	state.open = false;
 	set_path(r, vcpu->shadow.in_l2);
 	if (r->path == TRAP_PATH_101 &&
 	    (r->reason == EXIT_REASON_VMREAD || r->reason == EXIT_REASON_VMWRITE))
@@ -132,6 +137,14 @@ void log_resume(struct vcpu *vcpu)
 	r->insns = saturate(insns() - r->insns_at);
 	if (++block.header.count == LOG_RECORDS)
 		log_flush();
+}
+
+void log_end(struct vcpu *vcpu)
+{
+	if (!log_on)
+		return;
+	log_resume(vcpu);
+	log_flush();
 }
 
 void log_report(void)

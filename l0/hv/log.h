@@ -16,6 +16,8 @@ bool log_start(void);
 void log_exit(struct vcpu *vcpu, uint32_t reason);
 /* The guest is about to go on. */
 void log_resume(struct vcpu *vcpu);
+/* The run may end now: closes the open record as if the guest went on, and sends everything. */
+void log_end(struct vcpu *vcpu);
 /* Sends what has been recorded. */
 void log_flush(void);
 /* Prints the last records. */

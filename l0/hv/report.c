@@ -63,6 +63,7 @@ _Noreturn void hv_end_guest(struct vcpu *vcpu, const char *why)
 	hv_report_guest(vcpu);
 	report_counts(vcpu);
 	log_report();
+	log_end(vcpu);
 	stop(HV_END_GUEST);
 }
 

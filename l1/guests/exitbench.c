@@ -2,10 +2,11 @@
  *
  * What single operations cost on the machine below, whatever that is: one line per operation,
  *
- *   item=NAME insns=MIN,MEAN cycles=MIN,MEAN iters=N
+ *   item=NAME insns=MIN,MEAN cycles=MIN,MEAN iters=N mark=M ops=K
  *
  * net of the measuring itself. insns=na: no fixed counter 0. item=NAME absent: this machine lacks
- * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler.
+ * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler. mark: of
+ * the trap log's interval that holds the K operations (warm-up included).
  * Port 0x80 is passed through by every hypervisor here, port 0xed is intercepted by l1/tiny.
  * Options: iters=N, item=I (only that one, counted from 0).
  */
@@ -15,6 +16,7 @@
 
 #include "l1/lib/console.h"
 #include "l1/lib/counter.h"
+#include "l1/lib/mark.h"
 #include "l1/lib/multiboot.h"
 #include "l1/lib/runtime.h"
 
@@ -59,7 +61,7 @@ static int64_t net(uint64_t value, uint64_t empty)
 }
 
 static void print_item(const char *name, const struct cost *cost, const struct cost *empty,
-		       uint64_t n)
+		       uint64_t n, unsigned mark)
 {
 	printf("item=%s ", name);
 	if (counter_has_insns())
@@ -67,13 +69,14 @@ static void print_item(const char *name, const struct cost *cost, const struct c
 		       net(cost->sum.insns / n, empty->sum.insns / n));
 	else
 		printf("insns=na ");
-	printf("cycles=%ld,%ld iters=%lu\n", net(cost->min.cycles, empty->min.cycles),
-	       net(cost->sum.cycles / n, empty->sum.cycles / n), n);
+	printf("cycles=%ld,%ld iters=%lu mark=%u ops=%lu\n", net(cost->min.cycles, empty->min.cycles),
+	       net(cost->sum.cycles / n, empty->sum.cycles / n), n, mark, n + WARM_UP);
 }
 
 static void run_item(const struct exitbench_item *item, const struct cost *empty,
 		     uint64_t iterations)
 {
+	unsigned mark = 2 * (unsigned)(item - exitbench_items);
 	struct cost cost;
 
 	if (item->limit && iterations > item->limit)
@@ -82,10 +85,12 @@ static void run_item(const struct exitbench_item *item, const struct cost *empty
 		printf("item=%s absent\n", item->name);
 		return;
 	}
+	mark_set(mark);
 	cost = measure(item->operation, iterations);
+	mark_set(mark + 1);
 	if (item->stop)
 		item->stop();
-	print_item(item->name, &cost, empty, iterations);
+	print_item(item->name, &cost, empty, iterations, mark);
 }
 
 int main(void)
