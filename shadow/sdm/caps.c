@@ -26,7 +26,8 @@ static const struct control_row {
 #undef CONTROL
 };
 
-/* What a word's capability MSRs must report: reserved bits that are 1, with and without TRUE MSRs. */
+/* What a word's capability MSRs must report: reserved bits that are 1, with and without TRUE MSRs.
+ */
 static const struct {
 	uint32_t default1, true_default1;
 	uint8_t msr, true_msr; /* offsets from IA32_VMX_BASIC; 0: no TRUE MSR */
@@ -90,7 +91,8 @@ static void set_controls(struct vmx_caps *caps)
 		uint64_t allowed1 = (uint64_t)(may[w] | words[w].default1) << 32;
 
 		caps->msr[words[w].msr] = allowed1 | words[w].default1;
-		if (words[w].true_msr && vmx_features_have(caps->features, VMX_FEATURE_TRUE_CONTROLS))
+		if (words[w].true_msr &&
+		    vmx_features_have(caps->features, VMX_FEATURE_TRUE_CONTROLS))
 			caps->msr[words[w].true_msr] = allowed1 | words[w].true_default1;
 	}
 }
@@ -116,8 +118,7 @@ void vmx_caps_from_features(struct vmx_caps *caps)
 
 	for (unsigned i = 0; i < VMX_CAP_COUNT; i++)
 		caps->msr[i] = 0;
-	vmx_cap(caps, BASIC) = VMCS_REVISION |
-			       (uint64_t)VMCS_REGION_SIZE << VMX_BASIC_SIZE_SHIFT |
+	vmx_cap(caps, BASIC) = VMCS_REVISION | (uint64_t)VMCS_REGION_SIZE << VMX_BASIC_SIZE_SHIFT |
 			       VMX_BASIC_MEMORY_TYPE_WB | VMX_BASIC_INS_OUTS_INFO;
 	if (vmx_features_have(features, VMX_FEATURE_TRUE_CONTROLS))
 		vmx_cap(caps, BASIC) |= VMX_BASIC_TRUE_CONTROLS;

@@ -14,7 +14,8 @@
 
 static struct vmx_caps with(vmx_features features)
 {
-	struct vmx_caps caps = {.features = features, .cr4_valid = CR4_PAE | CR4_PGE, .maxphyaddr = 46};
+	struct vmx_caps caps = {
+		.features = features, .cr4_valid = CR4_PAE | CR4_PGE, .maxphyaddr = 46};
 
 	vmx_caps_from_features(&caps);
 	return caps;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * How the guest reaches its virtual APIC: MOV CR8, the APIC-access page, RDMSR and WRMSR in x2APIC mode.
- * SDM 3C "Virtualizing CR8-Based TPR Accesses", "Virtualizing Memory-Mapped APIC Accesses",
+ * How the guest reaches its virtual APIC: MOV CR8, the APIC-access page, RDMSR and WRMSR in x2APIC
+ * mode. SDM 3C "Virtualizing CR8-Based TPR Accesses", "Virtualizing Memory-Mapped APIC Accesses",
  * "Virtualizing MSR-Based APIC Accesses".
  */
 #include "l0/machine/interp/vmx/vmx.h"
@@ -62,17 +62,21 @@ static uint64_t writable(const struct cpu *cpu)
 	return REG_BIT(APIC_TPR);
 }
 
-static bool is_virtualized(const struct cpu *cpu, uint64_t registers, unsigned offset, unsigned size)
+static bool is_virtualized(const struct cpu *cpu, uint64_t registers, unsigned offset,
+			   unsigned size)
 {
-	return vmx_primary(cpu, PRIMARY_USE_TPR_SHADOW) && offset < 0x400 && (offset & 15) + size <= 4 &&
-	       (registers >> (offset >> 4) & 1);
+	return vmx_primary(cpu, PRIMARY_USE_TPR_SHADOW) && offset < 0x400 &&
+	       (offset & 15) + size <= 4 && (registers >> (offset >> 4) & 1);
 }
 
 /* SDM 3C "Exit Qualification for APIC-Access VM Exits": 11:0 offset | 15:12 type: 0 read, 1 write,
  * 2 fetch, 3 during event delivery. */
 static _Noreturn void access_exit(struct cpu *cpu, unsigned offset, unsigned access)
 {
-	uint64_t type = cpu->delivering.valid ? 3 : access & MEM_FETCH ? 2 : access & MEM_WRITE ? 1 : 0;
+	uint64_t type = cpu->delivering.valid ? 3 :
+			access & MEM_FETCH    ? 2 :
+			access & MEM_WRITE    ? 1 :
+						0;
 
 	vmx_exit(cpu, EXIT_REASON_APIC_ACCESS, offset | type << 12);
 }
@@ -86,8 +90,8 @@ uint64_t vmx_apic_read(struct cpu *cpu, unsigned offset, unsigned size, uint64_t
 	return phys_read(cpu, vmx_private(cpu)->virtual_apic + offset, size);
 }
 
-void vmx_apic_write(struct cpu *cpu, unsigned offset, unsigned size, uint64_t value, uint64_t linear,
-		    unsigned access)
+void vmx_apic_write(struct cpu *cpu, unsigned offset, unsigned size, uint64_t value,
+		    uint64_t linear, unsigned access)
 {
 	struct vmx_private *private = vmx_private(cpu);
 
@@ -148,7 +152,8 @@ bool vmx_x2apic_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	if (!cpu->vmx->nonroot || !vmx_secondary(cpu, SECONDARY_VIRTUALIZE_X2APIC))
 		return false;
-	if (!vmx_secondary(cpu, SECONDARY_APIC_REGISTER_VIRTUALIZATION) && msr_offset(msr) != APIC_TPR)
+	if (!vmx_secondary(cpu, SECONDARY_APIC_REGISTER_VIRTUALIZATION) &&
+	    msr_offset(msr) != APIC_TPR)
 		return false;
 	*value = phys_read(cpu, vmx_private(cpu)->virtual_apic + msr_offset(msr), 8);
 	return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The virtual APIC: TPR, PPR, EOI and self-IPI virtualization, recognition and delivery of virtual
- * interrupts, posted interrupts. SDM 3C "APIC Virtualization and Virtual Interrupts". The virtual-APIC
- * page has the xAPIC's layout; registers are named by their offsets there.
+ * interrupts, posted interrupts. SDM 3C "APIC Virtualization and Virtual Interrupts". The
+ * virtual-APIC page has the xAPIC's layout; registers are named by their offsets there.
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
@@ -102,8 +102,8 @@ void vmx_deliver_virtual_interrupt(struct cpu *cpu)
 	set_status(cpu, highest_vector(cpu, VIRR), vector);
 	vmx_private(cpu)->virtual_interrupt = false;
 	cpu->activity = ACTIVITY_ACTIVE;
-	cpu->event = (struct cpu_event){
-		.valid = true, .vector = vector, .type = INTR_TYPE_EXTERNAL};
+	cpu->event =
+		(struct cpu_event){.valid = true, .vector = vector, .type = INTR_TYPE_EXTERNAL};
 }
 
 /* ---- virtualization of single registers ---- */
@@ -181,7 +181,7 @@ static void dismiss(struct cpu *cpu)
 		lapic_mmio_write(lapic, VEOI, 0);
 }
 
-/* SDM 3C "Posted-Interrupt Processing". Descriptor: 255:0 requests | 256 outstanding notification. */
+/* SDM 3C "Posted-Interrupt Processing". Descriptor: 255:0 requests | 256 notification pending */
 bool vmx_posted_interrupt(struct cpu *cpu, uint8_t vector)
 {
 	uint64_t descriptor = vmcs_get(cpu->vmx->vmcs, POSTED_INTERRUPT_DESCRIPTOR);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What VMX does between instructions: monitor trap flag, preemption timer, windows, interrupts, NMIs,
- * INIT and SIPI. The order of the calls is cpu_attend's; SDM 3C "Other Causes of VM Exits", SDM 3A
- * "Priority Among Concurrent Events".
+ * What VMX does between instructions: monitor trap flag, preemption timer, windows, interrupts,
+ * NMIs, INIT and SIPI. The order of the calls is cpu_attend's; SDM 3C "Other Causes of VM Exits",
+ * SDM 3A "Priority Among Concurrent Events".
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
@@ -48,9 +48,8 @@ bool vmx_wants_attention(const struct cpu *cpu)
 {
 	const struct vmx_state *vmx = cpu->vmx;
 
-	return vmx->nonroot &&
-	       (vmx->mtf_pending || vmx->private->apic_pending != APIC_NOTHING ||
-		(vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
+	return vmx->nonroot && (vmx->mtf_pending || vmx->private->apic_pending != APIC_NOTHING ||
+				(vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
 }
 
 /* ---- preemption timer and windows ---- */
@@ -65,8 +64,8 @@ static bool active_or_halted(const struct cpu *cpu)
 	return cpu->activity == ACTIVITY_ACTIVE || cpu->activity == ACTIVITY_HLT;
 }
 
-/* An NMI comes after NMI-window exits and before interrupt-window exits; cpu_attend takes it and asks
- * again. */
+/* An NMI comes after NMI-window exits and before interrupt-window exits; cpu_attend takes it and
+ * asks again. */
 static bool nmi_comes_first(const struct cpu *cpu)
 {
 	return cpu->nmi_pending && !cpu->nmi_blocked && !cpu->mov_ss_shadow;
@@ -91,8 +90,8 @@ void vmx_attend_timer_and_windows(struct cpu *cpu)
 
 bool vmx_attend_virtual_interrupt(struct cpu *cpu)
 {
-	if (!cpu->vmx->nonroot || !vmx_private(cpu)->virtual_interrupt ||
-	    !interrupts_open(cpu) || !active_or_halted(cpu))
+	if (!cpu->vmx->nonroot || !vmx_private(cpu)->virtual_interrupt || !interrupts_open(cpu) ||
+	    !active_or_halted(cpu))
 		return false;
 	vmx_deliver_virtual_interrupt(cpu);
 	return true;
@@ -125,8 +124,8 @@ bool vmx_attend_interrupt(struct cpu *cpu)
 		vector = machine_interrupt_ack(cpu->machine);
 		if (vmx_pin(cpu, PIN_POSTED_INTERRUPTS) && vmx_posted_interrupt(cpu, vector))
 			return false;
-		info.interruption = INTR_INFO_VALID |
-				    INTR_TYPE_EXTERNAL << INTR_INFO_TYPE_SHIFT | vector;
+		info.interruption =
+			INTR_INFO_VALID | INTR_TYPE_EXTERNAL << INTR_INFO_TYPE_SHIFT | vector;
 	}
 	vmx_exit_with(cpu, &info);
 }
@@ -161,9 +160,9 @@ bool vmx_attend_sipi(struct cpu *cpu, uint8_t vector)
 
 /* ---- IRET ---- */
 
-/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation", IRET: with virtual NMIs it removes
- * virtual-NMI blocking; with NMI exiting alone it removes none; else blocking by NMI. Called before
- * anything in IRET can fault. */
+/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation", IRET: with virtual NMIs it
+ * removes virtual-NMI blocking; with NMI exiting alone it removes none; else blocking by NMI.
+ * Called before anything in IRET can fault. */
 void vmx_iret(struct cpu *cpu)
 {
 	struct vmx_private *private = vmx_private(cpu);

@@ -31,8 +31,7 @@ static bool port_exits(struct cpu *cpu, uint16_t port, unsigned size)
 static uint64_t io_qualification(const struct vmx_io *io)
 {
 	return (io->size - 1u) | (io->in ? BIT32(3) : 0) | (io->string ? BIT32(4) : 0) |
-	       (io->rep ? BIT32(5) : 0) | (io->immediate ? BIT32(6) : 0) |
-	       (uint32_t)io->port << 16;
+	       (io->rep ? BIT32(5) : 0) | (io->immediate ? BIT32(6) : 0) | (uint32_t)io->port << 16;
 }
 
 void vmx_intercept_io(struct cpu *cpu, const struct vmx_io *io)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entry: the checks, the controls, the commit, and what happens when it fails. SDM 3C "VM Entries".
- * The checks themselves are rows of shadow/checks; nothing is checked here.
+ * VM entry: the checks, the controls, the commit, and what happens when it fails. SDM 3C "VM
+ * Entries". The checks themselves are rows of shadow/checks; nothing is checked here.
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
@@ -116,8 +116,8 @@ static void fail_to_host(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t 
 }
 
 /* True: the checks of the group hold; false: VMfailValid(error) has been set. */
-static bool check_group(struct cpu *cpu, const struct vmx_check_env *env, enum vmx_check_group group,
-			enum vmx_error error)
+static bool check_group(struct cpu *cpu, const struct vmx_check_env *env,
+			enum vmx_check_group group, enum vmx_error error)
 {
 	const struct vmx_check *check = vmx_checks_run(group, env);
 
@@ -168,7 +168,7 @@ static void commit(struct cpu *cpu, bool launch)
 	private->virtual_interrupt = false;
 	private->iret_unblocked_nmi = false;
 	private->pause_first = private->pause_last = 0;
-	/* SDM 3C "Invalidating Cached Translation Information": without VPIDs, the mappings of VPID 0. */
+	/* SDM 3C "Invalidating Cached Translation Information": without VPIDs, those of VPID 0. */
 	if (!vmx->vpid)
 		mmu_invvpid(cpu, INVVPID_SINGLE, 0, 0);
 	cpu_mode_changed(cpu);

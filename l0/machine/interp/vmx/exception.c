@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Exits due to exceptions and to EPT: the exception bitmap, triple fault, EPT violations and their
- * conversion to #VE, misconfigurations, page-modification logging. SDM 3C "Other Causes of VM Exits",
- * "Virtualization Exceptions", "Page-Modification Logging".
+ * conversion to #VE, misconfigurations, page-modification logging. SDM 3C "Other Causes of VM
+ * Exits", "Virtualization Exceptions", "Page-Modification Logging".
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
@@ -10,7 +10,7 @@
 
 /* ---- exception bitmap ---- */
 
-/* SDM 3C "Exception Bitmap": #PF exits as bit 14 says if the error code matches, else the reverse. */
+/* SDM 3C "Exception Bitmap": #PF exits as bit 14 says if the error code matches, else not so. */
 static bool exception_exits(const struct cpu *cpu, const struct cpu_event *event)
 {
 	const struct vmcs *vmcs = cpu->vmx->vmcs;
@@ -61,8 +61,9 @@ _Noreturn void vmx_exit_triple_fault(struct cpu *cpu)
 
 /* ---- EPT ---- */
 
-/* The virtualization-exception information area: 0 reason | 4 all ones | 8 qualification | 16 linear
- * address | 24 guest-physical address | 32 EPTP index. SDM 3C "Virtualization-Exception Information". */
+/* The virtualization-exception information area: 0 reason | 4 all ones | 8 qualification | 16
+ * linear address | 24 guest-physical address | 32 EPTP index. SDM 3C "Virtualization-Exception
+ * Information". */
 static void raise_ve(struct cpu *cpu, uint64_t area, const struct vmx_exit_info *info)
 {
 	phys_write(cpu, area, 4, EXIT_REASON_EPT_VIOLATION);

@@ -41,8 +41,8 @@ static bool may_be_access(enum vmx_exit_reason reason)
 	       reason == EXIT_REASON_EPT_MISCONFIGURATION || reason == EXIT_REASON_PML_FULL;
 }
 
-/* SDM 3C "Information for VM Exits Due to Instruction Execution". Where the field is undefined it is
- * 0, but for accesses by an instruction, where parts that exist give its length too. */
+/* SDM 3C "Information for VM Exits Due to Instruction Execution". Where the field is undefined it
+ * is 0, but for accesses by an instruction, where parts that exist give its length too. */
 static unsigned instruction_length(const struct cpu *cpu, const struct vmx_exit_info *info,
 				   bool delivery)
 {
@@ -55,13 +55,14 @@ static unsigned instruction_length(const struct cpu *cpu, const struct vmx_exit_
 	return is_instruction[info->reason] || may_be_access(info->reason) ? cpu->op->len : 0;
 }
 
-/* SDM 3C "NMI unblocking due to IRET": a fault, or an EPT violation and the like, of an IRET that had
- * already removed the blocking. */
+/* SDM 3C "NMI unblocking due to IRET": a fault, or an EPT violation and the like, of an IRET that
+ * had already removed the blocking. */
 static bool nmi_unblocking(const struct cpu *cpu, bool delivery)
 {
 	const struct vmx_private *private = cpu->vmx->private;
 
-	return private->iret_unblocked_nmi && !delivery && private->iret_retired == cpu_retired(cpu);
+	return private->iret_unblocked_nmi && !delivery &&
+	       private->iret_retired == cpu_retired(cpu);
 }
 
 static void save_event_fields(struct cpu *cpu, const struct vmx_exit_info *info, bool delivery)
@@ -153,8 +154,8 @@ static void mark_nmi_unblocking(struct vmx_exit_info *info)
 	}
 }
 
-/* Non-root operation ends here: the MSR-store area sees the MSRs as RDMSR in root would, and the TSC
- * at the exit, not at the host's first instruction. */
+/* Non-root operation ends here: the MSR-store area sees the MSRs as RDMSR in root would, and the
+ * TSC at the exit, not at the host's first instruction. */
 static bool store_guest_msrs(struct cpu *cpu)
 {
 	struct vmx_state *vmx = cpu->vmx;

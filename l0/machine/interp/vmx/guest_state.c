@@ -54,8 +54,8 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs)
 	if (entry & ENTRY_LOAD_DEBUG_CONTROLS) {
 		cpu->dr7 = (uint32_t)vmcs_get(vmcs, GUEST_DR7);
 		cpu->dr7 = (cpu->dr7 & ~(BIT64(12) | BIT64(14) | BIT64(15))) | DR7_FIXED1;
-		cpu->msrs.debugctl = vmcs_get(vmcs, GUEST_IA32_DEBUGCTL) &
-				     cpu->vmx->caps->debugctl_valid;
+		cpu->msrs.debugctl =
+			vmcs_get(vmcs, GUEST_IA32_DEBUGCTL) & cpu->vmx->caps->debugctl_valid;
 	}
 	if (entry & ENTRY_LOAD_PAT)
 		cpu->msrs.pat = vmcs_get(vmcs, GUEST_IA32_PAT);
@@ -157,10 +157,12 @@ static void save_msrs(struct cpu *cpu, struct vmcs *vmcs)
 
 static uint32_t interruptibility(const struct cpu *cpu)
 {
-	bool nmi = vmx_pin(cpu, PIN_VIRTUAL_NMIS) ? cpu->vmx->virtual_nmi_blocked : cpu->nmi_blocked;
+	bool nmi =
+		vmx_pin(cpu, PIN_VIRTUAL_NMIS) ? cpu->vmx->virtual_nmi_blocked : cpu->nmi_blocked;
 
 	return (cpu->sti_shadow ? INTERRUPTIBILITY_STI : 0) |
-	       (cpu->mov_ss_shadow ? INTERRUPTIBILITY_MOV_SS : 0) | (nmi ? INTERRUPTIBILITY_NMI : 0);
+	       (cpu->mov_ss_shadow ? INTERRUPTIBILITY_MOV_SS : 0) |
+	       (nmi ? INTERRUPTIBILITY_NMI : 0);
 }
 
 void vmx_save_guest_state(struct cpu *cpu)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The VM-exit instruction-information field and the exit qualification of instructions with a memory
- * operand, from the decoded op. SDM 3C "Information for VM Exits Due to Instruction Execution":
+ * The VM-exit instruction-information field and the exit qualification of instructions with a
+ * memory operand, from the decoded op. SDM 3C "Information for VM Exits Due to Instruction
+ * Execution":
  *
  *   1:0 scale | 6:3 reg1 | 9:7 address size | 10 register form | 12:11 operand size | 17:15 segment
  *   21:18 index | 22 no index | 26:23 base | 27 no base | 31:28 reg2, or 29:28 which instruction
@@ -12,13 +13,13 @@
 enum info_part {
 	INFO_ADDRESS_SIZE = 1,
 	INFO_SEGMENT = 2,
-	INFO_MEMORY = 4,      /* scale, address size, segment, index, base */
+	INFO_MEMORY = 4,         /* scale, address size, segment, index, base */
 	INFO_REG1_OR_MEMORY = 8, /* bit 10; reg1 if it is a register */
 	INFO_REG1 = 16,
 	INFO_REG2 = 32,
-	INFO_OPERAND_SIZE = 64,   /* 12:11 */
-	INFO_TABLE_SIZE = 128,    /* bit 11: LGDT, LIDT, SGDT, SIDT */
-	INFO_IDENTITY = 256,      /* 29:28, from ModRM.reg */
+	INFO_OPERAND_SIZE = 64, /* 12:11 */
+	INFO_TABLE_SIZE = 128,  /* bit 11: LGDT, LIDT, SGDT, SIDT */
+	INFO_IDENTITY = 256,    /* 29:28, from ModRM.reg */
 };
 
 static const uint16_t formats[EXIT_REASON_COUNT] = {

@@ -11,8 +11,8 @@ static bool is_software(unsigned type)
 	       type == INTR_TYPE_PRIVILEGED_SOFTWARE_EXCEPTION;
 }
 
-/* SDM 3C "Delivery of Pending Debug Exceptions after VM Entry": a vectoring entry drops them, unless
- * it injects a software event under blocking by MOV SS. */
+/* SDM 3C "Delivery of Pending Debug Exceptions after VM Entry": a vectoring entry drops them,
+ * unless it injects a software event under blocking by MOV SS. */
 static void drop_pending_debug(struct cpu *cpu, unsigned type)
 {
 	if (!is_software(type) || !cpu->mov_ss_shadow)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interception of instructions: by table where one control bit decides, by rule for PAUSE, XSAVES and
- * XRSTORS, MOV DR and RDPID's relatives. SDM 3C "Instructions That Cause VM Exits Conditionally".
+ * Interception of instructions: by table where one control bit decides, by rule for PAUSE, XSAVES,
+ * XRSTORS and MOV DR. SDM 3C "Instructions That Cause VM Exits Conditionally".
  */
 #include "l0/machine/interp/vmx/vmx.h"
 

@@ -35,8 +35,7 @@ static uint32_t logged_info(struct cpu *cpu, const struct vmx_exit_info *info)
 {
 	const struct vmcs *vmcs = cpu->vmx->vmcs;
 
-	if (cpu->op &&
-	    (info->reason == EXIT_REASON_VMREAD || info->reason == EXIT_REASON_VMWRITE))
+	if (cpu->op && (info->reason == EXIT_REASON_VMREAD || info->reason == EXIT_REASON_VMWRITE))
 		return (uint32_t)reg_read(cpu, cpu->op, cpu->op->reg, 4);
 	return (uint32_t)vmcs_get(vmcs, EXIT_INSTRUCTION_INFO);
 }
@@ -90,7 +89,8 @@ const char *vmx_last_failure(struct cpu *cpu)
 
 void vmx_describe_text(struct cpu *cpu, const char *text)
 {
-	snprintf(vmx_private(cpu)->failure, sizeof(vmx_private(cpu)->failure), "VM entry: %s", text);
+	snprintf(vmx_private(cpu)->failure, sizeof(vmx_private(cpu)->failure), "VM entry: %s",
+		 text);
 }
 
 void vmx_describe_check(struct cpu *cpu, const struct vmx_check *check)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The MSR-load and MSR-store areas of VM entry and VM exit. SDM 3C "Loading MSRs", "Saving MSRs". An
- * entry is 16 bytes: index, reserved, value.
+ * The MSR-load and MSR-store areas of VM entry and VM exit. SDM 3C "Loading MSRs", "Saving MSRs".
+ * An entry is 16 bytes: index, reserved, value.
  */
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/vmx/private.h"

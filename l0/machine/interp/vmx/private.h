@@ -2,9 +2,9 @@
  *
  * Inside the interpreter's VMX: what its files share. Nothing outside vmx/ includes this header.
  *
- * The life of an entry: insns.c (VMLAUNCH) -> entry.c (checks, commit) -> guest_state.c, msr_area.c,
- * inject.c. The life of an exit: intercept.c, cr.c, bitmaps.c, exception.c ... -> exit.c -> guest_state.c,
- * msr_area.c, host_state.c.
+ * The life of an entry: insns.c (VMLAUNCH) -> entry.c (checks, commit) -> guest_state.c,
+ * msr_area.c, inject.c. The life of an exit: intercept.c, cr.c, bitmaps.c, exception.c ... ->
+ * exit.c -> guest_state.c, msr_area.c, host_state.c.
  */
 #ifndef L0_MACHINE_INTERP_VMX_PRIVATE_H
 #define L0_MACHINE_INTERP_VMX_PRIVATE_H
@@ -18,34 +18,32 @@
  * Virtualization": trap-like, so RIP is the next instruction's. */
 enum pending_apic {
 	APIC_NOTHING,
-	APIC_WRITE,           /* exit with the offset as qualification */
-	APIC_EOI,             /* exit with the vector as qualification */
+	APIC_WRITE, /* exit with the offset as qualification */
+	APIC_EOI,   /* exit with the vector as qualification */
 	APIC_TPR_THRESHOLD,
-	APIC_EMULATE,         /* APIC-write emulation of the offset is still to be done */
+	APIC_EMULATE, /* APIC-write emulation of the offset is still to be done */
 };
 
 #define VMX_CHECKED_COUNT 8
 #define VMX_QUICK_ROWS 32
 /* Bits of the pending-debug-exceptions field that exist here; cpu->pending_debug has them alike. */
-#define PENDING_DEBUG_SAVED                                                                        \
-	(PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
+#define PENDING_DEBUG_SAVED (PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
 
 struct vmx_private {
 	/* Kept while the guest runs. */
-	uint64_t virtual_apic;    /* hpa of the virtual-APIC page */
+	uint64_t virtual_apic; /* hpa of the virtual-APIC page */
 	uint64_t msr_bitmap, io_bitmap[2];
-	uint64_t timer_due;       /* cycles at which the preemption timer reaches 0; EVENT_NEVER: off */
-	uint64_t timer_phase;     /* TSC minus cycles when it was loaded */
+	uint64_t timer_due;   /* cycles at which the preemption timer reaches 0, or EVENT_NEVER */
+	uint64_t timer_phase; /* TSC minus cycles when it was loaded */
 	enum pending_apic apic_pending;
-	uint32_t apic_offset;     /* or vector */
-	bool virtual_interrupt;   /* a virtual interrupt has been recognised */
-	bool iret_unblocked_nmi;  /* the IRET being executed has removed blocking by NMI */
-	uint64_t iret_retired;    /* at that IRET; a later count means that it completed */
-	/* Monitor trap flag: first boundary after the entry not seen yet, or where the guest was then. */
+	uint32_t apic_offset;    /* or vector */
+	bool virtual_interrupt;  /* a virtual interrupt has been recognised */
+	bool iret_unblocked_nmi; /* the IRET being executed has removed blocking by NMI */
+	uint64_t iret_retired;   /* at that IRET; a later count means that it completed */
+	/* Monitor trap flag: armed until the first boundary after entry; where the guest was. */
 	bool mtf_armed;
 	uint64_t mtf_insns, mtf_rip;
-	uint64_t pause_first, pause_last; /* PAUSE-loop exiting: TSC of the first and the last PAUSE */
-	uint64_t pause_rip;
+	uint64_t pause_first, pause_last; /* PAUSE-loop exiting: TSC of the PAUSEs of a loop */
 
 	/* VMCSs as they were when all checks held; rows that are made in any case (recheck.c). */
 	struct vmx_checked {
@@ -149,15 +147,18 @@ uint64_t vmx_displacement(const struct cpu *cpu, const struct op *op);
 uint32_t vmx_instruction_info(const struct cpu *cpu, enum vmx_exit_reason reason);
 
 /* ---- vmcs_access.c ---- */
-bool vmx_vmcs_read(const struct cpu *cpu, const struct vmcs *vmcs, uint64_t encoding, uint64_t *value);
+bool vmx_vmcs_read(const struct cpu *cpu, const struct vmcs *vmcs, uint64_t encoding,
+		   uint64_t *value);
 
 /* ---- timer.c ---- */
 void vmx_timer_start(struct cpu *cpu);
 uint32_t vmx_timer_value(struct cpu *cpu);
 
 /* ---- apicv.c ---- */
-void vmx_apic_entry(struct cpu *cpu);    /* after VM entry: TPR threshold, pending virtual interrupts */
-void vmx_apic_pending(struct cpu *cpu);  /* at the boundary: the exit that waits, or emulation */
+/* After VM entry: TPR threshold, pending virtual interrupts. */
+void vmx_apic_entry(struct cpu *cpu);
+/* At the boundary: the exit that waits, or emulation. */
+void vmx_apic_pending(struct cpu *cpu);
 /* Emulation after a virtualized write to `offset`, SDM 3C "APIC-Write Emulation". False: exit. */
 bool vmx_apic_emulate_write(struct cpu *cpu, uint32_t offset);
 /* An APIC-write VM exit once the instruction is done. */

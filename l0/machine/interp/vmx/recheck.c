@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Which VM-entry checks must be made again. Most entries follow an exit of the same VMCS with nothing
- * but RIP, RSP, CR3, flags and exit information changed since all checks held; then only the rows that
- * read those fields, or memory, can come out otherwise. The decision compares the contents of the VMCS,
- * so it is right however they were changed. Anything unusual: all checks run.
+ * Which VM-entry checks must be made again. Most entries follow an exit of the same VMCS with
+ * nothing but RIP, RSP, CR3, flags and exit information changed since all checks held; then only
+ * the rows that read those fields, or memory, can come out otherwise. The decision compares the
+ * contents of the VMCS, so it is right however they were changed. Anything unusual: all checks run.
  */
 #include "l0/machine/interp/vmx/private.h"
 
@@ -72,9 +72,8 @@ void vmx_recheck_init(struct cpu *cpu)
 		if (lists(check, VMCS_INDEX_GUEST_RIP) || lists(check, VMCS_INDEX_GUEST_CR3) ||
 		    lists(check, VMCS_INDEX_VMCS_LINK_POINTER)) {
 			if (private->quick_count == VMX_QUICK_ROWS)
-				private->quick_overflow = true;
-			else
-				private->quick[private->quick_count++] = check;
+			private->quick_overflow = true;
+			else private->quick[private->quick_count++] = check;
 		}
 	}
 }
@@ -134,7 +133,8 @@ static bool depends_on_memory(const struct vmcs *vmcs)
 
 static struct vmx_checked *slot(struct cpu *cpu)
 {
-	return &vmx_private(cpu)->checked[cpu->vmx->current >> PAGE_SHIFT & (VMX_CHECKED_COUNT - 1)];
+	return &vmx_private(cpu)
+			->checked[cpu->vmx->current >> PAGE_SHIFT & (VMX_CHECKED_COUNT - 1)];
 }
 
 bool vmx_checks_still_hold(struct cpu *cpu, const struct vmx_check_env *env)

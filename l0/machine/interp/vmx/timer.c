@@ -37,7 +37,8 @@ uint32_t vmx_timer_value(struct cpu *cpu)
 		return (uint32_t)vmcs_get(cpu->vmx->vmcs, PREEMPTION_TIMER_VALUE);
 	if (now >= private->timer_due)
 		return 0;
-	return (uint32_t)(((private->timer_due + phase) >> rate(cpu)) - ((now + phase) >> rate(cpu)));
+	return (uint32_t)(((private->timer_due + phase) >> rate(cpu)) -
+			  ((now + phase) >> rate(cpu)));
 }
 
 uint64_t vmx_next_event(const struct cpu *cpu)

@@ -30,7 +30,8 @@ static uint64_t width_mask(enum vmcs_width width)
 	}
 }
 
-bool vmx_vmcs_read(const struct cpu *cpu, const struct vmcs *vmcs, uint64_t encoding, uint64_t *value)
+bool vmx_vmcs_read(const struct cpu *cpu, const struct vmcs *vmcs, uint64_t encoding,
+		   uint64_t *value)
 {
 	int index = field_slot(cpu, encoding);
 
@@ -88,8 +89,8 @@ static unsigned operand_size(const struct cpu *cpu)
 	return cpu_code64(cpu) ? 8 : 4;
 }
 
-/* A failure's number goes into the current VMCS, in non-root operation too: the guest, whose VMCS is
- * the shadow one, does not see it there. Silicon does so.
+/* A failure's number goes into the current VMCS, in non-root operation too: the guest, whose VMCS
+ * is the shadow one, does not see it there. Silicon does so.
  *
  * Common start: mode, exit, privilege. Gives the field's encoding and the VMCS. */
 static struct vmcs *begin(struct cpu *cpu, const struct op *op, enum vmx_exit_reason reason,

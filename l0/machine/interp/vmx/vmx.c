@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMX state of a CPU: creation, reset, capability MSRs, and the small rules that several files need.
+ * VMX state of a CPU: creation, reset, capability MSRs, and the small rules that several files
+ * need.
  */
 #include "l0/machine/interp/vmx/vmx.h"
 

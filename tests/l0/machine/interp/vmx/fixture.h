@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A CPU with 8 MiB of RAM for the tests of VMX: handlers are called with ops made here, and what leaves
- * by cpu_escape (VM exits, faults) is caught. Memory map below; root mode is 64-bit, identity-mapped.
+ * A CPU with 8 MiB of RAM for the tests of VMX: handlers are called with ops made here, and what
+ * leaves by cpu_escape (VM exits, faults) is caught. Memory map below; root mode is 64-bit,
+ * identity-mapped.
  */
 #ifndef TESTS_L0_MACHINE_INTERP_VMX_FIXTURE_H
 #define TESTS_L0_MACHINE_INTERP_VMX_FIXTURE_H
@@ -95,7 +96,8 @@ static inline uint64_t fixture_now(struct cpu *cpu)
 	return cpu_now(cpu);
 }
 
-static const struct cpu_ops fixture_ops = {.name = "fixture", .now = fixture_now, .poke = fixture_poke};
+static const struct cpu_ops fixture_ops = {
+	.name = "fixture", .now = fixture_now, .poke = fixture_poke};
 
 static inline struct cpu *fixture_cpu(struct fixture *f)
 {
@@ -214,7 +216,8 @@ static inline void assert_faults(struct fixture *f, enum x86_vector vector)
 
 /* ---- a VMCS that enters ---- */
 
-static inline void guest_segment(struct vmcs *vmcs, enum x86_seg seg, uint16_t selector, uint32_t ar)
+static inline void guest_segment(struct vmcs *vmcs, enum x86_seg seg, uint16_t selector,
+				 uint32_t ar)
 {
 	vmcs_set_seg(vmcs, SELECTOR, seg, selector);
 	vmcs_set_seg(vmcs, BASE, seg, 0);

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The virtual APIC: TPR shadow, APIC-access page, x2APIC MSRs, virtual interrupts, posted interrupts.
+ * The virtual APIC: TPR shadow, APIC-access page, x2APIC MSRs, virtual interrupts, posted
+ * interrupts.
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 
-enum { TPR = 0x80, PPR = 0xa0, EOI = 0xb0, ISR = 0x100, IRR = 0x200, ICR = 0x300, ICR_HIGH = 0x310 };
+enum {
+	TPR = 0x80,
+	PPR = 0xa0,
+	EOI = 0xb0,
+	ISR = 0x100,
+	IRR = 0x200,
+	ICR = 0x300,
+	ICR_HIGH = 0x310
+};
 
 static void with_apic(struct fixture *f, uint32_t controls)
 {
@@ -66,7 +75,8 @@ static void test_cr8(void **state)
 	stop(&f);
 }
 
-/* Without the APIC-access page the same state is an invalid control, and the page counts each time. */
+/* Without the APIC-access page the same state is an invalid control, and the page counts each time.
+ */
 static void test_threshold_is_checked_at_every_entry(void **state)
 {
 	struct fixture f;
@@ -88,8 +98,9 @@ static void test_threshold_is_checked_at_every_entry(void **state)
  * Virtualized": by register, for each setting of the two controls. */
 static bool in_list(unsigned offset, bool read, bool registers, bool delivery)
 {
-	static const uint16_t writable[] = {0x20,  0x80,  0xb0,  0xd0,  0xe0,  0xf0,  0x280, 0x300, 0x310,
-					    0x320, 0x330, 0x340, 0x350, 0x360, 0x370, 0x380, 0x3e0};
+	static const uint16_t writable[] = {0x20,  0x80,  0xb0,  0xd0,  0xe0,  0xf0,
+					    0x280, 0x300, 0x310, 0x320, 0x330, 0x340,
+					    0x350, 0x360, 0x370, 0x380, 0x3e0};
 
 	if (!registers)
 		return offset == TPR || (!read && delivery && (offset == EOI || offset == ICR));
@@ -99,34 +110,50 @@ static bool in_list(unsigned offset, bool read, bool registers, bool delivery)
 	return read && (offset == 0x30 || (offset >= 0x100 && offset < 0x280));
 }
 
+static bool read_exits(struct fixture *f, unsigned offset)
+{
+	return EXITS(f, vmx_apic_read(f->cpu, offset, 4, 0, MEM_READ));
+}
+
+static bool write_exits(struct fixture *f, unsigned offset)
+{
+	return EXITS(f, vmx_apic_write(f->cpu, offset, 4, 0, 0, MEM_WRITE));
+}
+
+static void leave_guest(struct fixture *f)
+{
+	if (f->cpu->vmx->nonroot)
+		EXITS(f, vmx_exit(f->cpu, EXIT_REASON_CPUID, 0));
+}
+
+static void check_offset(struct fixture *f, unsigned offset, bool registers, bool delivery)
+{
+	bool exits = !in_list(offset, true, registers, delivery);
+
+	enter(f);
+	assert_int_equal(read_exits(f, offset), exits);
+	if (exits)
+		assert_exit(f, EXIT_REASON_APIC_ACCESS, offset);
+	leave_guest(f);
+	exits = !in_list(offset, false, registers, delivery);
+	enter(f);
+	assert_int_equal(write_exits(f, offset), exits);
+	if (exits)
+		assert_exit(f, EXIT_REASON_APIC_ACCESS, offset | 1u << 12);
+	leave_guest(f);
+}
+
 static void test_access_lists(void **state)
 {
-	static const uint32_t settings[] = {
-		0, SECONDARY_APIC_REGISTER_VIRTUALIZATION, SECONDARY_VIRTUAL_INTERRUPT_DELIVERY,
-		SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY};
-
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		bool registers = settings[i] & SECONDARY_APIC_REGISTER_VIRTUALIZATION;
-		bool delivery = settings[i] & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
-		static unsigned offset;
+	for (unsigned setting = 0; setting < 4; setting++) {
+		bool registers = setting & 1, delivery = setting & 2;
 		struct fixture f;
 
-		with_apic(&f, SECONDARY_VIRTUALIZE_APIC_ACCESSES | settings[i]);
-		for (offset = 0; offset < 0x1000; offset += 0x10) {
-			enter(&f);
-			assert_int_equal(EXITS(&f, vmx_apic_read(f.cpu, offset, 4, 0, MEM_READ)),
-					 !in_list(offset, true, registers, delivery));
-			if (!f.cpu->vmx->nonroot) {
-				assert_exit(&f, EXIT_REASON_APIC_ACCESS, offset);
-				enter(&f);
-			}
-			assert_int_equal(EXITS(&f, vmx_apic_write(f.cpu, offset, 4, 0, 0, MEM_WRITE)),
-					 !in_list(offset, false, registers, delivery));
-			if (!f.cpu->vmx->nonroot)
-				assert_exit(&f, EXIT_REASON_APIC_ACCESS, offset | 1u << 12);
-			else
-				EXITS(&f, vmx_exit(f.cpu, EXIT_REASON_CPUID, 0));
-		}
+		with_apic(&f, SECONDARY_VIRTUALIZE_APIC_ACCESSES |
+				      (registers ? SECONDARY_APIC_REGISTER_VIRTUALIZATION : 0) |
+				      (delivery ? SECONDARY_VIRTUAL_INTERRUPT_DELIVERY : 0));
+		for (unsigned offset = 0; offset < 0x1000; offset += 0x10)
+			check_offset(&f, offset, registers, delivery);
 		stop(&f);
 	}
 }
@@ -155,7 +182,8 @@ static void test_access_shapes(void **state)
 
 static void test_write_emulation(void **state)
 {
-	uint32_t registers = SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_APIC_REGISTER_VIRTUALIZATION;
+	uint32_t registers =
+		SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_APIC_REGISTER_VIRTUALIZATION;
 	struct fixture f;
 
 	with_apic(&f, registers);
@@ -275,14 +303,16 @@ static void test_self_ipi(void **state)
 		uint32_t icr;
 		bool virtualized;
 	} cases[] = {
-		{0x40031, true},  {0x44031, true},           {0x00031, false}, {0x80031, false},
-		{0x4000f, false}, {0x40031 | 1 << 15, false}, {0x40431, false}, {0x41031, false},
+		{0x40031, true},  {0x44031, true},  {0x00031, false},
+		{0x80031, false}, {0x4000f, false}, {0x40031 | 1 << 15, false},
+		{0x40431, false}, {0x41031, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture f;
 
-		with_apic(&f, SECONDARY_VIRTUAL_INTERRUPT_DELIVERY | SECONDARY_VIRTUALIZE_APIC_ACCESSES);
+		with_apic(&f, SECONDARY_VIRTUAL_INTERRUPT_DELIVERY |
+				      SECONDARY_VIRTUALIZE_APIC_ACCESSES);
 		enter(&f);
 		vmx_apic_write(f.cpu, ICR, 4, cases[i].icr, 0, MEM_WRITE);
 		assert_int_equal(boundary_exits(&f), !cases[i].virtualized);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Between instructions: event injection, monitor trap flag, preemption timer, windows, NMIs and virtual
- * NMIs, external interrupts, INIT and SIPI.
+ * Between instructions: event injection, monitor trap flag, preemption timer, windows, NMIs and
+ * virtual NMIs, external interrupts, INIT and SIPI.
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 
@@ -281,7 +281,8 @@ static void test_iret_unblocks(void **state)
 		assert_int_equal(f.cpu->nmi_blocked, cases[i].physical);
 		assert_int_equal(f.cpu->vmx->virtual_nmi_blocked, cases[i].virtual);
 		/* The IRET goes on to violate EPT. */
-		assert_true(EXITS(&f, vmx_exit_ept_violation(f.cpu, 0x9000, 0, false, EPT_QUAL_READ)));
+		assert_true(
+			EXITS(&f, vmx_exit_ept_violation(f.cpu, 0x9000, 0, false, EPT_QUAL_READ)));
 		assert_int_equal(GET(&f, EXIT_QUALIFICATION),
 				 EPT_QUAL_READ | (cases[i].reported ? EPT_QUAL_NMI_UNBLOCKING : 0));
 		stop(&f);

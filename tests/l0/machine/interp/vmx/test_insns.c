@@ -45,8 +45,8 @@ static void test_vmxon(void **state)
 }
 
 static handler *const all[] = {
-	insn_vmxoff, insn_vmclear, insn_vmptrld, insn_vmptrst, insn_vmread,  insn_vmwrite,
-	insn_vmlaunch, insn_vmresume, insn_vmcall, insn_invept, insn_invvpid, insn_vmfunc,
+	insn_vmxoff,   insn_vmclear,  insn_vmptrld, insn_vmptrst, insn_vmread,  insn_vmwrite,
+	insn_vmlaunch, insn_vmresume, insn_vmcall,  insn_invept,  insn_invvpid, insn_vmfunc,
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -232,7 +232,8 @@ static void test_every_field(void **state)
 			continue;
 		assert_int_equal(vmread(&f, encoding | 1), value >> 32);
 		vmwrite(&f, encoding | 1, 0x87654321);
-		assert_int_equal(vmread(&f, encoding), UINT64_C(0x8765432100000000) | (uint32_t)value);
+		assert_int_equal(vmread(&f, encoding),
+				 UINT64_C(0x8765432100000000) | (uint32_t)value);
 	}
 	stop(&f);
 }

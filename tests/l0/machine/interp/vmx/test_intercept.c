@@ -235,10 +235,10 @@ static void test_msr_bitmap(void **state)
 	EXITS(&f, vmx_exit(f.cpu, EXIT_REASON_CPUID, 0));
 	ENABLE(&f, PRIMARY_CONTROLS, PRIMARY_USE_MSR_BITMAPS);
 	SET(&f, MSR_BITMAP, BITMAP);
-	poke32(&f, BITMAP + 0x174 / 8, 1u << 4);         /* read 174h */
-	poke32(&f, BITMAP + 0x400 + 0x80 / 8, 1u << 1);  /* read c0000081h */
+	poke32(&f, BITMAP + 0x174 / 8, 1u << 4);          /* read 174h */
+	poke32(&f, BITMAP + 0x400 + 0x80 / 8, 1u << 1);   /* read c0000081h */
 	poke32(&f, BITMAP + 0x800 + 0x1ffc / 8, 1u << 7); /* write 1fffh */
-	poke32(&f, BITMAP + 0xc00, 1u << 0);             /* write c0000000h */
+	poke32(&f, BITMAP + 0xc00, 1u << 0);              /* write c0000000h */
 	enter(&f);
 	assert_true(msr_exits(&f, 0x174, false));
 	assert_false(msr_exits(&f, 0x174, true));
@@ -333,13 +333,10 @@ static void test_clts_and_lmsw(void **state)
 		uint16_t source;
 		bool clts, lmsw;
 	} cases[] = {
-		{0, CR0_TS, CR0_TS, false, false},
-		{CR0_TS, CR0_TS, CR0_TS, true, false},
-		{CR0_TS, 0, CR0_TS, false, true},
-		{CR0_TS, CR0_TS, 0, true, true},
+		{0, CR0_TS, CR0_TS, false, false}, {CR0_TS, CR0_TS, CR0_TS, true, false},
+		{CR0_TS, 0, CR0_TS, false, true},  {CR0_TS, CR0_TS, 0, true, true},
 		{CR0_PE, CR0_PE, 0, false, false}, /* PE is not cleared, so nothing differs */
-		{CR0_PE, 0, CR0_PE, false, true},
-		{CR0_MP, CR0_MP, 0, false, true},
+		{CR0_PE, 0, CR0_PE, false, true},  {CR0_MP, CR0_MP, 0, false, true},
 		{CR0_WP, 0, 0xffff, false, false}, /* bits above 3 are not written */
 	};
 
@@ -359,7 +356,8 @@ static void test_clts_and_lmsw(void **state)
 		assert_int_equal(EXITS(&f, vmx_lmsw(f.cpu, cases[i].source, true, 0x99)),
 				 cases[i].lmsw);
 		if (cases[i].lmsw) {
-			assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x70 | (uint32_t)cases[i].source << 16);
+			assert_exit(&f, EXIT_REASON_CR_ACCESS,
+				    0x70 | (uint32_t)cases[i].source << 16);
 			assert_int_equal(GET(&f, GUEST_LINEAR_ADDRESS), 0x99);
 		}
 		stop(&f);
@@ -416,7 +414,8 @@ static void test_exception_bitmap(void **state)
 	for (unsigned vector = 0; vector < 32; vector++) {
 		event.vector = (uint8_t)vector;
 		if (vector != VECTOR_PF)
-			assert_int_equal(raises(&f, event), vector == VECTOR_UD || vector == VECTOR_BP);
+			assert_int_equal(raises(&f, event),
+					 vector == VECTOR_UD || vector == VECTOR_BP);
 	}
 	event.vector = VECTOR_UD;
 	event.injected = true;
@@ -447,7 +446,8 @@ static void test_page_fault_filter(void **state)
 		assert_int_equal(raises(&f, page_fault(PFEC_W)), !bit);
 		assert_int_equal(GET(&f, EXIT_QUALIFICATION), 0xabcdef);
 		assert_int_equal(GET(&f, EXIT_INTERRUPTION_INFO), 0x80000b0e);
-		assert_int_equal(GET(&f, EXIT_INTERRUPTION_ERROR_CODE), bit ? PFEC_U | PFEC_W : PFEC_W);
+		assert_int_equal(GET(&f, EXIT_INTERRUPTION_ERROR_CODE),
+				 bit ? PFEC_U | PFEC_W : PFEC_W);
 		stop(&f);
 	}
 }
@@ -472,9 +472,8 @@ static void test_debug_exception(void **state)
 
 static void test_idt_vectoring(void **state)
 {
-	struct cpu_event double_fault = {.vector = VECTOR_DF,
-					 .type = INTR_TYPE_HARDWARE_EXCEPTION,
-					 .has_error = true};
+	struct cpu_event double_fault = {
+		.vector = VECTOR_DF, .type = INTR_TYPE_HARDWARE_EXCEPTION, .has_error = true};
 	struct fixture f;
 
 	start_vmx(&f);
@@ -514,7 +513,8 @@ static void test_idt_vectoring(void **state)
 
 static void test_resume_flag(void **state)
 {
-	struct cpu_event gp = {.valid = true, .vector = VECTOR_GP, .type = INTR_TYPE_HARDWARE_EXCEPTION};
+	struct cpu_event gp = {
+		.valid = true, .vector = VECTOR_GP, .type = INTR_TYPE_HARDWARE_EXCEPTION};
 	struct fixture f;
 
 	start_vmx(&f);
@@ -610,30 +610,50 @@ static void test_instruction_information(void **state)
 	} cases[] = {
 		/* VMREAD [RBX + RCX*4], RSI */
 		{EXIT_REASON_VMREAD,
-		 {.flags = OP_MEMORY, .base = 3, .index = 1, .scale = 2, .seg = SEG_DS, .addrsize = 8,
+		 {.flags = OP_MEMORY,
+		  .base = 3,
+		  .index = 1,
+		  .scale = 2,
+		  .seg = SEG_DS,
+		  .addrsize = 8,
 		  .reg = 6},
 		 2 | 2u << 7 | 3u << 15 | 1u << 18 | 3u << 23 | 6u << 28},
 		/* VMWRITE RSI, R9 */
-		{EXIT_REASON_VMWRITE, {.rm = 9, .reg = 6, .addrsize = 8},
+		{EXIT_REASON_VMWRITE,
+		 {.rm = 9, .reg = 6, .addrsize = 8},
 		 9u << 3 | 1u << 10 | 6u << 28},
 		/* VMCLEAR FS:[disp32], 32-bit addresses */
 		{EXIT_REASON_VMCLEAR,
-		 {.flags = OP_MEMORY, .base = REG_ZERO, .index = REG_ZERO, .seg = SEG_FS,
-		  .addrsize = 4, .reg = 6},
+		 {.flags = OP_MEMORY,
+		  .base = REG_ZERO,
+		  .index = REG_ZERO,
+		  .seg = SEG_FS,
+		  .addrsize = 4,
+		  .reg = 6},
 		 1u << 7 | 4u << 15 | 1u << 22 | 1u << 27},
 		/* LIDT [RBP] */
 		{EXIT_REASON_GDTR_IDTR_ACCESS,
-		 {.flags = OP_MEMORY, .base = 5, .index = REG_ZERO, .seg = SEG_SS, .addrsize = 8,
-		  .opsize = 8, .reg = 3},
+		 {.flags = OP_MEMORY,
+		  .base = 5,
+		  .index = REG_ZERO,
+		  .seg = SEG_SS,
+		  .addrsize = 8,
+		  .opsize = 8,
+		  .reg = 3},
 		 2u << 7 | 1u << 11 | 2u << 15 | 1u << 22 | 5u << 23 | 3u << 28},
 		/* LTR AX */
-		{EXIT_REASON_LDTR_TR_ACCESS, {.rm = 0, .reg = 3, .addrsize = 8},
+		{EXIT_REASON_LDTR_TR_ACCESS,
+		 {.rm = 0, .reg = 3, .addrsize = 8},
 		 1u << 10 | 3u << 28},
 		/* RDRAND R11D */
 		{EXIT_REASON_RDRAND, {.rm = 11, .opsize = 4, .reg = 6}, 11u << 3 | 1u << 11},
 		/* INVPCID RDX, [RAX] */
 		{EXIT_REASON_INVPCID,
-		 {.flags = OP_MEMORY, .base = 0, .index = REG_ZERO, .seg = SEG_DS, .addrsize = 8,
+		 {.flags = OP_MEMORY,
+		  .base = 0,
+		  .index = REG_ZERO,
+		  .seg = SEG_DS,
+		  .addrsize = 8,
 		  .reg = 2},
 		 2u << 7 | 3u << 15 | 1u << 22 | 0u << 23 | 2u << 28},
 	};
@@ -660,7 +680,10 @@ static void test_displacement(void **state)
 	f.op.flags = 0;
 	assert_int_equal(vmx_displacement(f.cpu, &f.op), 0);
 	/* RIP-relative: the address itself. */
-	f.op = (struct op){.flags = OP_MEMORY, .base = REG_RIP, .index = REG_ZERO, .addrsize = 8,
+	f.op = (struct op){.flags = OP_MEMORY,
+			   .base = REG_RIP,
+			   .index = REG_ZERO,
+			   .addrsize = 8,
 			   .disp = 0x100};
 	assert_int_equal(vmx_displacement(f.cpu, &f.op), HOST_ENTRY + 0x100);
 	stop(&f);

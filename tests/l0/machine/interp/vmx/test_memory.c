@@ -57,10 +57,12 @@ static void test_virtualization_exception(void **state)
 		if (!cases[i].paging)
 			f.cpu->cr0 &= ~CR0_PE;
 		f.cpu->delivering.valid = cases[i].delivering;
-		exits = EXITS(&f, vmx_exit_ept_violation(f.cpu, 0x5123, 0x6123, true, qualification));
+		exits = EXITS(&f,
+			      vmx_exit_ept_violation(f.cpu, 0x5123, 0x6123, true, qualification));
 		assert_int_equal(exits, cases[i].exits);
 		if (exits) {
-			assert_exit(&f, EXIT_REASON_EPT_VIOLATION, EPT_QUAL_READ | EPT_QUAL_TRANSLATED);
+			assert_exit(&f, EXIT_REASON_EPT_VIOLATION,
+				    EPT_QUAL_READ | EPT_QUAL_TRANSLATED);
 		} else {
 			assert_faults(&f, VECTOR_VE);
 			assert_int_equal(peek64(&f, AREA), UINT64_C(0xffffffff00000030));
@@ -185,7 +187,8 @@ static void test_shadowing(void **state)
 	assert_true(access_exits(&f, insn_vmread, VMCS_GUEST_RIP | 0x8000, 0));
 	enter(&f);
 	assert_false(access_exits(&f, insn_vmread, 0x6822 + 0x30, 0));
-	assert_fails_valid(&f, VMX_ERROR_UNSUPPORTED_FIELD); /* in the current VMCS, not the shadow */
+	assert_fails_valid(&f,
+			   VMX_ERROR_UNSUPPORTED_FIELD); /* in the current VMCS, not the shadow */
 	f.cpu->cpl = 3;
 	assert_true(call(&f, insn_vmread));
 	assert_faults(&f, VECTOR_GP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Skipping VM-entry checks must never let through what the checks would refuse: random changes to a VMCS
- * that passed, judged by running everything.
+ * Skipping VM-entry checks must never let through what the checks would refuse: random changes to a
+ * VMCS that passed, judged by running everything.
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 

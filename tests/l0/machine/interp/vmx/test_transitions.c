@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entry and VM exit as round trips: every guest mode, every control that loads or saves state, MSR
- * areas, failing entries, VMX aborts.
+ * VM entry and VM exit as round trips: every guest mode, every control that loads or saves state,
+ * MSR areas, failing entries, VMX aborts.
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 
@@ -345,7 +345,8 @@ static void test_bad_entry_msrs(void **state)
 		msr_entry(&f, AREA, 0, MSR_IA32_STAR, 0x11);
 		msr_entry(&f, AREA, 1, bad[i].index, bad[i].value);
 		call(&f, insn_vmlaunch);
-		assert_exit(&f, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE, 2);
+		assert_exit(&f, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE,
+			    2);
 		assert_int_equal(f.cpu->next_rip, HOST_ENTRY);
 		assert_int_equal(f.cpu->vmx->vmcs->launch_state, VMCS_STATE_CLEAR);
 		assert_non_null(strstr(vmx_last_failure(f.cpu), "entry 2"));
