@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Reads exitbench's lines and the mark intervals of each depth; writes the table for people to
-# OUT/table.txt and to stdout, for the plot, one block an item: its name, then "depth insns cycles exits".
+# OUT/table.txt and to stdout, for the plot, one block for each item whose cost
+# depends on the depth: its name, then "depth insns cycles exits".
 
 # "key=value key=value ..." into pair[].
 function parse(line,    n, i, part, at)
@@ -67,7 +68,9 @@ BEGIN {
 	section("modelled cycles", cycles)
 	section("hardware exits", hw)
 	for (i = 1; i <= count; i++) {
-		printf "%s\"%s\"\n", (i > 1 ? "\n\n" : ""), items[i]
+		if (insns[items[i], depth[1]] == insns[items[i], depth[n]])
+			continue # no level sees it: a flat line says nothing
+		printf "%s\"%s\"\n", (blocks++ ? "\n\n" : ""), items[i]
 		for (k = 1; k <= n; k++)
 			print depth[k], insns[items[i], depth[k]], cycles[items[i], depth[k]], hw[items[i], depth[k]]
 	}
