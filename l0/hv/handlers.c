@@ -146,7 +146,8 @@ static void io_read(uint16_t port, unsigned size, uint64_t *rax)
 		*rax = hw_in32(port);
 }
 
-/* Only ports that may end the run are intercepted, and only while a log must not be lost. */
+/* Besides MEASURED_PORT, only ports that may end the run are intercepted, and only while a log must not be
+ * lost. */
 enum exit_next handle_io(struct vcpu *vcpu)
 {
 	uint16_t port = (uint16_t)(vcpu->exit.qualification >> 16);
@@ -159,7 +160,8 @@ enum exit_next handle_io(struct vcpu *vcpu)
 	if (in) {
 		io_read(port, size, rax);
 	} else {
-		log_end(vcpu);
+		if (port != MEASURED_PORT)
+			log_end(vcpu);
 		io_write(port, size, *rax);
 	}
 	return EXIT_NEXT_SKIP;

@@ -82,6 +82,8 @@ extern struct vcpu hv_vcpu;
 
 /* The isa-debug-exit port. */
 #define EXIT_PORT 0xf4
+/* A port that nothing needs, intercepted so that what an intercepted port costs can be measured. */
+#define MEASURED_PORT 0xed
 
 /* Values written to the exit port when a run ends badly, so that a script can tell them apart. */
 enum hv_end {

@@ -122,19 +122,24 @@ static void intercept_port(struct vcpu *vcpu, unsigned port)
 }
 
 /* With a log, the ports that end the run exit, so that it can be flushed. */
-static void setup_io_bitmaps(struct vcpu *vcpu, struct setup *s)
+static void intercept_ends(struct vcpu *vcpu)
 {
 	uint16_t pm1a = acpi_pm1a_control();
 
-	if (!log_on)
-		return;
-	vcpu->io_bitmap_a = pool_need();
-	vcpu->io_bitmap_b = pool_need();
 	intercept_port(vcpu, EXIT_PORT);
 	if (pm1a) {
 		intercept_port(vcpu, pm1a);
 		intercept_port(vcpu, pm1a + 1);
 	}
+}
+
+static void setup_io_bitmaps(struct vcpu *vcpu, struct setup *s)
+{
+	vcpu->io_bitmap_a = pool_need();
+	vcpu->io_bitmap_b = pool_need();
+	intercept_port(vcpu, MEASURED_PORT);
+	if (log_on)
+		intercept_ends(vcpu);
 	s->primary |= PRIMARY_USE_IO_BITMAPS;
 	s->io_bitmap_a = memory_address(vcpu->io_bitmap_a);
 	s->io_bitmap_b = memory_address(vcpu->io_bitmap_b);

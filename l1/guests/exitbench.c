@@ -7,7 +7,7 @@
  * net of the measuring itself. insns=na: no fixed counter 0. item=NAME absent: this machine lacks
  * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler. mark: of
  * the trap log's interval that holds the K operations (warm-up included).
- * Port 0x80 is passed through by every hypervisor here, port 0xed is intercepted by l1/tiny.
+ * Port 0x80 is passed through by every hypervisor here, port 0xed is intercepted by each.
  * Options: iters=N, item=I (only that one, counted from 0).
  */
 #include "l1/guests/exitbench/exitbench.h"
