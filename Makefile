@@ -126,7 +126,10 @@ $(O)/hosted-hv/%.o: %.c
 
 $(O)/host/tests/l0/hv/%.o: HOSTED += -DHV_PHYSICAL='UINT64_C(0x100000000000)'
 
-$(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC)) $(call obj,hosted-hv,$(HV_TESTABLE))
+# Of the images' runtime, what touches no hardware.
+L1_TESTABLE := l1/lib/guest_image.c
+
+$(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC) $(L1_TESTABLE)) $(call obj,hosted-hv,$(HV_TESTABLE))
 	@rm -f $@
 	$(AR) rcs $@ $^
 

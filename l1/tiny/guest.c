@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "l1/lib/image.h"
+#include "l1/lib/guest_image.h"
 #include "l1/lib/multiboot.h"
 #include "l1/lib/runtime.h"
 #include "l1/lib/string.h"
@@ -116,8 +116,8 @@ static uint32_t load_image(const struct handover *handover)
 	const struct multiboot_module *module = &handover->modules[0];
 	const void *file = (const void *)(uint64_t)module->start;
 	uint32_t size = module->end - module->start;
-	struct image_plan plan;
-	const char *refused = image_plan(file, size, &plan);
+	struct guest_image plan;
+	const char *refused = guest_image_plan(file, size, &plan);
 
 	if (refused)
 		runtime_panic(TINY_NO_GUEST, "tiny: the first module is refused: %s", refused);
@@ -125,7 +125,7 @@ static uint32_t load_image(const struct handover *handover)
 		runtime_panic(TINY_NO_GUEST,
 			      "tiny: the guest at %lx-%lx does not fit: tiny has %lx-%lx",
 			      plan.low, plan.high, tiny_start(), tiny_end());
-	image_load(file, size, &plan);
+	guest_image_load(file, size, &plan);
 	return (uint32_t)plan.entry;
 }
 

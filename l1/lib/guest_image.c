@@ -3,7 +3,7 @@
  * Multiboot images: "Multiboot Specification version 0.6.96", "OS image format"; ELF-32 and ELF-64
  * program headers.
  */
-#include "l1/lib/image.h"
+#include "l1/lib/guest_image.h"
 
 #include <stddef.h>
 
@@ -137,7 +137,7 @@ static bool for_pieces(const uint8_t *file, uint64_t size, const struct multiboo
 }
 
 struct planning {
-	struct image_plan *plan;
+	struct guest_image *plan;
 	uint64_t size;
 };
 
@@ -156,14 +156,14 @@ static bool plan_piece(void *context, const struct piece *piece)
 	return true;
 }
 
-const char *image_plan(const void *file, uint64_t size, struct image_plan *plan)
+const char *guest_image_plan(const void *file, uint64_t size, struct guest_image *plan)
 {
 	const struct multiboot_header *header = find_header(file, size);
 	struct planning planning = {plan, size};
 
 	if (!header)
 		return "no multiboot 1 header in the first 8 KiB";
-	*plan = (struct image_plan){.low = UINT64_MAX, .header = header};
+	*plan = (struct guest_image){.low = UINT64_MAX, .header = header};
 	if (header->flags & MULTIBOOT_HEADER_ADDRESSES) {
 		plan->entry = header->entry;
 	} else if (is_elf(file) && elf_headers_fit(file, size)) {
@@ -186,7 +186,7 @@ static bool load_piece(void *context, const struct piece *piece)
 	return true;
 }
 
-void image_load(const void *file, uint64_t size, const struct image_plan *plan)
+void guest_image_load(const void *file, uint64_t size, const struct guest_image *plan)
 {
 	for_pieces(file, size, plan->header, load_piece, (void *)(uint64_t)file);
 }
