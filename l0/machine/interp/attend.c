@@ -93,7 +93,7 @@ static bool attend_nmi(struct cpu *cpu)
 /* The shadows hold back VM exits due to interrupts, too; IF does not, SDM 3C "Event Blocking". */
 static bool attend_interrupt(struct cpu *cpu)
 {
-	if (cpu->activity > ACTIVITY_HLT || cpu->sti_shadow || cpu->mov_ss_shadow ||
+	if (cpu->activity > ACTIVITY_HLT || cpu_sti_blocking(cpu) || cpu->mov_ss_shadow ||
 	    !machine_interrupt_pending(cpu->machine))
 		return false;
 	if (cpu->vmx->nonroot && !vmx_attend_interrupt(cpu))

@@ -124,7 +124,7 @@ struct cpu {
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pdpte[4];    /* PAE paging, loaded with CR3 */
 	uint8_t cpl;
-	bool sti_shadow;      /* blocking by STI: for one instruction */
+	bool sti_shadow;      /* blocking by STI: for one instruction; ask cpu_sti_blocking */
 	bool mov_ss_shadow;   /* blocking by MOV SS or POP SS */
 	bool nmi_blocked;
 	bool nmi_pending, init_pending, sipi_pending;
@@ -180,8 +180,11 @@ _Noreturn void cpu_fault_code(struct cpu *cpu, enum x86_vector vector, uint32_t 
 _Noreturn void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t error);
 /* INT n, INT3, INTO, INT1: delivered with RIP after the instruction. */
 _Noreturn void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type type);
-/* Starts blocking by STI or by MOV SS for the instruction after this one. */
-void cpu_set_interrupt_shadow(struct cpu *cpu, bool sti, bool mov_ss);
+/* Start blocking by STI, by MOV SS for the instruction after this one. */
+void cpu_block_by_sti(struct cpu *cpu);
+void cpu_block_by_mov_ss(struct cpu *cpu);
+/* RFLAGS.IF has become 1: sees to it that what waits for that is looked at. */
+void cpu_interrupts_enabled(struct cpu *cpu);
 /* Delivers cpu->event through the IDT or IVT (VM exits and #DF included); called by the run loop. */
 void cpu_deliver_event(struct cpu *cpu);
 /* Between instructions: NMI, INIT, interrupts, debug traps, MTF, windows, timers. Called by the run
@@ -271,6 +274,12 @@ void cpu_reset(struct cpu *cpu, bool init);
 static inline bool cpu_long_mode(const struct cpu *cpu)
 {
 	return cpu->efer & EFER_LMA;
+}
+/* STI asks for no boundary if nothing waits for it, so the flag may outlast its instruction. */
+static inline bool cpu_sti_blocking(const struct cpu *cpu)
+{
+	return cpu->sti_shadow && (cpu->seen.shadow == UINT64_MAX ||
+				   cpu->seen.shadow == cpu_retired(cpu));
 }
 static inline bool cpu_code64(const struct cpu *cpu)
 {

@@ -45,6 +45,7 @@ void deliver_real(struct cpu *cpu, const struct cpu_event *event)
 		cpu_fault(cpu, VECTOR_GP);
 	deliver_ivt(cpu, event, cpu->idtr.base, event_pushed_rflags(cpu, event));
 	cpu->eflags_rest &= ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_AC | RFLAGS_RF);
+	cpu_mode_changed(cpu); /* AC */
 }
 
 /* The bit of the software interrupt redirection bitmap, the 32 bytes below the I/O bitmap: SDM 3B

@@ -55,11 +55,25 @@ void cpu_software_interrupt(struct cpu *cpu, uint8_t vector, enum vmx_intr_type 
 	event_raise(cpu, &event);
 }
 
-void cpu_set_interrupt_shadow(struct cpu *cpu, bool sti, bool mov_ss)
+void cpu_interrupts_enabled(struct cpu *cpu)
 {
-	cpu->sti_shadow = sti;
-	cpu->mov_ss_shadow = mov_ss;
-	cpu->seen.shadow = UINT64_MAX;
+	if (machine_interrupt_pending(cpu->machine) ||
+	    (cpu->vmx->nonroot && vmx_waits_for_interrupt_flag(cpu)))
+		cpu->attention = true;
+}
+
+void cpu_block_by_sti(struct cpu *cpu)
+{
+	cpu->sti_shadow = true;
+	cpu->mov_ss_shadow = false;
+	cpu->seen.shadow = cpu_retired(cpu) + 1;
+}
+
+void cpu_block_by_mov_ss(struct cpu *cpu)
+{
+	cpu->sti_shadow = false;
+	cpu->mov_ss_shadow = true;
+	cpu->seen.shadow = cpu_retired(cpu) + 1;
 	cpu->attention = true;
 }
 
@@ -228,7 +242,7 @@ void cpu_deliver_event(struct cpu *cpu)
 		cpu->insns++; /* the INT instruction retires with its delivery */
 	cpu->attention = true;
 	cpu_charge(cpu, COST_INTERRUPT);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 void insn_int(struct cpu *cpu, const struct op *op)

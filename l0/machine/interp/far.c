@@ -18,7 +18,7 @@ void far_enter(struct cpu *cpu, struct far_target *target)
 {
 	seg_set_cs(cpu, target->selector, &target->d, target->cpl);
 	cpu->next_rip = target->rip;
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 /* In IA-32e mode L and D/B must not both be set. */
@@ -135,7 +135,7 @@ static void far_real(struct cpu *cpu, uint16_t selector, uint64_t offset)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	seg_load_real(cpu, SEG_CS, selector);
 	cpu->next_rip = offset;
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 static void far_jmp(struct cpu *cpu, uint16_t selector, uint64_t offset)

@@ -77,7 +77,7 @@ static void ret_real(struct cpu *cpu, const struct op *op, unsigned release)
 	seg_load_real(cpu, SEG_CS, selector);
 	stack_commit(cpu, &stack);
 	cpu->next_rip = rip;
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 static void ret_far(struct cpu *cpu, const struct op *op, unsigned release)
@@ -150,7 +150,7 @@ static void iret_real(struct cpu *cpu, const struct op *op)
 	stack_commit(cpu, &stack);
 	cpu->next_rip = rip;
 	flags_load(cpu, rflags, op->opsize == 2 ? mask & 0xffff : mask);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 /* Virtual-8086 mode with IOPL < 3: only the 16-bit form, with CR4.VME, on VIF instead of IF. SDM 3B
@@ -175,7 +175,7 @@ static void iret_vme(struct cpu *cpu, const struct op *op)
 	stack_commit(cpu, &stack);
 	cpu->next_rip = rip;
 	flags_load(cpu, rflags, (IRET_FLAGS & 0xffff) | RFLAGS_VIF);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 /* RETURN-TO-VIRTUAL-8086-MODE: the frame goes on with ESP, SS, ES, DS, FS, GS. */
@@ -197,7 +197,7 @@ static void iret_to_vm86(struct cpu *cpu, struct stack *stack, uint64_t rip, uin
 		seg_load_real(cpu, (enum x86_seg)order[i], selector[i]);
 	cpu->gpr[REG_RSP] = (uint32_t)sp;
 	cpu->next_rip = rip;
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 /* RETURN of the nested task: the back link of the current TSS. */
@@ -247,7 +247,7 @@ static void iret_protected(struct cpu *cpu, const struct op *op)
 		far_enter(cpu, &target);
 	}
 	flags_load(cpu, rflags, mask);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 /* IRET unblocks NMIs even if it goes on to fault; in VMX non-root operation the controls decide

@@ -30,8 +30,12 @@ void flags_load(struct cpu *cpu, uint64_t value, uint64_t mask)
 	cpu_set_rflags(cpu, new);
 	if (new & RFLAGS_RF)
 		cpu->seen.rf = UINT64_MAX;
-	if ((new & (RFLAGS_TF | RFLAGS_RF)) || (~old & new & RFLAGS_IF))
+	if (new & (RFLAGS_TF | RFLAGS_RF))
 		cpu->attention = true;
+	if (~old & new & RFLAGS_IF)
+		cpu_interrupts_enabled(cpu);
+	if ((old ^ new) & RFLAGS_AC)
+		cpu_mode_changed(cpu);
 }
 
 void insn_cli(struct cpu *cpu, const struct op *op)
@@ -53,9 +57,11 @@ void insn_sti(struct cpu *cpu, const struct op *op)
 {
 	switch (interrupt_flag_rule(cpu)) {
 	case RULE_IF:
-		if (!(cpu->eflags_rest & RFLAGS_IF))
-			cpu_set_interrupt_shadow(cpu, true, false);
+		if (cpu->eflags_rest & RFLAGS_IF)
+			break;
 		cpu->eflags_rest |= RFLAGS_IF;
+		cpu_block_by_sti(cpu);
+		cpu_interrupts_enabled(cpu);
 		break;
 	case RULE_VIF:
 		if (cpu->eflags_rest & RFLAGS_VIP)
@@ -126,7 +132,6 @@ void insn_popf(struct cpu *cpu, const struct op *op)
 		popf_load(cpu, op, image);
 	cpu->eflags_rest &= ~RFLAGS_RF;
 	stack_commit(cpu, &stack);
-	cpu_mode_changed(cpu);
 }
 
 /* CLAC and STAC are #UD above privilege level 0. */

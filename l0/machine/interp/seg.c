@@ -74,7 +74,7 @@ void seg_load(struct cpu *cpu, enum x86_seg segment, uint16_t selector)
 		cpu->seg[SEG_SS] = seg_check_ss(cpu, selector);
 	else
 		cpu->seg[segment] = seg_check_data(cpu, selector);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 void seg_set_cs(struct cpu *cpu, uint16_t selector, const struct descriptor *d, unsigned cpl)

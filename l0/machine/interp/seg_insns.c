@@ -11,7 +11,7 @@
 static void load_ss_shadow(struct cpu *cpu)
 {
 	if (!cpu->mov_ss_shadow)
-		cpu_set_interrupt_shadow(cpu, false, true);
+		cpu_block_by_mov_ss(cpu);
 }
 
 void insn_mov_to_seg(struct cpu *cpu, const struct op *op)

@@ -6,6 +6,7 @@
 #ifndef L0_MACHINE_INTERP_SYS_H
 #define L0_MACHINE_INTERP_SYS_H
 
+#include "l0/machine/interp/decode.h"
 #include "l0/machine/interp/descriptor.h"
 #include "l0/machine/interp/op.h"
 #include "l0/machine/interp/vmx/vmx.h"
@@ -94,6 +95,13 @@ static inline uint64_t op_linear(const struct cpu *cpu, const struct op *op, uin
 static inline uint64_t op_displacement(const struct cpu *cpu, const struct op *op)
 {
 	return (uint64_t)(int64_t)op->disp + (op->base == REG_RIP ? cpu->gpr[REG_RIP] : 0);
+}
+/* cpu_mode_changed, if the code segment, CPL or virtual-8086 mode make it necessary. What else the MMU
+ * and the decoder depend on (CR, EFER, RFLAGS.AC, DR7) calls it outright. */
+static inline void cpu_mode_recheck(struct cpu *cpu)
+{
+	if (decode_mode_key(cpu) != cpu->mode)
+		cpu_mode_changed(cpu);
 }
 /* Raises #GP(0) unless CPL is 0. */
 static inline void require_cpl0(struct cpu *cpu)

@@ -27,12 +27,12 @@ void insn_syscall(struct cpu *cpu, const struct op *op)
 	cpu->gpr[REG_RCX] = cpu->next_rip;
 	cpu->gpr[REG_R11] = rflags;
 	cpu->next_rip = cpu->msrs.lstar;
-	cpu_set_rflags(cpu, (rflags & ~cpu->msrs.fmask) | RFLAGS_FIXED1);
+	flags_load(cpu, rflags & ~cpu->msrs.fmask, UINT64_MAX);
 	seg_set_flat_code(cpu, selector, 0, true);
 	seg_set_flat_stack(cpu, selector + 8, 0);
 	if ((rflags & RFLAGS_TF))
 		step_by_new_flags(cpu);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 void insn_sysret(struct cpu *cpu, const struct op *op)
@@ -50,7 +50,7 @@ void insn_sysret(struct cpu *cpu, const struct op *op)
 	seg_set_flat_code(cpu, (selector + (code64 ? 16 : 0)) | 3, 3, code64);
 	seg_set_flat_stack(cpu, (selector + 8) | 3, 3);
 	step_by_new_flags(cpu);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 void insn_sysenter(struct cpu *cpu, const struct op *op)
@@ -65,7 +65,7 @@ void insn_sysenter(struct cpu *cpu, const struct op *op)
 	cpu->next_rip = code64 ? cpu->msrs.sysenter_eip : (uint32_t)cpu->msrs.sysenter_eip;
 	seg_set_flat_code(cpu, selector, 0, code64);
 	seg_set_flat_stack(cpu, selector + 8, 0);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }
 
 void insn_sysexit(struct cpu *cpu, const struct op *op)
@@ -82,5 +82,5 @@ void insn_sysexit(struct cpu *cpu, const struct op *op)
 	cpu->next_rip = code64 ? rip : (uint32_t)rip;
 	seg_set_flat_code(cpu, (selector + (code64 ? 32 : 16)) | 3, 3, code64);
 	seg_set_flat_stack(cpu, (selector + (code64 ? 40 : 24)) | 3, 3);
-	cpu_mode_changed(cpu);
+	cpu_mode_recheck(cpu);
 }

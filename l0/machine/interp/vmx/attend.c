@@ -52,11 +52,17 @@ bool vmx_wants_attention(const struct cpu *cpu)
 				(vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
 }
 
+bool vmx_waits_for_interrupt_flag(const struct cpu *cpu)
+{
+	return (cpu->vmx->primary & PRIMARY_INTERRUPT_WINDOW_EXITING) ||
+	       cpu->vmx->private->virtual_interrupt;
+}
+
 /* ---- preemption timer and windows ---- */
 
 static bool interrupts_open(const struct cpu *cpu)
 {
-	return (cpu->eflags_rest & RFLAGS_IF) && !cpu->sti_shadow && !cpu->mov_ss_shadow;
+	return (cpu->eflags_rest & RFLAGS_IF) && !cpu_sti_blocking(cpu) && !cpu->mov_ss_shadow;
 }
 
 static bool active_or_halted(const struct cpu *cpu)

@@ -160,7 +160,7 @@ static uint32_t interruptibility(const struct cpu *cpu)
 	bool nmi =
 		vmx_pin(cpu, PIN_VIRTUAL_NMIS) ? cpu->vmx->virtual_nmi_blocked : cpu->nmi_blocked;
 
-	return (cpu->sti_shadow ? INTERRUPTIBILITY_STI : 0) |
+	return (cpu_sti_blocking(cpu) ? INTERRUPTIBILITY_STI : 0) |
 	       (cpu->mov_ss_shadow ? INTERRUPTIBILITY_MOV_SS : 0) |
 	       (nmi ? INTERRUPTIBILITY_NMI : 0);
 }

@@ -94,6 +94,8 @@ void vmx_attend_before_traps(struct cpu *cpu); /* APIC writes, TPR threshold, MT
 /* VMX has something to do at the next instruction boundary: cpu_attend leaves attention set (single
  * steps). Windows are not among it: whoever sets IF, or ends a shadow, sets attention. */
 bool vmx_wants_attention(const struct cpu *cpu);
+/* In non-root operation: something here happens as soon as RFLAGS.IF is 1. */
+bool vmx_waits_for_interrupt_flag(const struct cpu *cpu);
 /* Preemption timer, NMI and interrupt windows. */
 void vmx_attend_timer_and_windows(struct cpu *cpu);
 bool vmx_attend_nmi(struct cpu *cpu);       /* true: not consumed, deliver it to the guest */

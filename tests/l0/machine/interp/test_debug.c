@@ -212,7 +212,7 @@ static void test_step_over_mov_ss(void **state)
 
 	flags_load(&f->cpu, RFLAGS_TF, RFLAGS_TF);
 	cpu_attend(&f->cpu);
-	cpu_set_interrupt_shadow(&f->cpu, false, true);
+	cpu_block_by_mov_ss(&f->cpu);
 	f->cpu.insns++;
 	cpu_attend(&f->cpu); /* after MOV SS: no trap */
 	assert_int_equal(cpu_rip(&f->cpu), CODE);
@@ -227,7 +227,8 @@ static void test_data_breakpoint_on_mov_ss_waits(void **state)
 	struct fixture *f = debug_fixture();
 
 	f->cpu.pending_debug = 1;
-	cpu_set_interrupt_shadow(&f->cpu, false, true);
+	cpu_block_by_mov_ss(&f->cpu);
+	f->cpu.insns++;
 	cpu_attend(&f->cpu);
 	assert_int_equal(cpu_rip(&f->cpu), CODE);
 	assert_int_equal(f->cpu.pending_debug, 1);

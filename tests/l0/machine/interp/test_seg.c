@@ -121,6 +121,7 @@ static void test_mov_ss_shadow(void **state)
 	f->op.reg = SEG_SS;
 	call(f, insn_mov_to_seg);
 	assert_true(f->cpu.mov_ss_shadow);
+	f->cpu.insns++;
 	/* The next instruction is covered; a second MOV SS there does not prolong the shadow. */
 	cpu_attend(&f->cpu);
 	assert_true(f->cpu.mov_ss_shadow);

@@ -206,6 +206,24 @@ static void test_sti_shadow(void **state)
 	fixture_free(f);
 }
 
+/* With nothing pending at STI, and the interrupt coming while the shadow lasts or later. */
+static void test_late_interrupt(void **state)
+{
+	for (unsigned nops = 0; nops < 2; nops++) {
+		struct fixture *f = stepping();
+
+		assert_outcome(f, call(f, insn_sti), NO_FAULT, 0);
+		f->cpu.insns += 1 + nops;
+		assert_int_equal(cpu_sti_blocking(&f->cpu), !nops);
+		/* nop; nop; cli; int3 */
+		CODE_AT(f, CODE, 0x90, 0x90, 0xfa, 0xcc);
+		send_interrupt(f, 0x40);
+		run(f);
+		LOGGED(f, nops ? CODE : CODE + 1);
+		fixture_free(f);
+	}
+}
+
 static void test_sti_cli(void **state)
 {
 	struct fixture *f = stepping();
@@ -290,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_mov_ss_and_int1),
 		cmocka_unit_test(test_enabling_by_mov_dr7),
 		cmocka_unit_test(test_sti_shadow),
+		cmocka_unit_test(test_late_interrupt),
 		cmocka_unit_test(test_sti_cli),
 		cmocka_unit_test(test_sti_hlt),
 		cmocka_unit_test(test_mov_ss_holds_interrupts),
