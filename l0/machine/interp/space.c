@@ -74,8 +74,6 @@ void space_rename(struct mmu_spaces *s, struct space *space)
 {
 	space->id = s->next_id++;
 	memset(space->tag, 0, sizeof(space->tag));
-	memset(&space->large_2m, 0, sizeof(space->large_2m));
-	space->large_1g = 0;
 	memset(&space->code, 0, sizeof(space->code));
 }
 

@@ -33,24 +33,70 @@ const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear)
 	return entry;
 }
 
-static void note_large(struct space *space, uint64_t linear, unsigned shift)
-{
-	if (shift == 30) {
-		space->large_1g |= UINT64_C(1) << (linear >> 30 & 63);
-	} else if (shift > 12) {
-		/* A 4 MiB page is two regions. */
-		uint64_t first = linear & ~((UINT64_C(1) << shift) - 1);
+/* ---- large pages ---- */
 
-		for (uint64_t at = first; at < first + (UINT64_C(1) << shift); at += UINT64_C(1) << 21)
-			filter_add(&space->large_2m, filter_bit(at >> 21, at));
+static struct large_mark *large_set(struct mmu_spaces *s, uint64_t page, uint64_t id)
+{
+	return s->large[((page >> 21) ^ (page >> 31) ^ id * 5) & (LARGE_SETS - 1)];
+}
+
+static uint64_t large_page(uint64_t linear, unsigned shift)
+{
+	return (linear & ~((UINT64_C(1) << shift) - 1)) | shift;
+}
+
+static bool is_marked(struct mmu_spaces *s, const struct space *space, uint64_t page)
+{
+	const struct large_mark *set = large_set(s, page, space->id);
+
+	for (unsigned i = 0; i < LARGE_WAYS; i++)
+		if (set[i].page == page && set[i].id == space->id)
+			return true;
+	return false;
+}
+
+static bool in_large_page(struct mmu_spaces *s, const struct space *space, uint64_t linear)
+{
+	if (!(space->key.mode & SPACE_PAE))
+		return (space->key.mode & SPACE_PSE) && is_marked(s, space, large_page(linear, 22));
+	return is_marked(s, space, large_page(linear, 21)) || is_marked(s, space, large_page(linear, 30));
+}
+
+/* Drops the space that a mark speaks for, if it still exists. */
+static void forget_marked(struct cpu *cpu, uint64_t id)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+	struct space *space;
+
+	FOR_EACH_SPACE(s, space)
+		if (space->id == id) {
+			space_rename_global(s, space);
+			space_refresh(cpu);
+			return;
+		}
+}
+
+static void mark_large(struct cpu *cpu, const struct space *space, uint64_t page)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+
+	/* Making room may rename the space itself, and so lead to another set. */
+	while (!is_marked(s, space, page)) {
+		struct large_mark *set = large_set(s, page, space->id), *mark = set;
+
+		while (mark < set + LARGE_WAYS && mark->id)
+			mark++;
+		if (mark < set + LARGE_WAYS) {
+			*mark = (struct large_mark){.page = page, .id = space->id};
+			return;
+		}
+		mark = &set[s->clock++ % LARGE_WAYS];
+		forget_marked(cpu, mark->id);
+		mark->id = 0;
 	}
 }
 
-static bool may_be_large(const struct space *space, uint64_t linear)
-{
-	return (space->large_1g >> (linear >> 30 & 63) & 1) ||
-	       filter_has(&space->large_2m, filter_bit(linear >> 21, linear));
-}
+/* ---- the second level ---- */
 
 static void remove_entry(struct mmu_spaces *s, uint64_t linear, const struct space *space)
 {
@@ -65,9 +111,13 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
 	struct space *space = walk->global ? s->global : s->current;
-	struct tlb2_entry *set = tlb2_set(s, linear, space->id), *entry;
-	size_t number = (size_t)(set - s->tlb2[0]) / TLB2_WAYS;
+	struct tlb2_entry *set, *entry;
+	size_t number;
 
+	if (walk->shift > PAGE_SHIFT)
+		mark_large(cpu, space, large_page(linear, walk->shift));
+	set = tlb2_set(s, linear, space->id);
+	number = (size_t)(set - s->tlb2[0]) / TLB2_WAYS;
 	remove_entry(s, linear, s->current);
 	if (s->global)
 		remove_entry(s, linear, s->global);
@@ -77,7 +127,6 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 		entry = &set[s->victim[number]++ % TLB2_WAYS];
 	*entry = (struct tlb2_entry){.page = PAGE_BASE(linear), .id = space->id,
 				     .hpa = PAGE_BASE(walk->hpa), .rights = walk->rights, .kind = kind};
-	note_large(space, linear, walk->shift);
 	return entry;
 }
 
@@ -104,7 +153,7 @@ void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, 
 	fill.fetch = fetch || (slot->fetch == hit && slot->addend == fill.addend) ? hit : TLB_INVALID;
 	fill.read = fill.write = TLB_INVALID;
 	if (fetch)
-		filter_add(&s->current->code, filter_bit(linear >> PAGE_SHIFT, linear));
+		filter_add(&s->current->code, filter_bit(linear));
 	if (!(s->current->key.mode & SPACE_SLOW)) {
 		if (rights & RIGHT_READ)
 			fill.read = hit;
@@ -141,12 +190,12 @@ void tlb_flush_page(struct cpu *cpu, const struct selection *sel, uint64_t linea
 		/* Other PCIDs may have the page as a global one at the first level. */
 		if (!chosen && !(sel->with_global && (sel->any_vpid || space->key.vpid == sel->vpid)))
 			continue;
-		had_code |= filter_has(&space->code, filter_bit(linear >> PAGE_SHIFT, linear));
+		had_code |= filter_has(&space->code, filter_bit(linear));
 		drop_first_level(cpu, space, linear);
 		if (!chosen)
 			continue;
 		remove_entry(s, linear, space);
-		if (may_be_large(space, linear)) {
+		if (in_large_page(s, space, linear)) {
 			renamed = true;
 			space_rename_global(s, space);
 		}

@@ -23,9 +23,19 @@ struct space_key {
 };
 
 /* A set of pages that may say "perhaps" where it should say no. */
-#define FILTER_BITS 2048
+#define FILTER_BITS 1024
 struct page_filter {
 	uint64_t bits[FILTER_BITS / 64];
+};
+
+/* A large page of the paging structures that may have been cut into entries: invalidating one of its
+ * addresses drops the whole space, since the other entries must go too. Exact: when such a mark must
+ * make room, its space is dropped. */
+#define LARGE_SETS 1024
+#define LARGE_WAYS 4
+struct large_mark {
+	uint64_t page; /* linear address | log2 of the size */
+	uint64_t id;   /* of the space; 0: empty */
 };
 
 struct space {
@@ -33,10 +43,6 @@ struct space {
 	uint64_t id; /* 0: slot unused; never given out twice */
 	uint64_t used;
 	uint16_t tag[VIEW_COUNT]; /* 0: none yet */
-	/* Where large pages may have been cut into entries, by 2 MiB and 1 GiB regions: INVLPG there
-	 * drops the whole space, since a large page's other entries must go too. */
-	struct page_filter large_2m;
-	uint64_t large_1g;
 	struct page_filter code; /* pages that were fetched from: the jump cache may know them */
 };
 
@@ -61,6 +67,7 @@ struct mmu_spaces {
 	unsigned next_tag;
 	uint8_t victim[TLB2_SETS];
 	struct tlb2_entry tlb2[TLB2_SETS][TLB2_WAYS];
+	struct large_mark large[LARGE_SETS][LARGE_WAYS];
 	struct ept_context ept[EPT_CONTEXTS];
 	uint64_t ept_id; /* of the current space's EPTP */
 	struct gpa_entry gpa[GPA_ENTRIES];
@@ -71,11 +78,11 @@ static inline uint64_t tag_hash(unsigned tag)
 	return (uint64_t)tag * 0x9e5u;
 }
 
-static inline unsigned filter_bit(uint64_t number, uint64_t linear)
+static inline unsigned filter_bit(uint64_t linear)
 {
-	/* The halves of the address space do not collide. */
-	return (unsigned)((number & (FILTER_BITS / 2 - 1)) | (linear >> 47 & 1) * (FILTER_BITS / 2));
+	return (unsigned)((linear >> PAGE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> 54);
 }
+_Static_assert(FILTER_BITS == 1 << (64 - 54), "filter_bit");
 
 static inline void filter_add(struct page_filter *filter, unsigned bit)
 {

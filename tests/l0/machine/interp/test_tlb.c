@@ -218,6 +218,33 @@ static void test_large_global_page(void **state)
 	fixture_free(f);
 }
 
+/* More large pages than the TLB can keep in mind: still no address of one outlives its INVLPG. */
+static void test_many_large_pages(void **state)
+{
+	enum { TABLES = 24, PAGES = TABLES * 512 };
+	const uint64_t first = UINT64_C(1) << 39;
+	struct fixture *f = paged();
+	uint64_t pds = UINT64_C(0x100000);
+
+	ram_write64(f, 0x10008, UINT64_C(0x50000) | FULL);
+	for (unsigned i = 0; i < TABLES; i++)
+		ram_write64(f, 0x50000 + 8 * i, (pds + 0x1000 * i) | FULL);
+	for (unsigned i = 0; i < PAGES; i++)
+		ram_write64(f, pds + 8 * i, UINT64_C(0x200000) | FULL | PTE_PS);
+	for (unsigned i = 0; i < PAGES; i++)
+		expect(f, first + ((uint64_t)i << 21), 0x200000);
+	for (unsigned i = 0; i < PAGES; i += 7) {
+		uint64_t linear = first + ((uint64_t)i << 21);
+
+		expect(f, linear + 0x5000, 0x205000);
+		ram_write64(f, pds + 8 * i, UINT64_C(0x400000) | FULL | PTE_PS);
+		mmu_flush_page(&f->cpu, linear + 0x9000);
+		expect(f, linear + 0x5000, 0x405000);
+		expect(f, linear, 0x400000);
+	}
+	fixture_free(f);
+}
+
 static void set_vpid(struct fixture *f, uint16_t vpid)
 {
 	f->vmx.nonroot = vpid != 0;
@@ -403,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_invlpg_all_views),
 		cmocka_unit_test(test_pcid),
 		cmocka_unit_test(test_large_global_page),
+		cmocka_unit_test(test_many_large_pages),
 		cmocka_unit_test(test_invvpid),
 		cmocka_unit_test(test_fault_invalidates),
 		cmocka_unit_test(test_mode_bits),
