@@ -119,8 +119,9 @@ void pit_create(struct machine *machine)
 
 	pit->machine = machine;
 	pit->edge = (struct event){ .fire = edge_fire, .opaque = pit };
+	/* Stopped, all outputs low: unlike firmware that keeps a clock, this leaves an idle machine idle. */
 	for (unsigned i = 0; i < 3; i++)
-		pit->counter[i] = (struct pit_counter){ .access = 3, .mode = 3, .gate = i != 2 };
+		pit->counter[i] = (struct pit_counter){ .access = 3, .gate = i != 2 };
 	pit->ports = (struct region){ .base = 0x40, .length = 4, .max_size = 1, .read = pit_read,
 				      .write = pit_write, .opaque = pit };
 	pit->port61 = (struct region){ .base = 0x61, .length = 1, .max_size = 1,

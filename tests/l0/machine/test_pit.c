@@ -226,6 +226,16 @@ static void late_events(void **state)
 	assert_int_equal(take(), 0x08);
 }
 
+/* Setting a mode is not an edge on IRQ 0 unless OUT goes high by it. */
+static void quiet_start(void **state)
+{
+	out8(0x21, 0xfe);
+	out8(0x43, 0x30); /* mode 0: OUT low */
+	assert_int_equal(take(), -1);
+	out8(0x43, 0x34); /* mode 2: OUT high */
+	assert_int_equal(take(), 0x08);
+}
+
 static void one_shot_interrupt(void **state)
 {
 	out8(0x21, 0xfe);
@@ -270,6 +280,7 @@ int main(void)
 		DEVICE_TEST(read_back),		    DEVICE_TEST(bcd),
 		cmocka_unit_test(change_of_period), cmocka_unit_test(gates),
 		DEVICE_TEST(interrupt_times),	    DEVICE_TEST(late_events),
+		DEVICE_TEST(quiet_start),
 		DEVICE_TEST(one_shot_interrupt),
 		DEVICE_TEST(speaker_port),
 	};
