@@ -152,6 +152,18 @@ static bool check_everything(struct cpu *cpu)
 	return true;
 }
 
+/* SDM 3C "Operations that Invalidate Cached Mappings": without VPIDs, the linear and combined mappings
+ * of VPID 0. Guest-physical mappings may stay, but parts that exist walk EPT again then, and
+ * software counts on seeing its accessed and dirty flags set again. */
+static void forget_translations(struct cpu *cpu)
+{
+	if (cpu->vmx->vpid)
+		return;
+	mmu_invvpid(cpu, INVVPID_SINGLE, 0, 0);
+	if (cpu->vmx->eptp)
+		mmu_invept(cpu, cpu->vmx->eptp);
+}
+
 /* Non-root operation begins: what is not guest state. */
 static void commit(struct cpu *cpu, bool launch)
 {
@@ -168,9 +180,7 @@ static void commit(struct cpu *cpu, bool launch)
 	private->virtual_interrupt = false;
 	private->iret_unblocked_nmi = false;
 	private->pause_first = private->pause_last = 0;
-	/* SDM 3C "Invalidating Cached Translation Information": without VPIDs, those of VPID 0. */
-	if (!vmx->vpid)
-		mmu_invvpid(cpu, INVVPID_SINGLE, 0, 0);
+	forget_translations(cpu);
 	cpu_mode_changed(cpu);
 	cpu->next_rip = vmcs_get(vmx->vmcs, GUEST_RIP);
 	cpu_charge(cpu, COST_VM_ENTRY);
