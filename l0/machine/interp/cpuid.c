@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CPUID: constant leaves (cpuid.def) plus the profile's feature bits plus the few bits that follow the
- * CPU's state.
+ * CPUID: constant leaves (cpuid.def) plus the profile's feature bits plus the few bits that follow
+ * the CPU's state.
  */
 #include "l0/machine/interp/mmu.h"
 
@@ -29,7 +29,8 @@ static void constant_part(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	memset(out, 0, 4 * sizeof(*out));
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
-		if (leaves[i].leaf == leaf && (leaves[i].subleaf == ANY || leaves[i].subleaf == subleaf)) {
+		if (leaves[i].leaf == leaf &&
+		    (leaves[i].subleaf == ANY || leaves[i].subleaf == subleaf)) {
 			memcpy(out, leaves[i].out, 4 * sizeof(*out));
 			return;
 		}

@@ -3,8 +3,8 @@
  * Guest-physical to host-physical: the walk of the EPT paging structures, SDM 3C "The Extended Page
  * Table Mechanism (EPT)": misconfigurations, violations and their qualification, accessed and dirty
  * flags, page-modification logging. The outcome is a value; nothing here makes a VM exit but PML's
- * full log (vmx_log_dirty). Guest-physical mappings are cached, and dropped by INVEPT and by violations
- * only, as SDM 3C "Operations that Invalidate Cached Mappings" has it.
+ * full log (vmx_log_dirty). Guest-physical mappings are cached, and dropped by INVEPT and by
+ * violations only, as SDM 3C "Operations that Invalidate Cached Mappings" has it.
  */
 #include "l0/machine/interp/tlb.h"
 
@@ -31,7 +31,8 @@ static bool is_leaf(const struct cpu *cpu, unsigned level, uint64_t entry)
 		return true;
 	if (!(entry & EPT_PS) || level == 4)
 		return false;
-	return level == 3 ? has_feature(cpu, VMX_FEATURE_EPT_1G) : has_feature(cpu, VMX_FEATURE_EPT_2M);
+	return level == 3 ? has_feature(cpu, VMX_FEATURE_EPT_1G)
+			  : has_feature(cpu, VMX_FEATURE_EPT_2M);
 }
 
 /* SDM 3C "EPT Misconfigurations". The entry is present. */
@@ -43,7 +44,8 @@ static bool misconfigured(const struct cpu *cpu, unsigned level, uint64_t entry)
 
 	if ((entry & (EPT_R | EPT_W)) == EPT_W)
 		return true;
-	if (!(entry & EPT_R) && (entry & executable) && !has_feature(cpu, VMX_FEATURE_EPT_EXECUTE_ONLY))
+	if (!(entry & EPT_R) && (entry & executable) &&
+	    !has_feature(cpu, VMX_FEATURE_EPT_EXECUTE_ONLY))
 		return true;
 	if (entry & EPT_ADDRESS & ~(BIT64(width) - 1))
 		return true;
@@ -90,7 +92,8 @@ static bool allowed(const struct cpu *cpu, const struct ept_access *access, uint
 }
 
 /* SDM 3C "Accessed and Dirty Flags for EPT" and "Page-Modification Logging". */
-static void set_flags(struct cpu *cpu, uint64_t gpa, bool write, struct ept_step *step, unsigned steps)
+static void set_flags(struct cpu *cpu, uint64_t gpa, bool write, struct ept_step *step,
+		      unsigned steps)
 {
 	for (unsigned i = 0; i < steps; i++) {
 		uint64_t flags = EPT_A;
@@ -113,7 +116,8 @@ static struct gpa_entry *cache_slot(struct mmu_spaces *s, uint64_t gpa)
 }
 
 /* A cached mapping that allows the access; writes only where no dirty flag is left to set. */
-static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access, struct ept_leaf *leaf)
+static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+		   struct ept_leaf *leaf)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
 	const struct gpa_entry *entry = cache_slot(s, gpa);

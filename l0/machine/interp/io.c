@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * IN, OUT, INS, OUTS: permission by IOPL and the TSS's I/O permission bitmap (SDM 1 "I/O Permission Bit
- * Map"), then the VM exit, then memory, then the port. A repeated instruction does one iteration and
- * goes on at itself, so that it is interruptible between iterations as the architecture has it.
+ * IN, OUT, INS, OUTS: permission by IOPL and the TSS's I/O permission bitmap (SDM 1 "I/O Permission
+ * Bit Map"), then the VM exit, then memory, then the port. A repeated instruction does one
+ * iteration and goes on at itself, so that it is interruptible between iterations as the
+ * architecture has it.
  */
 #include "l0/machine/interp/mmu.h"
 
@@ -21,7 +22,8 @@ static bool bitmap_allows(struct cpu *cpu, uint16_t port, unsigned size)
 	if ((tr->ar & AR_UNUSABLE) || (type != DESC_TSS_BUSY && type != DESC_TSS_AVAIL) ||
 	    tr->limit < TSS_LIMIT_MIN)
 		return false;
-	map = (unsigned)lin_read(cpu, tr->base + TSS_IO_MAP_BASE, 2, MEM_READ | MEM_IMPLICIT_SUPERVISOR);
+	map = (unsigned)lin_read(cpu, tr->base + TSS_IO_MAP_BASE, 2,
+				 MEM_READ | MEM_IMPLICIT_SUPERVISOR);
 	/* Two bytes are read whatever the port: the map ends with a byte of ones. */
 	if (map + port / 8 + 1 > tr->limit)
 		return false;
@@ -51,7 +53,8 @@ static void in(struct cpu *cpu, const struct op *op, uint16_t port, bool immedia
 {
 	unsigned size = op->opsize;
 
-	begin(cpu, &(struct vmx_io){.port = port, .size = size, .in = true, .immediate = immediate});
+	begin(cpu,
+	      &(struct vmx_io){.port = port, .size = size, .in = true, .immediate = immediate});
 	reg_write(cpu, op, REG_RAX, size, machine_port_read(cpu->machine, port, size));
 }
 
@@ -103,7 +106,8 @@ static void set_address_register(struct cpu *cpu, const struct op *op, unsigned 
 static uint64_t unchecked_linear(const struct cpu *cpu, unsigned segment, uint64_t offset)
 {
 	if (cpu_code64(cpu))
-		return offset + (segment == SEG_FS || segment == SEG_GS ? cpu->seg[segment].base : 0);
+		return offset +
+		       (segment == SEG_FS || segment == SEG_GS ? cpu->seg[segment].base : 0);
 	return (uint32_t)(cpu->seg[segment].base + offset);
 }
 
@@ -137,7 +141,8 @@ void insn_ins(struct cpu *cpu, const struct op *op)
 				    .linear = unchecked_linear(cpu, SEG_ES, offset)});
 	linear = seg_linear(cpu, SEG_ES, offset, op->opsize, MEM_WRITE);
 	lin_probe(cpu, linear, op->opsize, MEM_WRITE);
-	lin_write(cpu, linear, op->opsize, machine_port_read(cpu->machine, port, op->opsize), MEM_WRITE);
+	lin_write(cpu, linear, op->opsize, machine_port_read(cpu->machine, port, op->opsize),
+		  MEM_WRITE);
 	step(cpu, op, REG_RDI);
 }
 
@@ -151,6 +156,7 @@ void insn_outs(struct cpu *cpu, const struct op *op)
 	begin(cpu, &(struct vmx_io){.port = port, .size = op->opsize, .string = true,
 				    .rep = repeated(op),
 				    .linear = unchecked_linear(cpu, op->seg, offset)});
-	machine_port_write(cpu->machine, port, op->opsize, mem_read(cpu, op->seg, offset, op->opsize));
+	machine_port_write(cpu->machine, port, op->opsize,
+			   mem_read(cpu, op->seg, offset, op->opsize));
 	step(cpu, op, REG_RSI);
 }

@@ -102,8 +102,9 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 		paging_walk(cpu, linear, access & ACCESS_KIND, view, &walk);
 		cpu_charge(cpu, (uint64_t)walk.references * COST_TLB_MISS_REFERENCE);
 		if (walk.outcome != WALK_OK) {
-			/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C
-			 * "Operations that Invalidate Cached Mappings": the fault does too. */
+			/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and
+			 * SDM 3C "Operations that Invalidate Cached Mappings": the fault does too.
+			 */
 			mmu_flush_page(cpu, linear);
 			mmu_raise(cpu, linear, &walk);
 		}
@@ -142,13 +143,14 @@ static uint64_t lapic_read(struct cpu *cpu, unsigned offset, unsigned size)
 	uint64_t value = lapic_mmio_read(cpu->machine->lapic, offset & 0xffcu);
 
 	if (size == 8)
-		value |= (uint64_t)lapic_mmio_read(cpu->machine->lapic, (offset & 0xffcu) + 4) << 32;
+		value |= (uint64_t)lapic_mmio_read(cpu->machine->lapic, (offset & 0xffcu) + 4)
+			 << 32;
 	value >>= 8 * (offset & 3);
 	return size == 8 ? value : value & (UINT64_MAX >> (64 - 8 * size));
 }
 
-static uint64_t load(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, unsigned size,
-		     unsigned access)
+static uint64_t load(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear,
+		     unsigned size, unsigned access)
 {
 	uint64_t hpa = entry->hpa | PAGE_OFFSET(linear);
 
@@ -236,7 +238,8 @@ uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned acce
 	return read_slow(cpu, linear, size, access);
 }
 
-static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access)
+static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value,
+		       unsigned access)
 {
 	unsigned first = (unsigned)(PAGE_SIZE - PAGE_OFFSET(linear));
 	uint64_t second;

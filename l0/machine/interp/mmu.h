@@ -3,8 +3,8 @@
  * Inside the MMU: what mmu.c, tlb.c, paging.c and ept.c share. The rest of the CPU sees the memory
  * section of cpu.h only.
  *
- * A linear access looks at the first-level TLB (struct tlb_entry: one compare, no call), then at the
- * second level (tlb.c: all rights of a page for every privilege), then walks (paging.c, ept.c).
+ * A linear access looks at the first-level TLB (struct tlb_entry: one compare, no call), then at
+ * the second level (tlb.c: all rights of a page for every privilege), then walks (paging.c, ept.c).
  */
 #ifndef L0_MACHINE_INTERP_MMU_H
 #define L0_MACHINE_INTERP_MMU_H
@@ -36,7 +36,7 @@ enum mmu_view {
 #define SPACE_LMA BIT32(7)
 #define SPACE_NXE BIT32(8)
 #define SPACE_MBEC BIT32(9) /* mode-based execute control for EPT */
-#define SPACE_SLOW BIT32(10) /* #AC checks or data breakpoints: every data access takes the slow path */
+#define SPACE_SLOW BIT32(10) /* #AC checks or data breakpoints: no data access is fast */
 
 /* Outcome of a walk; mmu.c turns it into an event. */
 enum walk_outcome {
@@ -52,7 +52,7 @@ struct walk {
 	uint64_t gpa;           /* EPT outcomes: guest-physical address of the access */
 	uint64_t qualification; /* WALK_EPT_VIOLATION, with VMX_EPT_CONVERTIBLE */
 	uint64_t hpa;           /* WALK_OK: of the byte */
-	uint16_t rights;        /* WALK_OK: RIGHT_* of every view; write only where dirty flags are set */
+	uint16_t rights; /* WALK_OK: RIGHT_* of every view; write only where dirty flags are set */
 	uint8_t shift;          /* WALK_OK: page size in the paging structures, log2 */
 	bool global;            /* WALK_OK: G flag honoured */
 	unsigned references;    /* paging-structure and EPT entries read */
@@ -68,7 +68,7 @@ _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *wa
 
 /* A guest-physical access on its way through EPT. */
 struct ept_access {
-	uint64_t qualification; /* EPT_QUAL_READ, _WRITE, _FETCH, _LINEAR_VALID, _TRANSLATED, advanced */
+	uint64_t qualification; /* EPT_QUAL_* but for the rights of the entries */
 	bool user_page; /* MBEC: the linear address is a user-mode address */
 };
 struct ept_leaf {
@@ -101,7 +101,8 @@ struct tlb2_entry {
 uint32_t mmu_space_mode(const struct cpu *cpu);
 enum mmu_view mmu_current_view(const struct cpu *cpu);
 /* First-level slot of the page for `view` and the tag it must carry. */
-struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view, uint64_t *tag);
+struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view,
+				   uint64_t *tag);
 /* Second-level entry of the page in the current space, NULL if absent. */
 const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
 /* The new entry replaces whatever was cached for the page in the current space. */

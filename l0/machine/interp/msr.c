@@ -70,7 +70,8 @@ static bool write_tsc_adjust(struct cpu *cpu, uint64_t value)
 	return true;
 }
 
-/* SDM 3B "Time-Stamp Counter Adjustment": a write of the TSC moves TSC_ADJUST by the same amount. */
+/* SDM 3B "Time-Stamp Counter Adjustment": a write of the TSC moves TSC_ADJUST by the same amount.
+ */
 static bool write_tsc(struct cpu *cpu, uint64_t value)
 {
 	return write_tsc_adjust(cpu, cpu->msrs.tsc_adjust + value - cpu_tsc(cpu));
@@ -130,8 +131,8 @@ static bool read_zero(struct cpu *cpu, uint64_t *value)
 /* 0 fast strings, 7 performance monitoring available (read-only), 11 BTS and 12 PEBS unavailable
  * (read-only), 16 enhanced SpeedStep, 18 MONITOR, 22 limit CPUID, 23 xTPR disable, 34 XD disable */
 #define MISC_ENABLE_READ_ONLY UINT64_C(0x1880)
-#define MISC_ENABLE_WRITABLE (BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(23) | \
-			      BIT64(34))
+#define MISC_ENABLE_WRITABLE                                                                       \
+	(BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(23) | BIT64(34))
 
 static bool read_misc_enable(struct cpu *cpu, uint64_t *value)
 {
@@ -342,22 +343,22 @@ bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	return true;
 }
 
-/* As firmware leaves a part after power-up: VMX allowed outside SMX and locked, memory write-back but
- * for the PCI hole. */
+/* As firmware leaves a part after power-up: VMX allowed outside SMX and locked, memory write-back
+ * but for the PCI hole. */
 void cpu_msr_reset(struct cpu *cpu)
 {
 	cpu->msrs = (struct cpu_msrs){
-		.pat = UINT64_C(0x0007040600070406),
-		.misc_enable = MISC_ENABLE_READ_ONLY | BIT64(0),
-		.feature_control = cpu_has(cpu->profile, VMX)
-					   ? FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX
-					   : 0,
-		.mtrr_def_type = BIT64(11) | 6,
-		.mtrr_var = {PCI_HOLE_START,
-			     ((BIT64(cpu->profile->caps.maxphyaddr) - 1) &
-			      ~(PCI_HOLE_END - PCI_HOLE_START - 1)) | BIT64(11)},
-		.mcg_ctl = UINT64_MAX,
-		.perf_global_ctrl = (UINT64_C(1) << GENERAL_COUNTERS) - 1,
+	    .pat = UINT64_C(0x0007040600070406),
+	    .misc_enable = MISC_ENABLE_READ_ONLY | BIT64(0),
+	    .feature_control = cpu_has(cpu->profile, VMX)
+				   ? FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX
+				   : 0,
+	    .mtrr_def_type = BIT64(11) | 6,
+	    .mtrr_var = {PCI_HOLE_START, ((BIT64(cpu->profile->caps.maxphyaddr) - 1) &
+					  ~(PCI_HOLE_END - PCI_HOLE_START - 1)) |
+					     BIT64(11)},
+	    .mcg_ctl = UINT64_MAX,
+	    .perf_global_ctrl = (UINT64_C(1) << GENERAL_COUNTERS) - 1,
 	};
 }
 

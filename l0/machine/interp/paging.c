@@ -39,7 +39,8 @@ static bool page_fault(struct pager *p, uint32_t error)
 	if (p->view == VIEW_USER)
 		error |= PFEC_U;
 	if (p->access == MEM_FETCH &&
-	    ((p->mode & SPACE_SMEP) || (p->mode & (SPACE_PAE | SPACE_NXE)) == (SPACE_PAE | SPACE_NXE)))
+	    ((p->mode & SPACE_SMEP) ||
+	     (p->mode & (SPACE_PAE | SPACE_NXE)) == (SPACE_PAE | SPACE_NXE)))
 		error |= PFEC_I;
 	p->walk->outcome = WALK_PAGE_FAULT;
 	p->walk->error = error;
@@ -84,7 +85,8 @@ static uint64_t bits_from(unsigned low, unsigned high)
 	return low > high ? 0 : (UINT64_MAX >> (63 - high)) & (UINT64_MAX << low);
 }
 
-/* Bits that must be 0 in an 8-byte entry of `level` (4 = PML4 ... 1 = PT), SDM 3A "Reserved Bits". */
+/* Bits that must be 0 in an 8-byte entry of `level` (4 = PML4 ... 1 = PT), SDM 3A "Reserved Bits".
+ */
 static uint64_t reserved_bits(const struct pager *p, unsigned level, uint64_t entry)
 {
 	const struct cpu_profile *profile = p->cpu->profile;
@@ -118,7 +120,8 @@ static bool walk_32bit(struct pager *p, uint64_t *base)
 {
 	uint64_t entry;
 
-	if (!read_entry(p, (p->cpu->cr3 & UINT64_C(0xfffff000)) + (p->linear >> 22 & 0x3ff) * 4, &entry))
+	if (!read_entry(p, (p->cpu->cr3 & UINT64_C(0xfffff000)) + (p->linear >> 22 & 0x3ff) * 4,
+			&entry))
 		return false;
 	if (!(entry & PTE_P))
 		return page_fault(p, 0);
@@ -280,7 +283,8 @@ void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_vie
 		if (!walk_tables(&p, &base) || !check_and_flag(&p))
 			return;
 	} else {
-		/* Without paging every linear address is a user-mode, read/write, executable one. */
+		/* Without paging every linear address is a user-mode, read/write, executable one.
+		 */
 		walk->shift = 12;
 		base = PAGE_BASE(linear) & UINT64_C(0xffffffff);
 		walk->rights = RIGHTS_ALL_VIEWS(RIGHT_READ | RIGHT_WRITE | RIGHT_FETCH);

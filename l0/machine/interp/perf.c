@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Performance counters. A counter that runs is a base plus the machine's own count, so counting costs
- * nothing; switching it on or off moves the base. Both privilege bits of a counter count as one switch:
- * there is no accounting by privilege level, and no overflow interrupt.
+ * Performance counters. A counter that runs is a base plus the machine's own count, so counting
+ * costs nothing; switching it on or off moves the base. Both privilege bits of a counter count as
+ * one switch: there is no accounting by privilege level, and no overflow interrupt.
  *
  * IA32_PERFEVTSELx: 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
  *                   17 OS | 16 USR | 15:8 unit mask | 7:0 event
@@ -21,8 +21,8 @@
 
 enum { COUNT_INSTRUCTIONS, COUNT_CYCLES, COUNT_NOTHING };
 
-/* SDM 3B "Pre-defined Architectural Performance Events", unit mask and event; what else may be selected
- * never happens here. */
+/* SDM 3B "Pre-defined Architectural Performance Events", unit mask and event; what else may be
+ * selected never happens here. */
 static unsigned what_event_counts(uint64_t evtsel)
 {
 	switch (evtsel & EVTSEL_EVENT) {
@@ -56,8 +56,8 @@ static bool running(const struct cpu *cpu, unsigned counter)
 		return (cpu->msrs.perf_global_ctrl & BIT64(32 + counter)) &&
 		       (cpu->msrs.fixed_ctr_ctrl >> 4 * counter & FIXED_ENABLES);
 	evtsel = cpu->msrs.perfevtsel[counter - FIXED_COUNTERS];
-	return (cpu->msrs.perf_global_ctrl & BIT64(counter - FIXED_COUNTERS)) && (evtsel & EVTSEL_EN) &&
-	       (evtsel & EVTSEL_RINGS);
+	return (cpu->msrs.perf_global_ctrl & BIT64(counter - FIXED_COUNTERS)) &&
+	       (evtsel & EVTSEL_EN) && (evtsel & EVTSEL_RINGS);
 }
 
 static uint64_t counter_read(const struct cpu *cpu, unsigned counter)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The performance counters, SDM 3B "Architectural Performance Monitoring" version 2: three fixed ones (0
- * retired instructions, exact; 1 core cycles; 2 reference cycles) and four general-purpose ones that can
- * count the same three events. The functions are rows of msrs.def.
+ * The performance counters, SDM 3B "Architectural Performance Monitoring" version 2: three fixed
+ * ones (0 retired instructions, exact; 1 core cycles; 2 reference cycles) and four general-purpose
+ * ones that can count the same three events. The functions are rows of msrs.def.
  */
 #ifndef L0_MACHINE_INTERP_PERF_H
 #define L0_MACHINE_INTERP_PERF_H

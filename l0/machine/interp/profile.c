@@ -59,10 +59,13 @@ static const struct profile_row {
 static const struct {
 	uint8_t vmx, cpu;
 } across[] = {
-	{VMX_FEATURE_RDTSCP, CPU_FEATURE_RDTSCP},   {VMX_FEATURE_INVPCID, CPU_FEATURE_INVPCID},
-	{VMX_FEATURE_XSAVES, CPU_FEATURE_XSAVES},   {VMX_FEATURE_RDRAND_EXITING, CPU_FEATURE_RDRAND},
-	{VMX_FEATURE_BNDCFGS, CPU_FEATURE_MPX},     {VMX_FEATURE_RDSEED_EXITING, CPU_FEATURE_RDSEED},
-	{VMX_FEATURE_VIRTUALIZE_X2APIC, CPU_FEATURE_X2APIC},
+    {VMX_FEATURE_RDTSCP, CPU_FEATURE_RDTSCP},
+    {VMX_FEATURE_INVPCID, CPU_FEATURE_INVPCID},
+    {VMX_FEATURE_XSAVES, CPU_FEATURE_XSAVES},
+    {VMX_FEATURE_RDRAND_EXITING, CPU_FEATURE_RDRAND},
+    {VMX_FEATURE_BNDCFGS, CPU_FEATURE_MPX},
+    {VMX_FEATURE_RDSEED_EXITING, CPU_FEATURE_RDSEED},
+    {VMX_FEATURE_VIRTUALIZE_X2APIC, CPU_FEATURE_X2APIC},
 };
 
 static const struct {
@@ -131,7 +134,8 @@ static void close_features(struct cpu_profile *profile)
 	while (again) {
 		again = close_across(profile);
 		for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
-			if (cpu_profile_has(profile, f) && cpu_features[f].needs != CPU_FEATURE_NONE &&
+			if (cpu_profile_has(profile, f) &&
+			    cpu_features[f].needs != CPU_FEATURE_NONE &&
 			    !cpu_profile_has(profile, cpu_features[f].needs)) {
 				set_feature(profile, f, false);
 				again = true;
@@ -167,15 +171,19 @@ static const struct profile_row *find_profile(const char *name, size_t length)
 	if (!length)
 		return &profiles[PART_INDEX_SKYLAKE];
 	for (unsigned i = 0; i < PART_COUNT; i++)
-		if (strlen(profiles[i].option) == length && !memcmp(profiles[i].option, name, length))
+		if (strlen(profiles[i].option) == length &&
+		    !memcmp(profiles[i].option, name, length))
 			return &profiles[i];
 	return NULL;
 }
 
 static void take_profile(struct cpu_profile *profile, const struct profile_row *row)
 {
-	*profile = (struct cpu_profile){.name = row->option, .text = row->text, .family = row->family,
-					.model = row->model, .stepping = row->stepping};
+	*profile = (struct cpu_profile){.name = row->option,
+					.text = row->text,
+					.family = row->family,
+					.model = row->model,
+					.stepping = row->stepping};
 	for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
 		set_feature(profile, f, cpu_features[f].parts >> (row - profiles) & 1);
 	profile->caps.features = (VMX_FEATURE_BIT(VMX_FEATURE_COUNT) - 1) & ~row->without;
@@ -186,7 +194,8 @@ static void take_profile(struct cpu_profile *profile, const struct profile_row *
 static bool switch_named(struct cpu_profile *profile, const char *name, size_t length, bool on)
 {
 	for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
-		if (strlen(cpu_features[f].text) == length && !memcmp(cpu_features[f].text, name, length))
+		if (strlen(cpu_features[f].text) == length &&
+		    !memcmp(cpu_features[f].text, name, length))
 			return switch_cpu(profile, f, on), true;
 	for (unsigned f = 0; f < VMX_FEATURE_COUNT; f++)
 		if (strlen(vmx_feature_info[f].text) == length &&
@@ -205,8 +214,8 @@ bool cpu_profile_parse(const char *spec, struct cpu_profile *profile, char *erro
 	length = strcspn(spec, ",");
 	row = find_profile(spec, length);
 	if (!row) {
-		snprintf(error, size, "unknown CPU '%.*s'; `abyme run --cpu help` lists them", (int)length,
-			 spec);
+		snprintf(error, size, "unknown CPU '%.*s'; `abyme run --cpu help` lists them",
+			 (int)length, spec);
 		return false;
 	}
 	take_profile(profile, row);
@@ -216,11 +225,13 @@ bool cpu_profile_parse(const char *spec, struct cpu_profile *profile, char *erro
 		if (length < 2 || (*spec != '+' && *spec != '-') ||
 		    !switch_named(profile, spec + 1, length - 1, *spec == '+')) {
 			snprintf(error, size,
-				 "unknown CPU feature '%.*s': +name or -name, listed by `abyme run --cpu help`",
+				 "unknown CPU feature '%.*s': +name or -name, listed by `abyme run "
+				 "--cpu help`",
 				 (int)length, spec);
 			return false;
 		}
-		close_features(profile); /* a later + brings back what it names, not what fell with it */
+		close_features(
+		    profile); /* a later + brings back what it names, not what fell with it */
 	}
 	derive(profile);
 	return true;
@@ -233,7 +244,8 @@ void cpu_profile_list(FILE *out, const struct cpu_profile *profile)
 		fprintf(out, "  %-12s %s\n", profiles[i].option, profiles[i].text);
 	fprintf(out, "CPUID features of %s (+ on, - off):\n", profile->name);
 	for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
-		fprintf(out, "  %c%s\n", cpu_profile_has(profile, f) ? '+' : '-', cpu_features[f].text);
+		fprintf(out, "  %c%s\n", cpu_profile_has(profile, f) ? '+' : '-',
+			cpu_features[f].text);
 	fprintf(out, "VMX features of %s:\n", profile->name);
 	for (unsigned f = 0; f < VMX_FEATURE_COUNT; f++)
 		fprintf(out, "  %c%s\n", vmx_features_have(profile->caps.features, f) ? '+' : '-',

@@ -39,7 +39,8 @@ struct cpu_profile {
 	const char *text;
 	uint8_t family, model, stepping;
 	uint64_t features[(CPU_FEATURE_COUNT + 63) / 64];
-	struct vmx_caps caps; /* VMX features, capability MSRs, MAXPHYADDR, valid CR4 and EFER bits */
+	struct vmx_caps
+	    caps; /* VMX features, capability MSRs, MAXPHYADDR, valid CR4 and EFER bits */
 };
 
 static inline bool cpu_profile_has(const struct cpu_profile *profile, enum cpu_feature feature)

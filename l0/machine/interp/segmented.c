@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Logical addresses: the limit, type and canonicality checks between an effective address and a linear
- * one, SDM 3A "Limit Checking", "Type Checking", SDM 1 "Memory Operands" (64-bit mode).
+ * Logical addresses: the limit, type and canonicality checks between an effective address and a
+ * linear one, SDM 3A "Limit Checking", "Type Checking", SDM 1 "Memory Operands" (64-bit mode).
  */
 #include "l0/machine/interp/mmu.h"
 
@@ -47,7 +47,8 @@ static uint64_t linear64(struct cpu *cpu, unsigned segment, uint64_t offset, uns
 	return linear;
 }
 
-uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, unsigned access)
+uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size,
+		    unsigned access)
 {
 	const struct segment *seg = &cpu->seg[segment];
 

@@ -2,9 +2,9 @@
  *
  * Address spaces: what tags translations, SDM 3A "Caching Translation Information", SDM 3C "Caching
  * Translation Information" (VPID, EP4TA), and the invalidations that concern whole spaces. A flush
- * renames a space (new identifier, new tags) instead of clearing entries, so that CR3 loads, VM entries
- * and VM exits cost nothing here. Pages with the G flag belong to a space of their own that all PCIDs of
- * a VPID look into.
+ * renames a space (new identifier, new tags) instead of clearing entries, so that CR3 loads, VM
+ * entries and VM exits cost nothing here. Pages with the G flag belong to a space of their own that
+ * all PCIDs of a VPID look into.
  */
 #include "l0/machine/interp/tlb.h"
 
@@ -94,8 +94,9 @@ void space_rename_global(struct mmu_spaces *s, struct space *space)
 
 static struct space *find_space(struct mmu_spaces *s, const struct space_key *key)
 {
-	uint64_t hash = (key->eptp >> PAGE_SHIFT ^ key->vpid ^ (uint64_t)key->pcid << 4 ^ key->mode) *
-			UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash =
+	    (key->eptp >> PAGE_SHIFT ^ key->vpid ^ (uint64_t)key->pcid << 4 ^ key->mode) *
+	    UINT64_C(0x9e3779b97f4a7c15);
 	struct space *set = &s->space[(hash >> 60) * SPACE_WAYS], *oldest = set;
 
 	for (unsigned i = 0; i < SPACE_WAYS; i++) {
@@ -155,7 +156,8 @@ static uint32_t mode_bits(const struct cpu *cpu)
 	mode |= (cpu->cr4 & CR4_PSE ? SPACE_PSE : 0) | (cpu->cr4 & CR4_PAE ? SPACE_PAE : 0) |
 		(cpu->cr4 & CR4_PGE ? SPACE_PGE : 0) | (cpu->cr4 & CR4_SMEP ? SPACE_SMEP : 0) |
 		(cpu->cr4 & CR4_SMAP ? SPACE_SMAP : 0);
-	return mode | (cpu->efer & EFER_LMA ? SPACE_LMA : 0) | (cpu->efer & EFER_NXE ? SPACE_NXE : 0);
+	return mode | (cpu->efer & EFER_LMA ? SPACE_LMA : 0) |
+	       (cpu->efer & EFER_NXE ? SPACE_NXE : 0);
 }
 
 static uint16_t current_pcid(const struct cpu *cpu)
@@ -276,8 +278,11 @@ void mmu_flush_all(struct cpu *cpu)
 
 void mmu_flush_current(struct cpu *cpu, bool global)
 {
-	flush(cpu, &(struct selection){.vpid = current_vpid(cpu), .pcid = current_pcid(cpu),
-				       .any_eptp = true, .any_pcid = global, .with_global = global});
+	flush(cpu, &(struct selection){.vpid = current_vpid(cpu),
+				       .pcid = current_pcid(cpu),
+				       .any_eptp = true,
+				       .any_pcid = global,
+				       .with_global = global});
 }
 
 void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid)
@@ -287,14 +292,19 @@ void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid)
 
 void mmu_flush_page(struct cpu *cpu, uint64_t linear)
 {
-	tlb_flush_page(cpu, &(struct selection){.vpid = current_vpid(cpu), .pcid = current_pcid(cpu),
-					    .any_eptp = true, .with_global = true}, linear);
+	tlb_flush_page(cpu,
+		       &(struct selection){.vpid = current_vpid(cpu),
+					   .pcid = current_pcid(cpu),
+					   .any_eptp = true,
+					   .with_global = true},
+		       linear);
 }
 
 void mmu_flush_page_pcid(struct cpu *cpu, uint64_t linear, uint16_t pcid)
 {
-	tlb_flush_page(cpu, &(struct selection){.vpid = current_vpid(cpu), .pcid = pcid, .any_eptp = true},
-		   linear);
+	tlb_flush_page(
+	    cpu, &(struct selection){.vpid = current_vpid(cpu), .pcid = pcid, .any_eptp = true},
+	    linear);
 }
 
 /* SDM 3C "Operations that Invalidate Cached Mappings": guest-physical and combined mappings of the
@@ -305,8 +315,8 @@ void mmu_invept(struct cpu *cpu, uint64_t eptp)
 	struct space *space;
 
 	FOR_EACH_SPACE(s, space)
-		if (space->key.eptp && (eptp == UINT64_MAX || EP4TA(space->key.eptp) == EP4TA(eptp)))
-			space_rename(s, space);
+	if (space->key.eptp && (eptp == UINT64_MAX || EP4TA(space->key.eptp) == EP4TA(eptp)))
+		space_rename(s, space);
 	for (unsigned i = 0; i < EPT_CONTEXTS; i++)
 		if (eptp == UINT64_MAX || EP4TA(s->ept[i].eptp) == EP4TA(eptp))
 			s->ept[i].id = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Instructions that read the part's counters and random numbers, and the cache-line instructions, of
- * which only the address check is left on a machine without caches.
+ * Instructions that read the part's counters and random numbers, and the cache-line instructions,
+ * of which only the address check is left on a machine without caches.
  */
 #include "l0/machine/interp/mmu.h"
 
@@ -14,8 +14,8 @@ static void check_tsd(struct cpu *cpu)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 }
 
-/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation": RDTSCP and RDPID are undefined
- * unless the control enables them, whatever else holds. */
+/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation": RDTSCP and RDPID are
+ * undefined unless the control enables them, whatever else holds. */
 static void check_rdtscp_enabled(struct cpu *cpu)
 {
 	if (cpu->vmx->nonroot && !(cpu->vmx->secondary & SECONDARY_ENABLE_RDTSCP))

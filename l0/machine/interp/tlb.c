@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The two TLB levels. First level: cpu.h, one entry per (page, view), direct-mapped. Second level: one
- * entry per (page, space) with the rights of all views, four ways; it catches what the first level's
- * aliases evict. Which space a translation belongs to is space.c's business.
+ * The two TLB levels. First level: cpu.h, one entry per (page, view), direct-mapped. Second level:
+ * one entry per (page, space) with the rights of all views, four ways; it catches what the first
+ * level's aliases evict. Which space a translation belongs to is space.c's business.
  */
 #include "l0/machine/interp/tlb.h"
 
@@ -59,7 +59,8 @@ static bool in_large_page(struct mmu_spaces *s, const struct space *space, uint6
 {
 	if (!(space->key.mode & SPACE_PAE))
 		return (space->key.mode & SPACE_PSE) && is_marked(s, space, large_page(linear, 22));
-	return is_marked(s, space, large_page(linear, 21)) || is_marked(s, space, large_page(linear, 30));
+	return is_marked(s, space, large_page(linear, 21)) ||
+	       is_marked(s, space, large_page(linear, 30));
 }
 
 /* Drops the space that a mark speaks for, if it still exists. */
@@ -125,15 +126,20 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 		;
 	if (entry == set + TLB2_WAYS)
 		entry = &set[s->victim[number]++ % TLB2_WAYS];
-	*entry = (struct tlb2_entry){.page = PAGE_BASE(linear), .id = space->id,
-				     .hpa = PAGE_BASE(walk->hpa), .rights = walk->rights, .kind = kind};
+	*entry = (struct tlb2_entry){.page = PAGE_BASE(linear),
+				     .id = space->id,
+				     .hpa = PAGE_BASE(walk->hpa),
+				     .rights = walk->rights,
+				     .kind = kind};
 	return entry;
 }
 
-struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view, uint64_t *tag)
+struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view,
+				   uint64_t *tag)
 {
 	*tag = space_tag(cpu, cpu->mmu.spaces->current, view);
-	return &cpu->mmu.tlb[(linear >> PAGE_SHIFT ^ tag_hash((unsigned)*tag)) & ((1 << TLB_BITS) - 1)];
+	return &cpu->mmu
+		    .tlb[(linear >> PAGE_SHIFT ^ tag_hash((unsigned)*tag)) & ((1 << TLB_BITS) - 1)];
 }
 
 void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, enum mmu_view view,
@@ -148,9 +154,12 @@ void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, 
 		return;
 	slot = tlb_slot_of_view(cpu, linear, view, &tag);
 	hit = PAGE_BASE(linear) | tag;
-	fill.addend = (uint64_t)(uintptr_t)memory_at(&cpu->machine->memory, entry->hpa) - PAGE_BASE(linear);
-	/* Fetches are admitted once asked for, so that the code filter knows every page with code. */
-	fill.fetch = fetch || (slot->fetch == hit && slot->addend == fill.addend) ? hit : TLB_INVALID;
+	fill.addend =
+	    (uint64_t)(uintptr_t)memory_at(&cpu->machine->memory, entry->hpa) - PAGE_BASE(linear);
+	/* Fetches are admitted once asked for, so that the code filter knows every page with code.
+	 */
+	fill.fetch =
+	    fetch || (slot->fetch == hit && slot->addend == fill.addend) ? hit : TLB_INVALID;
 	fill.read = fill.write = TLB_INVALID;
 	if (fetch)
 		filter_add(&s->current->code, filter_bit(linear));
@@ -188,7 +197,8 @@ void tlb_flush_page(struct cpu *cpu, const struct selection *sel, uint64_t linea
 		bool chosen = space_selected(space, sel);
 
 		/* Other PCIDs may have the page as a global one at the first level. */
-		if (!chosen && !(sel->with_global && (sel->any_vpid || space->key.vpid == sel->vpid)))
+		if (!chosen &&
+		    !(sel->with_global && (sel->any_vpid || space->key.vpid == sel->vpid)))
 			continue;
 		had_code |= filter_has(&space->code, filter_bit(linear));
 		drop_first_level(cpu, space, linear);

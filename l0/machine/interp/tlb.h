@@ -28,9 +28,9 @@ struct page_filter {
 	uint64_t bits[FILTER_BITS / 64];
 };
 
-/* A large page of the paging structures that may have been cut into entries: invalidating one of its
- * addresses drops the whole space, since the other entries must go too. Exact: when such a mark must
- * make room, its space is dropped. */
+/* A large page of the paging structures that may have been cut into entries: invalidating one of
+ * its addresses drops the whole space, since the other entries must go too. Exact: when such a mark
+ * must make room, its space is dropped. */
 #define LARGE_SETS 1024
 #define LARGE_WAYS 4
 struct large_mark {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Saving and restoring extended state: FXSAVE, the XSAVE family, XGETBV and XSETBV, MXCSR. The state is
- * kept as its own standard-format image in cpu->xsave_area; components are x87 and SSE, all of it in
- * the legacy region, so that the compacted format differs in its header only.
+ * Saving and restoring extended state: FXSAVE, the XSAVE family, XGETBV and XSETBV, MXCSR. The
+ * state is kept as its own standard-format image in cpu->xsave_area; components are x87 and SSE,
+ * all of it in the legacy region, so that the compacted format differs in its header only.
  *
  *   0 FCW | 2 FSW | 4 FTW | 6 FOP | 8 FIP | 16 FDP | 24 MXCSR | 28 MXCSR_MASK | 32 ST/MM | 160 XMM
  *   416 reserved | 512 XSTATE_BV | 520 XCOMP_BV | 528 reserved, 0 | 576
@@ -41,7 +41,8 @@ static unsigned xmm_end(const struct cpu *cpu)
 
 /* ---- memory ---- */
 
-static uint64_t operand(struct cpu *cpu, const struct op *op, unsigned size, unsigned align, unsigned access)
+static uint64_t operand(struct cpu *cpu, const struct op *op, unsigned size, unsigned align,
+			unsigned access)
 {
 	uint64_t linear = seg_linear(cpu, op->seg, op_ea(cpu, op), size, access);
 
@@ -51,7 +52,8 @@ static uint64_t operand(struct cpu *cpu, const struct op *op, unsigned size, uns
 	return linear;
 }
 
-static void copy_out(struct cpu *cpu, uint64_t linear, const uint8_t *from, unsigned start, unsigned end)
+static void copy_out(struct cpu *cpu, uint64_t linear, const uint8_t *from, unsigned start,
+		     unsigned end)
 {
 	for (unsigned i = start; i < end; i += 4) {
 		uint32_t word;
@@ -245,8 +247,10 @@ void insn_xsaves(struct cpu *cpu, const struct op *op)
 	save(cpu, op, SAVE_XSAVES);
 }
 
-/* The header's rules: standard form XCOMP_BV = 0, compacted form bit 63 and a subset; the rest 0. */
-static bool header_valid(const struct cpu *cpu, const uint64_t header[8], bool supervisor, bool compacted)
+/* The header's rules: standard form XCOMP_BV = 0, compacted form bit 63 and a subset; the rest 0.
+ */
+static bool header_valid(const struct cpu *cpu, const uint64_t header[8], bool supervisor,
+			 bool compacted)
 {
 	uint64_t possible = cpu->xcr0 | (supervisor ? cpu->msrs.xss : 0);
 
@@ -280,7 +284,8 @@ static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
 	} else if (rfbm & X87) {
 		init_x87(image);
 	}
-	/* The standard form loads MXCSR whenever SSE is asked for, the compacted one with the component. */
+	/* The standard form loads MXCSR whenever SSE is asked for, the compacted one with the
+	 * component. */
 	if (compacted ? present & SSE : rfbm & SSE)
 		copy_in(cpu, linear, image, AT_MXCSR, AT_MXCSR + 4);
 	else if (rfbm & SSE)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A CPU with 16 MiB of RAM and nothing else, for tests of single parts. What the parts around would do
- * is faked by weak symbols: an exception or a VM exit is recorded and leaves by longjmp, as the real
- * ones do. Include once, in a test's own file.
+ * A CPU with 16 MiB of RAM and nothing else, for tests of single parts. What the parts around would
+ * do is faked by weak symbols: an exception or a VM exit is recorded and leaves by longjmp, as the
+ * real ones do. Include once, in a test's own file.
  */
 #ifndef TESTS_L0_MACHINE_INTERP_FIXTURE_H
 #define TESTS_L0_MACHINE_INTERP_FIXTURE_H

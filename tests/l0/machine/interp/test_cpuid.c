@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CPU profiles and CPUID: parsing --cpu, the closure under "needs", what follows from it in CPUID, in the
- * CR4 and EFER masks and in the VMX capabilities.
+ * CPU profiles and CPUID: parsing --cpu, the closure under "needs", what follows from it in CPUID,
+ * in the CR4 and EFER masks and in the VMX capabilities.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -33,8 +33,9 @@ static void test_parse(void **state)
 	assert_false(cpu_has(&p, SMAP));
 	assert_true(parse("nehalem", &p));
 	assert_int_equal(p.model, 26);
-	static const char *const bad[] = {"z80", "skylake,smap", "skylake,+", "skylake,-", "skylake,,", "skylake,",
-					  "skylake,-nonsense", "skylake,*smap"};
+	static const char *const bad[] = {
+	    "z80",	 "skylake,smap", "skylake,+",	      "skylake,-",
+	    "skylake,,", "skylake,",	 "skylake,-nonsense", "skylake,*smap"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(parse(bad[i], &p));
 	assert_false(cpu_profile_parse("skylake,-nonsense", &p, error, sizeof(error)));
@@ -56,8 +57,9 @@ static void test_needs(void **state)
 	assert_int_equal(p.caps.efer_valid, EFER_NXE);
 	assert_true(parse("skylake,-ept", &p));
 	for (unsigned f = 0; f < VMX_FEATURE_COUNT; f++)
-		if (f == VMX_FEATURE_EPT || f == VMX_FEATURE_PML || f == VMX_FEATURE_UNRESTRICTED_GUEST ||
-		    f == VMX_FEATURE_EPT_AD || f == VMX_FEATURE_INVEPT || f == VMX_FEATURE_MODE_BASED_EXECUTE)
+		if (f == VMX_FEATURE_EPT || f == VMX_FEATURE_PML ||
+		    f == VMX_FEATURE_UNRESTRICTED_GUEST || f == VMX_FEATURE_EPT_AD ||
+		    f == VMX_FEATURE_INVEPT || f == VMX_FEATURE_MODE_BASED_EXECUTE)
 			assert_false(vmx_features_have(p.caps.features, f));
 	assert_true(vmx_features_have(p.caps.features, VMX_FEATURE_VPID));
 	assert_int_equal(vmx_cap(&p.caps, PROCBASED_CTLS2) >> 32 & SECONDARY_ENABLE_EPT, 0);
@@ -107,8 +109,8 @@ static void test_features_are_distinct(void **state)
 			const struct cpu_feature_info *b = &cpu_features[g];
 
 			assert_string_not_equal(a->text, b->text);
-			assert_false(a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg &&
-				     a->bit == b->bit);
+			assert_false(a->leaf == b->leaf && a->subleaf == b->subleaf &&
+				     a->reg == b->reg && a->bit == b->bit);
 		}
 		for (unsigned v = 0; v < VMX_FEATURE_COUNT; v++)
 			assert_string_not_equal(a->text, vmx_names[v]);
@@ -118,7 +120,8 @@ static void test_features_are_distinct(void **state)
 /* Each feature's bit is 1 exactly when the profile has it; CR4 and 64-bit mode aside. */
 static void test_bits(void **state)
 {
-	static const char *const specs[] = {"skylake", "nehalem", "skylake,-x2apic,-smap,-tsc-deadline,-nx"};
+	static const char *const specs[] = {"skylake", "nehalem",
+					    "skylake,-x2apic,-smap,-tsc-deadline,-nx"};
 
 	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
 		struct fixture *f = fixture_new(specs[i]);
@@ -130,7 +133,8 @@ static void test_bits(void **state)
 			uint32_t out[4];
 
 			cpu_cpuid(&f->cpu, info->leaf, info->subleaf, out);
-			assert_int_equal(out[info->reg] >> info->bit & 1, cpu_profile_has(&f->profile, n));
+			assert_int_equal(out[info->reg] >> info->bit & 1,
+					 cpu_profile_has(&f->profile, n));
 		}
 		fixture_free(f);
 	}

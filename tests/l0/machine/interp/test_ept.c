@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * EPT as truth tables: rights and qualification of violations, misconfigurations, accessed and dirty
- * flags, mode-based execute control, accesses to guest paging structures, INVEPT.
+ * EPT as truth tables: rights and qualification of violations, misconfigurations, accessed and
+ * dirty flags, mode-based execute control, accesses to guest paging structures, INVEPT.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -52,8 +52,8 @@ static void guest_paging(struct fixture *f, uint64_t leaf)
 
 static const uint64_t access_bit[] = {EPT_QUAL_READ, EPT_QUAL_WRITE, EPT_QUAL_FETCH};
 
-/* Every leaf RWX x access, paging off: an access goes through iff its bit is set; the qualification has
- * the access, the AND of the rights, and says user, writable, executable. */
+/* Every leaf RWX x access, paging off: an access goes through iff its bit is set; the qualification
+ * has the access, the AND of the rights, and says user, writable, executable. */
 static void test_rights_and_qualification(void **state)
 {
 	struct fixture *f = virtualized(NULL, 0, 0);
@@ -66,7 +66,8 @@ static void test_rights_and_qualification(void **state)
 
 				if ((rights & 3) == EPT_W)
 					continue; /* misconfigured, below */
-				ram_write64(f, LEAF(GPA), GPA | (upper ? EPT_RWX | EPT_MT_WB : both));
+				ram_write64(f, LEAF(GPA),
+					    GPA | (upper ? EPT_RWX | EPT_MT_WB : both));
 				ram_write64(f, EPT_PD, EPT_PT | (upper ? rights : EPT_RWX));
 				mmu_invept(&f->cpu, UINT64_MAX);
 				paging_walk(&f->cpu, GPA + 0x18, access, VIEW_SUPERVISOR, &walk);
@@ -78,9 +79,10 @@ static void test_rights_and_qualification(void **state)
 				assert_int_equal(walk.outcome, WALK_EPT_VIOLATION);
 				assert_int_equal(walk.gpa, GPA + 0x18);
 				assert_int_equal(walk.qualification,
-						 access_bit[access] | rights << 3 | EPT_QUAL_LINEAR_VALID |
-							 EPT_QUAL_TRANSLATED | EPT_QUAL_USER |
-							 EPT_QUAL_RW_PAGE | VMX_EPT_CONVERTIBLE);
+						 access_bit[access] | rights << 3 |
+						     EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED |
+						     EPT_QUAL_USER | EPT_QUAL_RW_PAGE |
+						     VMX_EPT_CONVERTIBLE);
 			}
 	fixture_free(f);
 }
@@ -88,21 +90,24 @@ static void test_rights_and_qualification(void **state)
 static void test_advanced_information(void **state)
 {
 	for (unsigned advanced = 0; advanced < 2; advanced++) {
-		struct fixture *f = virtualized(advanced ? NULL : "skylake,-ept-advanced-info", 0, 0);
+		struct fixture *f =
+		    virtualized(advanced ? NULL : "skylake,-ept-advanced-info", 0, 0);
 
 		ram_write64(f, LEAF(GPA), GPA | EPT_MT_WB);
 		for (unsigned bits = 0; bits < 8; bits++) {
 			struct walk walk;
-			uint64_t extra = (bits & 1 ? EPT_QUAL_USER : 0) | (bits & 2 ? EPT_QUAL_RW_PAGE : 0) |
+			uint64_t extra = (bits & 1 ? EPT_QUAL_USER : 0) |
+					 (bits & 2 ? EPT_QUAL_RW_PAGE : 0) |
 					 (bits & 4 ? EPT_QUAL_NX_PAGE : 0);
 
 			guest_paging(f, PTE_P | PTE_A | PTE_D | (bits & 1 ? PTE_U : 0) |
 						(bits & 2 ? PTE_W : 0) | (bits & 4 ? PTE_NX : 0));
 			paging_walk(&f->cpu, LINEAR, MEM_READ, VIEW_SUPERVISOR, &walk);
 			assert_int_equal(walk.outcome, WALK_EPT_VIOLATION);
-			assert_int_equal(walk.qualification,
-					 EPT_QUAL_READ | EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED |
-						 VMX_EPT_CONVERTIBLE | (advanced ? extra : 0));
+			assert_int_equal(walk.qualification, EPT_QUAL_READ | EPT_QUAL_LINEAR_VALID |
+								 EPT_QUAL_TRANSLATED |
+								 VMX_EPT_CONVERTIBLE |
+								 (advanced ? extra : 0));
 		}
 		fixture_free(f);
 	}
@@ -118,17 +123,17 @@ struct paging_structure_case {
 
 /* SDM 3C "EPT Violations", "Accessed and Dirty Flags for EPT" */
 static const struct paging_structure_case structure_cases[] = {
-	{0, 0, PTE_A | PTE_D, MEM_READ, EPT_QUAL_READ},
-	{0, 0, PTE_A | PTE_D, MEM_FETCH, EPT_QUAL_READ},
-	{EPT_R, 0, PTE_A | PTE_D, MEM_READ, 0},
-	{EPT_R, 0, PTE_A | PTE_D, MEM_WRITE, 0},
-	{EPT_R, 0, 0, MEM_READ, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
-	{EPT_R, 0, PTE_A, MEM_WRITE, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
-	{EPT_R, 0, PTE_A, MEM_READ, 0},
-	{EPT_R | EPT_W, 0, 0, MEM_WRITE, 0},
-	{EPT_X, 0, PTE_A | PTE_D, MEM_FETCH, EPT_QUAL_READ | EPT_QUAL_ENTRY_X},
-	{EPT_R, EPTP_AD, PTE_A | PTE_D, MEM_READ, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
-	{EPT_R | EPT_W, EPTP_AD, PTE_A | PTE_D, MEM_READ, 0},
+    {0, 0, PTE_A | PTE_D, MEM_READ, EPT_QUAL_READ},
+    {0, 0, PTE_A | PTE_D, MEM_FETCH, EPT_QUAL_READ},
+    {EPT_R, 0, PTE_A | PTE_D, MEM_READ, 0},
+    {EPT_R, 0, PTE_A | PTE_D, MEM_WRITE, 0},
+    {EPT_R, 0, 0, MEM_READ, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
+    {EPT_R, 0, PTE_A, MEM_WRITE, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
+    {EPT_R, 0, PTE_A, MEM_READ, 0},
+    {EPT_R | EPT_W, 0, 0, MEM_WRITE, 0},
+    {EPT_X, 0, PTE_A | PTE_D, MEM_FETCH, EPT_QUAL_READ | EPT_QUAL_ENTRY_X},
+    {EPT_R, EPTP_AD, PTE_A | PTE_D, MEM_READ, EPT_QUAL_READ | EPT_QUAL_WRITE | EPT_QUAL_ENTRY_R},
+    {EPT_R | EPT_W, EPTP_AD, PTE_A | PTE_D, MEM_READ, 0},
 };
 
 static void test_guest_paging_structures(void **state)
@@ -144,7 +149,8 @@ static void test_guest_paging_structures(void **state)
 		if (c->qualification) {
 			assert_int_equal(walk.outcome, WALK_EPT_VIOLATION);
 			assert_int_equal(walk.gpa, GUEST_PT);
-			assert_int_equal(walk.qualification, c->qualification | EPT_QUAL_LINEAR_VALID);
+			assert_int_equal(walk.qualification,
+					 c->qualification | EPT_QUAL_LINEAR_VALID);
 		} else {
 			assert_int_equal(walk.outcome, WALK_OK);
 		}
@@ -161,34 +167,35 @@ struct misconfiguration {
 };
 
 static const struct misconfiguration misconfigurations[] = {
-	{NULL, LEAF(GPA), EPT_W | EPT_MT_WB, 0, true},
-	{NULL, LEAF(GPA), EPT_W | EPT_X | EPT_MT_WB, 0, true},
-	{NULL, EPT_PD, EPT_W, 0, true},
-	{NULL, EPT_ROOT, EPT_W | EPT_X, 0, true},
-	{NULL, LEAF(GPA), EPT_X | EPT_MT_WB, 0, false},
-	{"skylake,-ept-execute-only", LEAF(GPA), EPT_X | EPT_MT_WB, 0, true},
-	{"skylake,-ept-execute-only", LEAF(GPA), EPT_R | EPT_X | EPT_MT_WB, 0, false},
-	{"skylake,-ept-execute-only", LEAF(GPA), EPT_XU | EPT_MT_WB, SECONDARY_MODE_BASED_EXECUTE, true},
-	{NULL, LEAF(GPA), EPT_R | EPT_XU | EPT_MT_WB, 0, false},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(0) << 3, 0, false},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(1) << 3, 0, false},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(2) << 3, 0, true},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(3) << 3, 0, true},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(4) << 3, 0, false},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(5) << 3, 0, false},
-	{NULL, LEAF(GPA), EPT_R | UINT64_C(7) << 3, 0, true},
-	{NULL, LEAF(GPA), EPT_R | EPT_IPAT | EPT_MT_WB, 0, false},
-	{NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(46), 0, true},
-	{NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(45), 0, false},
-	{"nehalem", LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(40), 0, true},
-	{NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(52) | BIT64(11) | EPT_PS, 0, false},
-	{NULL, EPT_PD, EPT_RWX | BIT64(3), 0, true},
-	{NULL, EPT_PD, EPT_RWX | BIT64(6), 0, true},
-	{NULL, EPT_PDPT, EPT_RWX | BIT64(5), 0, true},
-	{NULL, EPT_ROOT, EPT_RWX | EPT_PS, 0, true},
-	{NULL, EPT_PD, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true}, /* address not 2 MiB aligned */
-	{"skylake,-ept-1g", EPT_PDPT, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true},
-	{"skylake,-ept-2m", EPT_PD, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true},
+    {NULL, LEAF(GPA), EPT_W | EPT_MT_WB, 0, true},
+    {NULL, LEAF(GPA), EPT_W | EPT_X | EPT_MT_WB, 0, true},
+    {NULL, EPT_PD, EPT_W, 0, true},
+    {NULL, EPT_ROOT, EPT_W | EPT_X, 0, true},
+    {NULL, LEAF(GPA), EPT_X | EPT_MT_WB, 0, false},
+    {"skylake,-ept-execute-only", LEAF(GPA), EPT_X | EPT_MT_WB, 0, true},
+    {"skylake,-ept-execute-only", LEAF(GPA), EPT_R | EPT_X | EPT_MT_WB, 0, false},
+    {"skylake,-ept-execute-only", LEAF(GPA), EPT_XU | EPT_MT_WB, SECONDARY_MODE_BASED_EXECUTE,
+     true},
+    {NULL, LEAF(GPA), EPT_R | EPT_XU | EPT_MT_WB, 0, false},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(0) << 3, 0, false},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(1) << 3, 0, false},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(2) << 3, 0, true},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(3) << 3, 0, true},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(4) << 3, 0, false},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(5) << 3, 0, false},
+    {NULL, LEAF(GPA), EPT_R | UINT64_C(7) << 3, 0, true},
+    {NULL, LEAF(GPA), EPT_R | EPT_IPAT | EPT_MT_WB, 0, false},
+    {NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(46), 0, true},
+    {NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(45), 0, false},
+    {"nehalem", LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(40), 0, true},
+    {NULL, LEAF(GPA), EPT_R | EPT_MT_WB | BIT64(52) | BIT64(11) | EPT_PS, 0, false},
+    {NULL, EPT_PD, EPT_RWX | BIT64(3), 0, true},
+    {NULL, EPT_PD, EPT_RWX | BIT64(6), 0, true},
+    {NULL, EPT_PDPT, EPT_RWX | BIT64(5), 0, true},
+    {NULL, EPT_ROOT, EPT_RWX | EPT_PS, 0, true},
+    {NULL, EPT_PD, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true}, /* address not 2 MiB aligned */
+    {"skylake,-ept-1g", EPT_PDPT, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true},
+    {"skylake,-ept-2m", EPT_PD, EPT_RWX | EPT_PS | EPT_MT_WB, 0, true},
 };
 
 static void test_misconfigurations(void **state)
@@ -253,7 +260,8 @@ static void test_accessed_and_dirty(void **state)
 	fixture_free(f);
 }
 
-/* SDM 3C "Mode-Based Execution Control": X is for supervisor-mode addresses, XU for user-mode ones. */
+/* SDM 3C "Mode-Based Execution Control": X is for supervisor-mode addresses, XU for user-mode ones.
+ */
 static void test_mode_based_execute(void **state)
 {
 	for (unsigned mbec = 0; mbec < 2; mbec++) {
@@ -265,13 +273,16 @@ static void test_mode_based_execute(void **state)
 			struct walk walk;
 
 			guest_paging(f, PTE_P | PTE_W | PTE_A | PTE_D | (user ? PTE_U : 0));
-			ram_write64(f, LEAF(GPA), GPA | EPT_R | EPT_MT_WB | (x ? EPT_X : 0) | (xu ? EPT_XU : 0));
-			paging_walk(&f->cpu, LINEAR, MEM_FETCH, user ? VIEW_USER : VIEW_SUPERVISOR, &walk);
+			ram_write64(f, LEAF(GPA),
+				    GPA | EPT_R | EPT_MT_WB | (x ? EPT_X : 0) | (xu ? EPT_XU : 0));
+			paging_walk(&f->cpu, LINEAR, MEM_FETCH, user ? VIEW_USER : VIEW_SUPERVISOR,
+				    &walk);
 			assert_int_equal(walk.outcome, may ? WALK_OK : WALK_EPT_VIOLATION);
 			if (!may)
-				assert_int_equal(walk.qualification & (EPT_QUAL_ENTRY_X | EPT_QUAL_ENTRY_XU),
+				assert_int_equal(walk.qualification &
+						     (EPT_QUAL_ENTRY_X | EPT_QUAL_ENTRY_XU),
 						 (x ? EPT_QUAL_ENTRY_X : 0) |
-							 (mbec && xu ? EPT_QUAL_ENTRY_XU : 0));
+						     (mbec && xu ? EPT_QUAL_ENTRY_XU : 0));
 		}
 		/* Present by bit 10 alone. */
 		guest_paging(f, PTE_P | PTE_W | PTE_A | PTE_D | PTE_U);
@@ -298,7 +309,8 @@ static void test_exits(void **state)
 	assert_int_equal(seen.exit_gpa, GPA + 4);
 	assert_int_equal(seen.exit_linear, GPA + 4);
 	assert_true(seen.exit_linear_valid);
-	/* The hypervisor maps it: seen without INVEPT, since the violation dropped what was cached. */
+	/* The hypervisor maps it: seen without INVEPT, since the violation dropped what was cached.
+	 */
 	ram_write64(f, LEAF(GPA), GPA | EPT_RWX | EPT_MT_WB);
 	assert_false(read_exits(f, GPA + 4));
 	ram_write64(f, LEAF(GPA), GPA | EPT_W);
@@ -365,7 +377,8 @@ static void test_invept(void **state)
 	fixture_free(f);
 }
 
-/* Guest-physical mappings outlive what concerns linear addresses; INVEPT and a violation drop them. */
+/* Guest-physical mappings outlive what concerns linear addresses; INVEPT and a violation drop them.
+ */
 static void test_guest_physical_mappings(void **state)
 {
 	struct fixture *f = virtualized(NULL, 0, 0);

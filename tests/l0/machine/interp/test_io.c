@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Port instructions: permission by IOPL and bitmap as a truth table, what the VM exit is told and when,
- * string forms with their registers; time stamps, counters and random numbers as instructions.
+ * Port instructions: permission by IOPL and bitmap as a truth table, what the VM exit is told and
+ * when, string forms with their registers; time stamps, counters and random numbers as
+ * instructions.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -56,7 +57,8 @@ WEAK uint64_t reg_read(const struct cpu *cpu, const struct op *op, unsigned reg,
 	return cpu->gpr[reg] & (UINT64_MAX >> (64 - 8 * size));
 }
 
-WEAK void reg_write(struct cpu *cpu, const struct op *op, unsigned reg, unsigned size, uint64_t value)
+WEAK void reg_write(struct cpu *cpu, const struct op *op, unsigned reg, unsigned size,
+		    uint64_t value)
 {
 	uint64_t mask = UINT64_MAX >> (64 - 8 * size);
 
@@ -85,7 +87,8 @@ static void device_write(void *opaque, uint64_t offset, unsigned size, uint64_t 
 	device.writes++;
 }
 
-static struct region region = {.base = 0x100, .length = 0x100, .read = device_read, .write = device_write};
+static struct region region = {
+    .base = 0x100, .length = 0x100, .read = device_read, .write = device_write};
 
 #define TSS UINT64_C(0x6000)
 #define MAP 0x70

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Paging in every mode as truth tables: rights and error codes against the SDM's rules, reserved bits,
- * accessed and dirty flags, large pages; linear and segmented accesses.
+ * Paging in every mode as truth tables: rights and error codes against the SDM's rules, reserved
+ * bits, accessed and dirty flags, large pages; linear and segmented accesses.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -36,7 +36,8 @@ static void map(struct fixture *f, enum paging paging, bool large, uint64_t uppe
 {
 	memset(f->machine.memory.low, 0, 0x10000);
 	if (paging == PAGING_32) {
-		uint32_t pde = large ? (uint32_t)(FRAME * 2 | leaf | PTE_PS) : (uint32_t)(PT | upper);
+		uint32_t pde =
+		    large ? (uint32_t)(FRAME * 2 | leaf | PTE_PS) : (uint32_t)(PT | upper);
 		uint32_t pte = (uint32_t)(FRAME | leaf);
 
 		memcpy(f->machine.memory.low + ROOT + 4, &pde, 4);
@@ -64,8 +65,8 @@ static void set_mode(struct fixture *f, enum paging paging, bool wp, bool smep, 
 }
 
 /* SDM 3A "Determination of Access Rights", paragraph by paragraph. */
-static bool allowed(unsigned access, enum mmu_view view, bool user_page, bool writable, bool nx, bool wp,
-		    bool smep, bool smap)
+static bool allowed(unsigned access, enum mmu_view view, bool user_page, bool writable, bool nx,
+		    bool wp, bool smep, bool smap)
 {
 	bool user = view == VIEW_USER, ac = view == VIEW_SUPERVISOR_AC;
 
@@ -93,8 +94,8 @@ static uint32_t error_code(unsigned access, enum mmu_view view, bool fetch_flag)
 
 static void check_rights(struct fixture *f, enum paging paging, bool large, unsigned bits)
 {
-	bool u = bits & 1, w = bits & 2, nx = bits & 4, wp = bits & 8, smep = bits & 16, smap = bits & 32,
-	     in_upper = bits & 64;
+	bool u = bits & 1, w = bits & 2, nx = bits & 4, wp = bits & 8, smep = bits & 16,
+	     smap = bits & 32, in_upper = bits & 64;
 	uint64_t full = PTE_P | PTE_W | PTE_U;
 	uint64_t flags = PTE_P | (w ? PTE_W : 0) | (u ? PTE_U : 0);
 	bool nxe = paging != PAGING_32, fetch_flag = nxe || smep;
@@ -113,10 +114,13 @@ static void check_rights(struct fixture *f, enum paging paging, bool large, unsi
 			paging_walk(&f->cpu, LINEAR + 0x123, access, view, &walk);
 			if (allowed(access, view, u, w, nx, wp, smep, smap)) {
 				assert_int_equal(walk.outcome, WALK_OK);
-				assert_int_equal(walk.hpa, (large && paging == PAGING_32 ? 2 * FRAME : FRAME) + 0x123);
+				assert_int_equal(
+				    walk.hpa,
+				    (large && paging == PAGING_32 ? 2 * FRAME : FRAME) + 0x123);
 				assert_true(walk.rights >> RIGHTS_SHIFT(view) &
-					    (access == MEM_FETCH ? RIGHT_FETCH
-								 : access == MEM_WRITE ? RIGHT_WRITE : RIGHT_READ));
+					    (access == MEM_FETCH   ? RIGHT_FETCH
+					     : access == MEM_WRITE ? RIGHT_WRITE
+								   : RIGHT_READ));
 			} else {
 				assert_int_equal(walk.outcome, WALK_PAGE_FAULT);
 				assert_int_equal(walk.error, error_code(access, view, fetch_flag));
@@ -145,16 +149,19 @@ static void test_rights_are_those_of_every_view(void **state)
 
 		set_mode(f, PAGING_4LEVEL, bits & 8, bits & 16, bits & 32, true);
 		map(f, PAGING_4LEVEL, false, PTE_P | PTE_W | PTE_U,
-		    PTE_P | PTE_D | (bits & 1 ? PTE_U : 0) | (bits & 2 ? PTE_W : 0) | (bits & 4 ? PTE_NX : 0));
+		    PTE_P | PTE_D | (bits & 1 ? PTE_U : 0) | (bits & 2 ? PTE_W : 0) |
+			(bits & 4 ? PTE_NX : 0));
 		paging_walk(&f->cpu, LINEAR, MEM_READ, VIEW_SUPERVISOR_AC, &first);
 		assert_int_equal(first.outcome, WALK_OK);
 		for (unsigned view = 0; view < VIEW_COUNT; view++)
 			for (unsigned access = 0; access < 3; access++) {
-				static const unsigned right[] = {RIGHT_READ, RIGHT_WRITE, RIGHT_FETCH};
+				static const unsigned right[] = {RIGHT_READ, RIGHT_WRITE,
+								 RIGHT_FETCH};
 
 				paging_walk(&f->cpu, LINEAR, access, view, &walk);
-				assert_int_equal(!!(first.rights >> RIGHTS_SHIFT(view) & right[access]),
-						 walk.outcome == WALK_OK);
+				assert_int_equal(
+				    !!(first.rights >> RIGHTS_SHIFT(view) & right[access]),
+				    walk.outcome == WALK_OK);
 			}
 	}
 	fixture_free(f);
@@ -233,7 +240,8 @@ static void test_reserved_bits(void **state)
 			assert_int_equal(walk.outcome, WALK_PAGE_FAULT);
 			assert_int_equal(walk.error, PFEC_P | PFEC_U | PFEC_RSVD);
 		} else {
-			assert_int_not_equal(walk.outcome == WALK_PAGE_FAULT && (walk.error & PFEC_RSVD), 1);
+			assert_int_not_equal(
+			    walk.outcome == WALK_PAGE_FAULT && (walk.error & PFEC_RSVD), 1);
 		}
 		fixture_free(f);
 	}
@@ -306,7 +314,8 @@ static void test_pdptes(void **state)
 	ram_write64(f, 0x1038, PT | PTE_P | PTE_PWT);
 	assert_true(mmu_load_pdptes(&f->cpu, 0x1020));
 	assert_int_equal(f->cpu.pdpte[3], PT | PTE_P | PTE_PWT);
-	static const uint64_t bad[] = {BIT64(1), BIT64(2), BIT64(5), BIT64(8), BIT64(46), BIT64(63)};
+	static const uint64_t bad[] = {BIT64(1), BIT64(2),  BIT64(5),
+				       BIT64(8), BIT64(46), BIT64(63)};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ram_write64(f, 0x1028, PT | PTE_P | bad[i]);
 		assert_false(mmu_load_pdptes(&f->cpu, 0x1020));
@@ -347,7 +356,8 @@ static void test_crossing(void **state)
 	lin_write(&f->cpu, LINEAR + 0xffd, 8, UINT64_C(0x0807060504030201), MEM_WRITE);
 	assert_int_equal(ram_read64(f, FRAME + 0xff8) >> 40, 0x030201);
 	assert_int_equal(ram_read64(f, FRAME + 0x8000), UINT64_C(0x0807060504));
-	assert_int_equal(lin_read(&f->cpu, LINEAR + 0xffd, 8, MEM_READ), UINT64_C(0x0807060504030201));
+	assert_int_equal(lin_read(&f->cpu, LINEAR + 0xffd, 8, MEM_READ),
+			 UINT64_C(0x0807060504030201));
 	fixture_free(f);
 }
 
@@ -368,9 +378,10 @@ static void test_alignment_check(void **state)
 						 faults);
 				if (faults)
 					assert_int_equal(f->cpu.event.vector, VECTOR_AC);
-				assert_int_equal(write_escapes(f, 0x6000 + offset, size, 0), faults);
+				assert_int_equal(write_escapes(f, 0x6000 + offset, size, 0),
+						 faults);
 				assert_false(read_escapes(f, 0x6000 + offset, size,
-								 MEM_READ | MEM_IMPLICIT_SUPERVISOR));
+							  MEM_READ | MEM_IMPLICIT_SUPERVISOR));
 			}
 	fixture_free(f);
 }
@@ -400,7 +411,8 @@ static void test_implicit_supervisor(void **state)
 	fixture_free(f);
 }
 
-/* Stores to a page with decoded code reach the block cache, before and after the page got its code. */
+/* Stores to a page with decoded code reach the block cache, before and after the page got its code.
+ */
 static void test_code_pages(void **state)
 {
 	struct fixture *f = fixture_new(NULL);
@@ -492,7 +504,8 @@ static void test_segment_checks(void **state)
 		for (unsigned j = 0; j < 2; j++) {
 			uint64_t linear = 0;
 
-			f->cpu.seg[which[j]] = (struct segment){.base = 0x100, .limit = c->limit, .ar = c->ar};
+			f->cpu.seg[which[j]] =
+			    (struct segment){.base = 0x100, .limit = c->limit, .ar = c->ar};
 			assert_int_equal(segment_escapes(f, which[j], c->offset, c->size, c->access,
 							 &linear), c->faults);
 			if (c->faults)

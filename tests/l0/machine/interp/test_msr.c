@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MSRs as a table: what may be written, what is #GP, what is read back; the TSC and its adjustment, the
- * fixed counters, RDMSR and WRMSR as instructions.
+ * MSRs as a table: what may be written, what is #GP, what is read back; the TSC and its adjustment,
+ * the fixed counters, RDMSR and WRMSR as instructions.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -65,63 +65,63 @@ struct write_case {
 };
 
 static const struct write_case write_cases[] = {
-	{MSR_IA32_LSTAR, KERNEL, true, KERNEL},
-	{MSR_IA32_LSTAR, NONCANONICAL, false, 0},
-	{MSR_IA32_CSTAR, NONCANONICAL, false, 0},
-	{MSR_IA32_STAR, UINT64_MAX, true, UINT64_MAX},
-	{MSR_IA32_FMASK, UINT32_MAX, true, UINT32_MAX},
-	{MSR_IA32_FMASK, BIT64(32), false, 0},
-	{MSR_IA32_FS_BASE, KERNEL, true, KERNEL},
-	{MSR_IA32_FS_BASE, NONCANONICAL, false, 0},
-	{MSR_IA32_GS_BASE, NONCANONICAL, false, 0},
-	{MSR_IA32_KERNEL_GS_BASE, NONCANONICAL, false, 0},
-	{MSR_IA32_TSC_AUX, UINT32_MAX, true, UINT32_MAX},
-	{MSR_IA32_TSC_AUX, BIT64(32), false, 0},
-	{MSR_IA32_SYSENTER_EIP, NONCANONICAL, false, 0},
-	{MSR_IA32_SYSENTER_ESP, KERNEL, true, KERNEL},
-	{MSR_IA32_PAT, UINT64_C(0x0007040600070406), true, UINT64_C(0x0007040600070406)},
-	{MSR_IA32_PAT, UINT64_C(0x0007040600070402), false, 0},
-	{MSR_IA32_PAT, UINT64_C(0x0807040600070406), false, 0},
-	{MSR_IA32_FEATURE_CONTROL, 1, false, 0}, /* locked */
-	{MSR_IA32_SPEC_CTRL, 7, true, 7},
-	{MSR_IA32_SPEC_CTRL, 8, false, 0},
-	{MSR_IA32_ARCH_CAPABILITIES, 0, false, 0},
-	{MSR_IA32_BIOS_SIGN_ID, 0, true, UINT64_C(1) << 32},
-	{MSR_IA32_PLATFORM_ID, 0, false, 0},
-	{MSR_IA32_MTRRCAP, 0, false, 0},
-	{MSR_IA32_MTRR_DEF_TYPE, 0xc06, true, 0xc06},
-	{MSR_IA32_MTRR_DEF_TYPE, 0xc02, false, 0},
-	{MSR_IA32_MTRR_DEF_TYPE, 0x1c06, false, 0},
-	{MSR_IA32_MTRR_PHYSBASE0, UINT64_C(0x3fffc0000006), true, UINT64_C(0x3fffc0000006)},
-	{MSR_IA32_MTRR_PHYSBASE0, BIT64(46) | 6, false, 0},
-	{MSR_IA32_MTRR_PHYSBASE0 + 1, 0x7ff, false, 0},
-	{MSR_IA32_MTRR_PHYSBASE0 + 19, 0x800, true, 0x800},
-	{MSR_IA32_MTRR_PHYSBASE0 + 20, 0, false, 0},
-	{MSR_IA32_MTRR_FIX64K_00000, UINT64_C(0x0606060606060606), true, UINT64_C(0x0606060606060606)},
-	{MSR_IA32_MTRR_FIX4K_C0000 + 7, UINT64_C(0x0606060606060602), false, 0},
-	{MSR_IA32_MTRR_FIX4K_C0000 + 8, 0, false, 0},
-	{MSR_IA32_MISC_ENABLE, 1, true, 0x1881}, /* read-only bits stay */
-	{MSR_IA32_MISC_ENABLE, BIT64(1), false, 0},
-	{MSR_IA32_DEBUGCTL, 2, true, 2},
-	{MSR_IA32_DEBUGCTL, BIT64(20), false, 0},
-	{MSR_IA32_FIXED_CTR_CTRL, 0x333, true, 0x333},
-	{MSR_IA32_FIXED_CTR_CTRL, 4, false, 0},
-	{MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(7) << 32, true, UINT64_C(7) << 32},
-	{MSR_IA32_PERF_GLOBAL_CTRL, 0xf, true, 0xf},
-	{MSR_IA32_PERF_GLOBAL_CTRL, 0x10, false, 0}, /* four general-purpose counters */
-	{MSR_IA32_PERFEVTSEL0, 0x004300c0, true, 0x004300c0},
-	{MSR_IA32_PERFEVTSEL0, BIT64(21), false, 0},
-	{MSR_IA32_PERFEVTSEL0 + 3, BIT64(32), false, 0},
-	{MSR_IA32_PERFEVTSEL0 + 4, 0, false, 0},
-	{MSR_IA32_PMC0, 0x80000000, true, UINT64_C(0xffff80000000)}, /* sign-extended to 48 bits */
-	{MSR_IA32_PMC0 + 3, 5, true, 5},
-	{MSR_IA32_PMC0 + 4, 0, false, 0},
-	{MSR_IA32_PERF_GLOBAL_STATUS, 0, false, 0},
-	{MSR_IA32_FIXED_CTR0 + 3, 0, false, 0},
-	{MSR_IA32_XSS, 0, false, 0}, /* no XSAVES on this part */
-	{MSR_IA32_BNDCFGS, 0, false, 0},
-	{MSR_IA32_VMX_BASIC, 0, false, 0},
-	{0x12345678, 0, false, 0},
+    {MSR_IA32_LSTAR, KERNEL, true, KERNEL},
+    {MSR_IA32_LSTAR, NONCANONICAL, false, 0},
+    {MSR_IA32_CSTAR, NONCANONICAL, false, 0},
+    {MSR_IA32_STAR, UINT64_MAX, true, UINT64_MAX},
+    {MSR_IA32_FMASK, UINT32_MAX, true, UINT32_MAX},
+    {MSR_IA32_FMASK, BIT64(32), false, 0},
+    {MSR_IA32_FS_BASE, KERNEL, true, KERNEL},
+    {MSR_IA32_FS_BASE, NONCANONICAL, false, 0},
+    {MSR_IA32_GS_BASE, NONCANONICAL, false, 0},
+    {MSR_IA32_KERNEL_GS_BASE, NONCANONICAL, false, 0},
+    {MSR_IA32_TSC_AUX, UINT32_MAX, true, UINT32_MAX},
+    {MSR_IA32_TSC_AUX, BIT64(32), false, 0},
+    {MSR_IA32_SYSENTER_EIP, NONCANONICAL, false, 0},
+    {MSR_IA32_SYSENTER_ESP, KERNEL, true, KERNEL},
+    {MSR_IA32_PAT, UINT64_C(0x0007040600070406), true, UINT64_C(0x0007040600070406)},
+    {MSR_IA32_PAT, UINT64_C(0x0007040600070402), false, 0},
+    {MSR_IA32_PAT, UINT64_C(0x0807040600070406), false, 0},
+    {MSR_IA32_FEATURE_CONTROL, 1, false, 0}, /* locked */
+    {MSR_IA32_SPEC_CTRL, 7, true, 7},
+    {MSR_IA32_SPEC_CTRL, 8, false, 0},
+    {MSR_IA32_ARCH_CAPABILITIES, 0, false, 0},
+    {MSR_IA32_BIOS_SIGN_ID, 0, true, UINT64_C(1) << 32},
+    {MSR_IA32_PLATFORM_ID, 0, false, 0},
+    {MSR_IA32_MTRRCAP, 0, false, 0},
+    {MSR_IA32_MTRR_DEF_TYPE, 0xc06, true, 0xc06},
+    {MSR_IA32_MTRR_DEF_TYPE, 0xc02, false, 0},
+    {MSR_IA32_MTRR_DEF_TYPE, 0x1c06, false, 0},
+    {MSR_IA32_MTRR_PHYSBASE0, UINT64_C(0x3fffc0000006), true, UINT64_C(0x3fffc0000006)},
+    {MSR_IA32_MTRR_PHYSBASE0, BIT64(46) | 6, false, 0},
+    {MSR_IA32_MTRR_PHYSBASE0 + 1, 0x7ff, false, 0},
+    {MSR_IA32_MTRR_PHYSBASE0 + 19, 0x800, true, 0x800},
+    {MSR_IA32_MTRR_PHYSBASE0 + 20, 0, false, 0},
+    {MSR_IA32_MTRR_FIX64K_00000, UINT64_C(0x0606060606060606), true, UINT64_C(0x0606060606060606)},
+    {MSR_IA32_MTRR_FIX4K_C0000 + 7, UINT64_C(0x0606060606060602), false, 0},
+    {MSR_IA32_MTRR_FIX4K_C0000 + 8, 0, false, 0},
+    {MSR_IA32_MISC_ENABLE, 1, true, 0x1881}, /* read-only bits stay */
+    {MSR_IA32_MISC_ENABLE, BIT64(1), false, 0},
+    {MSR_IA32_DEBUGCTL, 2, true, 2},
+    {MSR_IA32_DEBUGCTL, BIT64(20), false, 0},
+    {MSR_IA32_FIXED_CTR_CTRL, 0x333, true, 0x333},
+    {MSR_IA32_FIXED_CTR_CTRL, 4, false, 0},
+    {MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(7) << 32, true, UINT64_C(7) << 32},
+    {MSR_IA32_PERF_GLOBAL_CTRL, 0xf, true, 0xf},
+    {MSR_IA32_PERF_GLOBAL_CTRL, 0x10, false, 0}, /* four general-purpose counters */
+    {MSR_IA32_PERFEVTSEL0, 0x004300c0, true, 0x004300c0},
+    {MSR_IA32_PERFEVTSEL0, BIT64(21), false, 0},
+    {MSR_IA32_PERFEVTSEL0 + 3, BIT64(32), false, 0},
+    {MSR_IA32_PERFEVTSEL0 + 4, 0, false, 0},
+    {MSR_IA32_PMC0, 0x80000000, true, UINT64_C(0xffff80000000)}, /* sign-extended to 48 bits */
+    {MSR_IA32_PMC0 + 3, 5, true, 5},
+    {MSR_IA32_PMC0 + 4, 0, false, 0},
+    {MSR_IA32_PERF_GLOBAL_STATUS, 0, false, 0},
+    {MSR_IA32_FIXED_CTR0 + 3, 0, false, 0},
+    {MSR_IA32_XSS, 0, false, 0}, /* no XSAVES on this part */
+    {MSR_IA32_BNDCFGS, 0, false, 0},
+    {MSR_IA32_VMX_BASIC, 0, false, 0},
+    {0x12345678, 0, false, 0},
 };
 
 static void test_writes(void **state)
@@ -217,7 +217,8 @@ static void test_every_row_is_reachable(void **state)
 
 		if (numbers[i] == MSR_IA32_APIC_BASE || numbers[i] == MSR_IA32_TSC_DEADLINE)
 			continue; /* the local APIC's, which is not here */
-		assert_true(cpu_rdmsr(&f->cpu, numbers[i], &value) || cpu_wrmsr(&f->cpu, numbers[i], 0));
+		assert_true(cpu_rdmsr(&f->cpu, numbers[i], &value) ||
+			    cpu_wrmsr(&f->cpu, numbers[i], 0));
 	}
 	fixture_free(f);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What each invalidation must drop and what it may keep, SDM 3A "Invalidation of TLBs and
- * Paging-Structure Caches" and SDM 3C "Operations that Invalidate Cached Mappings": an entry is cached,
- * its page-table entry changed behind the TLB's back, and a read tells whether it was still used.
+ * Paging-Structure Caches" and SDM 3C "Operations that Invalidate Cached Mappings": an entry is
+ * cached, its page-table entry changed behind the TLB's back, and a read tells whether it was still
+ * used.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -14,7 +15,8 @@
 #define PAGE_L UINT64_C(0x600000)     /* in a 2 MiB page */
 #define PAGE_L2 UINT64_C(0x7ff000)    /* in the same */
 
-/* Page tables at root, root + 0x1000, ... for the pages above; each frame starts with its number. */
+/* Page tables at root, root + 0x1000, ... for the pages above; each frame starts with its number.
+ */
 static void build(struct fixture *f, uint64_t root, uint64_t frame)
 {
 	ram_write64(f, root, (root + 0x1000) | FULL);
@@ -199,7 +201,8 @@ static void test_pcid(void **state)
 	fixture_free(f);
 }
 
-/* A large global page in the first level of another PCID goes with INVLPG of any of its addresses. */
+/* A large global page in the first level of another PCID goes with INVLPG of any of its addresses.
+ */
 static void test_large_global_page(void **state)
 {
 	struct fixture *f = paged();
@@ -312,7 +315,8 @@ static void test_invvpid(void **state)
 	fixture_free(f);
 }
 
-/* A fault on a page forgets what was cached for it: what the handler maps is seen without INVLPG. */
+/* A fault on a page forgets what was cached for it: what the handler maps is seen without INVLPG.
+ */
 static void test_fault_invalidates(void **state)
 {
 	struct fixture *f = paged();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * FXSAVE and the XSAVE family: what is written and read for each request bitmap, the header's rules, the
- * faults in their order, XCR0.
+ * FXSAVE and the XSAVE family: what is written and read for each request bitmap, the header's
+ * rules, the faults in their order, XCR0.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -248,7 +248,8 @@ static void test_xsetbv(void **state)
 	static const struct {
 		uint64_t index, value;
 		bool faults;
-	} cases[] = {{0, 1, false}, {0, 3, false}, {0, 2, true}, {0, 0, true}, {0, 7, true}, {1, 3, true}};
+	} cases[] = {{0, 1, false}, {0, 3, false}, {0, 2, true},
+		     {0, 0, true},  {0, 7, true},  {1, 3, true}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture *f = with_state();
