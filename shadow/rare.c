@@ -2,12 +2,12 @@
  *
  * Rare guest fields on demand. They stay in VMCS02 until L1 asks; an L1 that asks for several of them
  * after one exit (an abyme hypervisor compares all of its guest's state with what it wants) would pay an
- * exit for each. So the third question opens them all, in the shadow VMCS, until L2's next exit.
+ * exit for each. So the second question opens them all, in the shadow VMCS, until L2's next exit.
  */
 #include "shadow/fields.h"
 #include "shadow/slot.h"
 
-#define ASKED_TO_OPEN 3
+#define ASKED_TO_OPEN 2
 
 /* Rare fields that a part, or L1's view of it, may lack. */
 static const uint8_t optional[] = {
@@ -71,6 +71,5 @@ void rare_close(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (!slot->rare_open)
 		return;
 	slot->rare_open = false;
-	slot->rare_questions = ASKED_TO_OPEN - 1; /* who asked for many will ask again */
 	rare_choose_bitmap(v);
 }
