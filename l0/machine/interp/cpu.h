@@ -129,6 +129,7 @@ struct cpu {
 	bool nmi_blocked;
 	bool nmi_pending, init_pending, sipi_pending;
 	uint8_t sipi_vector;
+	bool monitor_armed;   /* by MONITOR, and no event since */
 	enum vmx_activity activity;
 	uint64_t pending_debug; /* DR6 bits of traps that wait for the instruction boundary */
 	struct {

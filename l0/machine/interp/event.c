@@ -234,6 +234,7 @@ void cpu_deliver_event(struct cpu *cpu)
 	event_apply_payload(cpu, &event);
 	event_block_nmi(cpu, &event);
 	cpu->activity = ACTIVITY_ACTIVE;
+	cpu->monitor_armed = false;
 	event_dispatch(cpu, &event);
 	cpu->delivering.valid = false;
 	cpu->sti_shadow = cpu->mov_ss_shadow = false;

@@ -39,6 +39,7 @@ static void reset_events(struct cpu *cpu)
 	cpu->nmi_blocked = cpu->nmi_pending = false;
 	cpu->init_pending = cpu->sipi_pending = false;
 	cpu->pending_debug = 0;
+	cpu->monitor_armed = false;
 	cpu->seen.shadow = cpu->seen.rf = cpu->seen.step = UINT64_MAX;
 	cpu->activity = ACTIVITY_ACTIVE;
 	cpu->event.valid = cpu->delivering.valid = false;

@@ -416,6 +416,44 @@ static void test_stac(void **state)
 	fixture_free(f);
 }
 
+/* ---- MONITOR, MWAIT ---- */
+
+static void test_mwait(void **state)
+{
+	struct fixture *f = fixture_new(LONG64);
+
+	f->cpu.gpr[REG_RAX] = DATA;
+	f->cpu.eflags_rest |= RFLAGS_IF;
+	assert_outcome(f, call(f, insn_mwait), NO_FAULT, 0); /* not armed: no wait */
+	assert_int_equal(f->cpu.activity, ACTIVITY_ACTIVE);
+	assert_outcome(f, call(f, insn_monitor), NO_FAULT, 0);
+	put_idt(f, 0x80, 14, 0, CODE64);
+	assert_true(deliver(f, &(struct cpu_event){ .vector = 0x80, .type = INTR_TYPE_EXTERNAL }));
+	f->cpu.eflags_rest |= RFLAGS_IF;
+	assert_outcome(f, call(f, insn_mwait), NO_FAULT, 0); /* an event came between */
+	assert_int_equal(f->cpu.activity, ACTIVITY_ACTIVE);
+	assert_outcome(f, call(f, insn_monitor), NO_FAULT, 0);
+	assert_outcome(f, call(f, insn_mwait), NO_FAULT, 0);
+	assert_int_equal(f->cpu.activity, ACTIVITY_HLT);
+	fixture_free(f);
+}
+
+static void test_mwait_checks(void **state)
+{
+	struct fixture *f = fixture_new(LONG64);
+
+	f->cpu.gpr[REG_RCX] = 2;
+	assert_outcome(f, call(f, insn_monitor), VECTOR_GP, 0);
+	assert_outcome(f, call(f, insn_mwait), VECTOR_GP, 0);
+	f->cpu.gpr[REG_RCX] = 0;
+	f->cpu.gpr[REG_RAX] = UINT64_C(0x800000000000);
+	assert_outcome(f, call(f, insn_monitor), VECTOR_GP, 0);
+	set_segments(f, LONG64, 3);
+	assert_outcome(f, call(f, insn_monitor), VECTOR_UD, NO_ERROR);
+	assert_outcome(f, call(f, insn_mwait), VECTOR_UD, NO_ERROR);
+	fixture_free(f);
+}
+
 /* ---- INVPCID, segment bases ---- */
 
 struct invpcid_row {
@@ -489,6 +527,8 @@ int main(void)
 		cmocka_unit_test(test_table_loads),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_stac),
+		cmocka_unit_test(test_mwait),
+		cmocka_unit_test(test_mwait_checks),
 		cmocka_unit_test(test_invpcid),
 		cmocka_unit_test(test_bases),
 	};
