@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * ACPI tables from ACPI_BASE on: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. Layouts: ACPI Specification
- * 6.5 "ACPI System Description Tables"; what the machine has is in devices/platform.h and ioapic.h.
+ * ACPI tables from ACPI_BASE on: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. Layouts: ACPI
+ * Specification 6.5 "ACPI System Description Tables"; what the machine has is in devices/platform.h
+ * and ioapic.h.
  */
 #include <string.h>
 
@@ -168,7 +169,8 @@ static void fadt_build(struct fadt *fadt)
 		.century = 0x32, .iapc_boot_arch = BOOT_ARCH, .flags = FADT_FLAGS,
 		.reset_reg = GAS_IO(RESET_PORT, 8), .reset_value = RESET_VALUE,
 		.x_firmware_ctrl = ADDRESS(facs), .x_dsdt = ADDRESS(dsdt),
-		.x_pm1a_evt = GAS_IO(PM1A_EVENT_PORT, 32), .x_pm1a_cnt = GAS_IO(PM1A_CONTROL_PORT, 16),
+		.x_pm1a_evt = GAS_IO(PM1A_EVENT_PORT, 32),
+		.x_pm1a_cnt = GAS_IO(PM1A_CONTROL_PORT, 16),
 		.x_pm_tmr = GAS_IO(PM_TIMER_PORT, 32),
 	};
 	finish(fadt, "FACP", 3, sizeof(*fadt));

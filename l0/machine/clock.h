@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Clocks that run at another rate than the TSC, exactly: tick k of a clock happens at the first cycle
- * that is not before k / hz seconds, and the two conversions are inverse to each other at ticks.
+ * Clocks that run at another rate than the TSC, exactly: tick k of a clock happens at the first
+ * cycle that is not before k / hz seconds, and the two conversions are inverse to each other at
+ * ticks.
  */
 #ifndef L0_MACHINE_CLOCK_H
 #define L0_MACHINE_CLOCK_H

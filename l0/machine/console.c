@@ -201,8 +201,8 @@ static int console_escape(struct console *console, uint8_t byte)
 	return CONSOLE_EMPTY;
 }
 
-/* An idle guest skips from timer to timer and would keep the host busy at that. While somebody types,
- * idle time since the last look is slept off, so that a second of waiting is a second. */
+/* An idle guest skips from timer to timer and would keep the host busy at that. While somebody
+ * types, idle time since the last look is slept off, so that a second of waiting is a second. */
 static void console_pace(struct console *console)
 {
 	struct machine *machine = console->machine;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The console: what COM1 and port 0xe9 print, and what is typed. Output goes to stdout or a file and
- * into a digest; input comes from the same terminal or from standard input.
+ * The console: what COM1 and port 0xe9 print, and what is typed. Output goes to stdout or a file
+ * and into a digest; input comes from the same terminal or from standard input.
  *
- * Input that is a regular file is deterministic: it arrives at the line's speed in virtual time. From a
- * terminal or pipe it arrives when it is there; a pipe is waited for at first, so that
- * `echo x | abyme run` behaves like a file.
+ * Input that is a regular file is deterministic: it arrives at the line's speed in virtual time.
+ * From a terminal or pipe it arrives when it is there; a pipe is waited for at first, so that `echo
+ * x | abyme run` behaves like a file.
  */
 #ifndef L0_MACHINE_CONSOLE_H
 #define L0_MACHINE_CONSOLE_H
@@ -18,11 +18,13 @@ struct machine;
 
 enum { CONSOLE_EMPTY = -1, CONSOLE_END = -2 };
 
-/* path: NULL for stdio; a file takes the output and there is no input. NULL: cannot be opened, errno set. */
+/* path: NULL for stdio; a file takes the output and there is no input. NULL: cannot be opened,
+ * errno set. */
 struct console *console_open(struct machine *machine, const char *path);
 /* Flushes, restores the terminal. */
 void console_close(struct console *console);
-/* The terminal as it was before console_open, for a way out that is not console_close. Async-signal-safe. */
+/* The terminal as it was before console_open, for a way out that is not console_close.
+ * Async-signal-safe. */
 void console_restore_terminal(void);
 void console_flush(struct console *console);
 void console_put(struct console *console, uint8_t byte);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * BIOS data area, EBDA, interrupt vectors, a flat GDT, the memory map. There is no BIOS code but one
- * IRET: an image that calls the BIOS returns with nothing done.
+ * BIOS data area, EBDA, interrupt vectors, a flat GDT, the memory map. There is no BIOS code but
+ * one IRET: an image that calls the BIOS returns with nothing done.
  */
 #include "l0/machine/firmware.h"
 

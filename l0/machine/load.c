@@ -86,14 +86,14 @@ bool load_map_take(struct load_map *map, uint64_t start, uint64_t size, const ch
 
 	if (start > ram || size > ram - start)
 		return load_fail(error, STATUS_BAD_IMAGE,
-				 "%s at 0x%llx, 0x%llx bytes, does not fit into 0x%llx bytes of RAM; "
-				 "give more with --mem",
+				 "%s at 0x%llx, 0x%llx bytes, does not fit into 0x%llx bytes of "
+				 "RAM; give more with --mem",
 				 what, (unsigned long long)start, (unsigned long long)size,
 				 (unsigned long long)ram);
 	const struct load_range *other = size ? load_map_overlap(map, start, size) : NULL;
 	if (other)
-		return load_fail(error, STATUS_BAD_IMAGE, "%s at 0x%llx overlaps %s at 0x%llx", what,
-				 (unsigned long long)start, other->what,
+		return load_fail(error, STATUS_BAD_IMAGE, "%s at 0x%llx overlaps %s at 0x%llx",
+				 what, (unsigned long long)start, other->what,
 				 (unsigned long long)other->start);
 	if (map->count == sizeof(map->ranges) / sizeof(map->ranges[0]))
 		return load_fail(error, STATUS_BAD_IMAGE, "too many segments and modules");
@@ -129,8 +129,8 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 		loaded = multiboot_load(&map, &file, request, state, error);
 	else
 		loaded = load_fail(error, STATUS_BAD_IMAGE,
-				   "%s is neither a multiboot 1 image (no header in its first 8 KiB) "
-				   "nor a Linux bzImage",
+				   "%s is neither a multiboot 1 image (no header in its first "
+				   "8 KiB) nor a Linux bzImage",
 				   file.path);
 	file_close(&file);
 	return loaded;

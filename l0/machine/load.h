@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Boot loaders: put images into guest RAM and describe the register state in which they start. An image
- * that is damaged, does not fit or overlaps is refused with one line that says so; nothing is guessed.
+ * Boot loaders: put images into guest RAM and describe the register state in which they start. An
+ * image that is damaged, does not fit or overlaps is refused with one line that says so; nothing is
+ * guessed.
  */
 #ifndef L0_MACHINE_LOAD_H
 #define L0_MACHINE_LOAD_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * ELF executables, both classes, little-endian; every offset is checked against the file before use.
+ * ELF executables, both classes, little-endian; every offset is checked against the file before
+ * use.
  */
 #include <elf.h>
 #include <string.h>

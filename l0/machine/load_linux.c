@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Linux bzImage by the 64-bit boot protocol (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol";
- * field offsets from "Details of Header Fields" and zero-page.rst): protocol 2.12 or later, kernel and
- * initial RAM disk below 4 GiB, entry at +0x200 with identity page tables for the first 4 GiB.
+ * Linux bzImage by the 64-bit boot protocol (Documentation/arch/x86/boot.rst, "64-bit Boot
+ * Protocol"; field offsets from "Details of Header Fields" and zero-page.rst): protocol 2.12 or
+ * later, kernel and initial RAM disk below 4 GiB, entry at +0x200 with identity page tables for the
+ * first 4 GiB.
  */
 #include <string.h>
 
@@ -115,11 +116,12 @@ static bool initrd_load(struct load_map *map, const char *path, uint8_t *zero,
 	if (top > map->machine->memory.low_size)
 		top = map->machine->memory.low_size;
 	uint64_t start = (top - file.size) & ~(PAGE - 1);
-	bool ok = top > file.size ? load_map_take(map, start, file.size, "the initial RAM disk", error) :
-				    load_fail(error, STATUS_BAD_IMAGE,
-					      "no room in RAM for %s; give more with --mem", path);
-	if (ok)
-		ok = memory_write(&map->machine->memory, start, file.data, file.size);
+	bool ok = top > file.size;
+	if (!ok)
+		load_fail(error, STATUS_BAD_IMAGE, "no room in RAM for %s; give more with --mem",
+			  path);
+	ok = ok && load_map_take(map, start, file.size, "the initial RAM disk", error) &&
+	     memory_write(&map->machine->memory, start, file.data, file.size);
 	put(zero, RAMDISK_IMAGE, 4, start);
 	put(zero, RAMDISK_SIZE, 4, file.size);
 	file_close(&file);
@@ -206,8 +208,8 @@ bool linux_load(struct load_map *map, const struct file *file, const struct load
 	if (!offset)
 		return false;
 	if (request->module_count)
-		return load_fail(error, STATUS_USAGE, "%s: a Linux image takes --initrd, not modules",
-				 file->path);
+		return load_fail(error, STATUS_USAGE,
+				 "%s: a Linux image takes --initrd, not modules", file->path);
 	zero_page_fill(zero, file, map->machine);
 	if (!kernel_load(map, file, offset, &kernel, error) ||
 	    !low_take(map, PAGE, &zero_page, error) || !page_tables_load(map, &cr3, error) ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Multiboot 1 (Multiboot Specification 0.6.96): ELF images and images with address fields in the
- * header, modules, command lines, memory map. Memory: the image where it asks to be, modules on pages
- * above it, boot information below 640 KiB.
+ * header, modules, command lines, memory map. Memory: the image where it asks to be, modules on
+ * pages above it, boot information below 640 KiB.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -132,8 +132,9 @@ void irq_set(struct machine *machine, unsigned gsi, bool level)
 	ioapic_set_pin(machine->ioapic, gsi == 0 ? PIT_IOAPIC_PIN : gsi, level);
 }
 
-/* The PICs' output reaches the CPU through LINT0 in ExtINT mode, or directly while the local APIC is
- * disabled: SDM 3A "Local APIC Status and Location", "Local Vector Table". It comes first. */
+/* The PICs' output reaches the CPU through LINT0 in ExtINT mode, or directly while the local
+ * APIC is disabled: SDM 3A "Local APIC Status and Location", "Local Vector Table". It comes
+ * first. */
 static bool extint_pending(struct machine *machine)
 {
 	return pic_output(machine->pic) && lapic_accepts_extint(machine->lapic);

@@ -41,8 +41,8 @@ static inline uint8_t *memory_at(const struct memory *memory, uint64_t hpa)
 	return NULL;
 }
 
-/* RAM of `size` bytes (a multiple of 4 KiB, at most MEMORY_MAX), zeroed; host memory is taken as the
- * guest touches it. False: out of that range, or not enough host address space. */
+/* RAM of `size` bytes (a multiple of 4 KiB, at most MEMORY_MAX), zeroed; host memory is taken as
+ * the guest touches it. False: out of that range, or not enough host address space. */
 #define MEMORY_MAX (UINT64_C(256) << 30)
 bool memory_init(struct memory *memory, uint64_t size) __attribute__((warn_unused_result));
 void memory_free(struct memory *memory);
@@ -64,8 +64,9 @@ enum machine_stop {
 	STOP_ERROR,        /* backend failure, message printed */
 };
 
-/* A range of ports or of MMIO addresses. size is 1, 2, 4 (or 8 for MMIO) bytes; wider accesses than
- * max_size (0: no limit), and those that leave the range, arrive in pieces, lowest address first. */
+/* A range of ports or of MMIO addresses. size is 1, 2, 4 (or 8 for MMIO) bytes; wider accesses
+ * than max_size (0: no limit), and those that leave the range, arrive in pieces, lowest address
+ * first. */
 struct region {
 	uint64_t base, length;
 	unsigned max_size;
@@ -102,7 +103,8 @@ struct cpu_ops {
 	void (*report_exits)(struct cpu *cpu,
 			     void (*emit)(void *opaque, const char *reason, uint64_t count),
 			     void *opaque);
-	/* Optional. Which check the last failed VM entry failed, with fields and values; NULL or "": none. */
+	/* Optional. Which check the last failed VM entry failed, with fields and values; NULL or
+	 * "": none. */
 	const char *(*last_failure)(struct cpu *cpu);
 	/* Optional. Prints profiles and features for `--cpu help`. */
 	void (*list_profiles)(void);

@@ -31,6 +31,7 @@ static const struct option_row rows[] = {
 #define RUN_OPTION(id, name, letter, argument, help) { OPTION_##id, name, letter, argument, help },
 #include "l0/machine/run_options.def"
 };
+#define HELP_COLUMN 32
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static void print_help(void)
@@ -48,8 +49,10 @@ static void print_help(void)
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
 			 rows[i].name, rows[i].argument ? " " : "",
 			 rows[i].argument ? rows[i].argument : "");
-		printf("  %-32s %s%s\n", left, strlen(left) > 32 ? "\n                                   " :
-							       "", rows[i].help);
+		printf("  %-*s", HELP_COLUMN, left);
+		if (strlen(left) > HELP_COLUMN)
+			printf("\n  %-*s", HELP_COLUMN, "");
+		printf(" %s\n", rows[i].help);
 	}
 	puts("\nExit status:");
 	puts("  (v << 1) | 1  the guest wrote v to port 0xf4");

@@ -24,8 +24,8 @@ struct run_options {
 	unsigned module_count;
 };
 
-/* Returns -1 to go on, or the status to exit with: --help was printed, or one line on stderr. Strings
- * point into argv, which is modified. */
+/* Returns -1 to go on, or the status to exit with: --help was printed, or one line on stderr.
+ * Strings point into argv, which is modified. */
 int run_options_parse(int argc, char **argv, struct run_options *options);
 
 /* "64K", "1M", "2G" in units of `kilo`; false: not a number, or too large. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Progress by a host timer: a signal asks for a line, a thread-free handler writes it. Nothing of it
- * touches the guest, so runs with and without it are the same.
+ * Progress by a host timer: a signal asks for a line, a thread-free handler writes it. Nothing of
+ * it touches the guest, so runs with and without it are the same.
  */
 #include "l0/machine/progress.h"
 

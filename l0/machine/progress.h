@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A progress line on stderr for runs of more than two seconds; none unless stderr is a terminal, and
- * none when the console prints on that same terminal.
+ * A progress line on stderr for runs of more than two seconds; none unless stderr is a terminal,
+ * and none when the console prints on that same terminal.
  */
 #ifndef L0_MACHINE_PROGRESS_H
 #define L0_MACHINE_PROGRESS_H

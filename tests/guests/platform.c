@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Asks the board questions whose answers do not depend on time, one line an answer: the same image on
- * another PC must print the same. A probe is a script of port accesses; IN results are printed. Interrupt
- * probes print the vectors in the order in which they came.
+ * Asks the board questions whose answers do not depend on time, one line an answer: the same image
+ * on another PC must print the same. A probe is a script of port accesses; IN results are printed.
+ * Interrupt probes print the vectors in the order in which they came.
  */
 #include <stdbool.h>
 #include <stddef.h>

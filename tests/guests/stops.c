@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Ends the machine in the way that a word of the command line names; `echo` repeats what comes in on COM1
- * up to a q.
+ * Ends the machine in the way that a word of the command line names; `echo` repeats what comes in
+ * on COM1 up to a q.
  */
 #include <stddef.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * ACPI power-management block: PM1a event and control registers, PM timer (24 bits, 3.579545 MHz),
- * power-off. ACPI Specification "PM1 Event Grouping", "PM1 Control Grouping", "Power Management Timer".
+ * power-off. ACPI Specification "PM1 Event Grouping", "PM1 Control Grouping", "Power Management
+ * Timer".
  *
  *   PM1_STS  15 WAK  10 RTC  9 SLPBTN  8 PWRBTN  5 GBL  4 BM  0 TMR     write 1 to clear
  *   PM1_EN           10 RTC  9 SLPBTN  8 PWRBTN  5 GBL        0 TMR

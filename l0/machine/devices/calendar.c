@@ -16,7 +16,9 @@ static int64_t floor_div(int64_t a, int64_t b)
 /* Days from 0000-03-01 to the first day of month `m` (0 = March) of year `y`. */
 static int64_t days_before(int64_t y, int64_t m)
 {
-	return 365 * y + floor_div(y, 4) - floor_div(y, 100) + floor_div(y, 400) + (153 * m + 2) / 5;
+	int64_t leap_days = floor_div(y, 4) - floor_div(y, 100) + floor_div(y, 400);
+
+	return 365 * y + leap_days + (153 * m + 2) / 5;
 }
 
 int64_t calendar_to_seconds(const struct calendar *calendar)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Seconds since 1970-01-01 00:00:00 and the proleptic Gregorian calendar. No time zones, no leap seconds.
+ * Seconds since 1970-01-01 00:00:00 and the proleptic Gregorian calendar. No time zones, no leap
+ * seconds.
  */
 #ifndef L0_MACHINE_DEVICES_CALENDAR_H
 #define L0_MACHINE_DEVICES_CALENDAR_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 8042 keyboard controller with nothing plugged in: the commands that system software sends before it
- * gives up on a keyboard, the reset pulse, A20. A byte sent to a device times out, as on the real part:
- * status bit 6 and 0xfe (resend) in the output buffer.
+ * 8042 keyboard controller with nothing plugged in: the commands that system software sends before
+ * it gives up on a keyboard, the reset pulse, A20. A byte sent to a device times out, as on the
+ * real part: status bit 6 and 0xfe (resend) in the output buffer.
  *
  *   status   7 parity  6 timeout  5 from AUX  4 not locked  3 last write was a command
  *            2 system flag (self-test passed)  1 input buffer full  0 output buffer full

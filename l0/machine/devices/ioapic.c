@@ -93,7 +93,8 @@ static void redirection_write(struct ioapic *ioapic, unsigned pin, unsigned shif
 	uint64_t mask = (UINT64_C(0xffffffff) << shift) & REDIR_WRITABLE;
 
 	*entry = (*entry & ~mask) | ((uint64_t)value << shift & mask);
-	/* Remote IRR has no meaning for edge-triggered entries: software clears it by that switch. */
+	/* Remote IRR has no meaning for edge-triggered entries: software clears it by that
+	 * switch. */
 	if (!(*entry & REDIR_LEVEL))
 		*entry &= ~REDIR_REMOTE_IRR;
 	level_service(ioapic, pin);

@@ -16,7 +16,8 @@ struct machine;
 
 struct ioapic *ioapic_create(struct machine *machine);
 void ioapic_set_pin(struct ioapic *ioapic, unsigned pin, bool level);
-/* EOI message for `vector` from the local APIC: clears Remote IRR; a line still high sends again. */
+/* EOI message for `vector` from the local APIC: clears Remote IRR; a line still high sends
+ * again. */
 void ioapic_eoi(struct ioapic *ioapic, uint8_t vector);
 
 #endif

@@ -117,7 +117,8 @@ void lapic_eoi(struct lapic *lapic)
 
 static bool logical_match(const struct lapic *lapic, uint32_t destination)
 {
-	if (lapic_x2apic(lapic)) /* cluster 31:16, member bits 15:0; this is member 0 of cluster 0 */
+	/* x2APIC: cluster 31:16, member bits 15:0; this is member 0 of cluster 0. */
+	if (lapic_x2apic(lapic))
 		return !(destination >> 16) && destination & 1;
 	uint8_t ldr = lapic->ldr >> 24;
 	if (lapic->dfr >> 28 == 0xf) /* flat */

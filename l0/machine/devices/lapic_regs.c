@@ -240,8 +240,8 @@ bool lapic_set_base(struct lapic *lapic, uint64_t value)
 	return true;
 }
 
-/* Registers are 32 bits wide at multiples of 16; parts of one read as its bytes, writes of less than
- * 32 bits are not defined and are dropped. */
+/* Registers are 32 bits wide at multiples of 16; parts of one read as its bytes, writes of less
+ * than 32 bits are not defined and are dropped. */
 static uint64_t page_read(void *opaque, uint64_t offset, unsigned size)
 {
 	return offset % 16 < 4 ? lapic_mmio_read(opaque, offset & ~15u) >> 8 * (offset % 4) : 0;

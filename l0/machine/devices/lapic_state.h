@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * State of the local APIC, shared by lapic.c (delivery), lapic_regs.c (registers) and lapic_timer.c;
- * nobody else includes it. Facts: SDM 3A "Advanced Programmable Interrupt Controller (APIC)".
+ * State of the local APIC, shared by lapic.c (delivery), lapic_regs.c (registers) and
+ * lapic_timer.c; nobody else includes it. Facts: SDM 3A "Advanced Programmable Interrupt Controller
+ * (APIC)".
  */
 #ifndef L0_MACHINE_DEVICES_LAPIC_STATE_H
 #define L0_MACHINE_DEVICES_LAPIC_STATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Local APIC timer: one-shot, periodic, TSC-deadline. SDM 3A "APIC Timer". The count is not kept but
- * computed from the time at which it reaches zero.
+ * Local APIC timer: one-shot, periodic, TSC-deadline. SDM 3A "APIC Timer". The count is not kept
+ * but computed from the time at which it reaches zero.
  */
 #include "l0/machine/devices/lapic_state.h"
 
@@ -59,7 +59,8 @@ void lapic_timer_reset(struct lapic *lapic)
 
 void lapic_timer_set_count(struct lapic *lapic, uint32_t count)
 {
-	/* "When operating in TSC-deadline mode ... writes to the initial-count register are ignored". */
+	/* "When operating in TSC-deadline mode ... writes to the initial-count register are
+	 * ignored". */
 	if (timer_mode(lapic) == LVT_TIMER_TSC_DEADLINE)
 		return;
 	lapic->initial_count = count;
@@ -91,7 +92,8 @@ void lapic_timer_set_divider(struct lapic *lapic, uint32_t config)
 
 	lapic->divide_config = config;
 	if (count)
-		timer_expire_at(lapic, machine_now(lapic->machine) + count * cycles_per_count(config));
+		timer_expire_at(lapic,
+				machine_now(lapic->machine) + count * cycles_per_count(config));
 }
 
 void lapic_timer_mode_change(struct lapic *lapic, uint32_t lvt)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The log port of traces/format/trap_log.h: hypervisors write whole blocks, and a lower level may write
- * one in the middle of a higher level's, so open blocks form a stack. Present only while a trap log is
- * being written.
+ * The log port of traces/format/trap_log.h: hypervisors write whole blocks, and a lower level may
+ * write one in the middle of a higher level's, so open blocks form a stack. Present only while a
+ * trap log is being written.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,8 @@ static void block_add(struct log_port *port, const void *bytes, unsigned size)
 	block->used += size;
 }
 
-/* A malformed block is counted as refused by the writer; an oversized one is sent on empty for that. */
+/* A malformed block is counted as refused by the writer; an oversized one is sent on empty for
+ * that. */
 static void block_end(struct log_port *port)
 {
 	struct open_block *block = port->top;

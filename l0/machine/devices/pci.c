@@ -46,7 +46,8 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned size)
 void pci_create(struct machine *machine)
 {
 	struct pci *pci = machine_alloc(machine, sizeof(*pci));
-	/* Vendor 8086, device 1237 (82441FX), class 06.00.00: the host bridge that every system knows. */
+	/* Vendor 8086, device 1237 (82441FX), class 06.00.00: the host bridge that every system
+	 * knows. */
 	static const uint8_t header[] = { 0x86, 0x80, 0x37, 0x12, 0, 0, 0, 0, 0, 0, 0, 6 };
 
 	for (unsigned i = 0; i < sizeof(header); i++)

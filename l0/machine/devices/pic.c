@@ -76,7 +76,8 @@ static int requested_input(const struct i8259 *chip)
 		return -1;
 	if (chip->special_mask)
 		in_service &= ~chip->imr;
-	/* Special fully nested mode: a slave in service does not lock out its own more urgent inputs. */
+	/* Special fully nested mode: a slave in service does not lock out its own more urgent
+	 * inputs. */
 	if (chip->sfnm && chip->master)
 		in_service &= ~(1 << CASCADE);
 	return rank < rank_of(chip, in_service) ? (int)input_at(chip, rank) : -1;
@@ -288,9 +289,9 @@ struct pic *pic_create(struct machine *machine)
 		pic->chip[i].vector = i ? 0x70 : 0x08;
 		pic->chip[i].master = i == 0;
 		pic->chip[i].elcr_mask = i ? 0xde : 0xf8; /* not IRQ 0, 1, 2, 8, 13 */
-		pic->ports[i] = (struct region){ .base = i ? 0xa0 : 0x20, .length = 2, .max_size = 1,
-						 .read = pic_read, .write = pic_write,
-						 .opaque = &pic->chip[i] };
+		pic->ports[i] = (struct region){ .base = i ? 0xa0 : 0x20, .length = 2,
+						 .max_size = 1, .read = pic_read,
+						 .write = pic_write, .opaque = &pic->chip[i] };
 		machine_add_ports(machine, &pic->ports[i]);
 	}
 	pic->chip[1].elcr = 1 << (SCI_IRQ - 8); /* the SCI is level triggered */

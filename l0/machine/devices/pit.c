@@ -30,8 +30,8 @@ static uint64_t pit_tick(struct pit *pit)
 	return clock_ticks(machine_now(pit->machine), PIT_HZ);
 }
 
-/* IRQ 0 is counter 0's OUT. An instruction that takes long may skip ticks; OUT's changes on the way are
- * played back, as in mode 2 it is low for one tick only. The last period's will do. */
+/* IRQ 0 is counter 0's OUT. An instruction that takes long may skip ticks; OUT's changes on the
+ * way are played back, as in mode 2 it is low for one tick only. The last period's will do. */
 static void pit_update(struct pit *pit)
 {
 	struct pit_counter *counter = &pit->counter[0];
@@ -119,7 +119,8 @@ void pit_create(struct machine *machine)
 
 	pit->machine = machine;
 	pit->edge = (struct event){ .fire = edge_fire, .opaque = pit };
-	/* Stopped, all outputs low: unlike firmware that keeps a clock, this leaves an idle machine idle. */
+	/* Stopped, all outputs low: unlike firmware that keeps a clock, this leaves an idle
+	 * machine idle. */
 	for (unsigned i = 0; i < 3; i++)
 		pit->counter[i] = (struct pit_counter){ .access = 3, .gate = i != 2 };
 	pit->ports = (struct region){ .base = 0x40, .length = 4, .max_size = 1, .read = pit_read,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The six modes of an 8254 counter. A count written at tick t is in the counting element at t + 1 ("on
- * the next CLK pulse"); `start` is that tick, d = tick - start:
+ * The six modes of an 8254 counter. A count written at tick t is in the counting element at t + 1
+ * ("on the next CLK pulse"); `start` is that tick, d = tick - start:
  *
  *   mode 0  OUT low until d = N, then high
  *   mode 1  as mode 0, from a GATE trigger

@@ -73,8 +73,9 @@ bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial
 {
 	memset(machine, 0, sizeof(*machine));
 	if (!memory_init(&machine->memory, ram_size)) {
-		fprintf(stderr, "abyme: cannot give the guest %llu MiB of memory; choose a --mem of "
-				"at most %llu MiB that the host's address space has room for\n",
+		fprintf(stderr,
+			"abyme: cannot give the guest %llu MiB of memory; choose a --mem of at most "
+			"%llu MiB that the host's address space has room for\n",
 			(unsigned long long)ram_size >> 20, (unsigned long long)MEMORY_MAX >> 20);
 		return false;
 	}

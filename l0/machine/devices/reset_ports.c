@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reset control register 0xcf9 (bit 2: reset, bit 1: of the whole platform) and system control port A
- * 0x92 (bit 1: A20, bit 0: fast reset). A20 is always on; the bit is kept for software that checks it.
+ * Reset control register 0xcf9 (bit 2: reset, bit 1: of the whole platform) and system control port
+ * A 0x92 (bit 1: A20, bit 0: fast reset). A20 is always on; the bit is kept for software that
+ * checks it.
  */
 #include "l0/machine/devices/platform.h"
 #include "l0/machine/machine.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * MC146818 real-time clock and CMOS memory; register facts from the Motorola data sheet. The clock
- * starts at 2020-01-01 00:00:00 in every run, so that a run can be repeated. Nothing ticks: time and
- * flags are computed when read; an event is queued only for an enabled interrupt.
+ * starts at 2020-01-01 00:00:00 in every run, so that a run can be repeated. Nothing ticks: time
+ * and flags are computed when read; an event is queued only for an enabled interrupt.
  */
 #include "l0/machine/clock.h"
 #include "l0/machine/devices/platform.h"
@@ -33,10 +33,10 @@ static uint64_t periodic_clocks(const struct rtc *rtc)
 /* Brings register C up to date. */
 static void flags_settle(struct rtc *rtc, uint64_t now)
 {
-	uint64_t clocks = periodic_clocks(rtc);
+	uint64_t clocks = periodic_clocks(rtc), was = clock_ticks(rtc->settled, RTC_HZ);
 	uint64_t before = rtc_seconds_run(rtc, rtc->settled), after = rtc_seconds_run(rtc, now);
 
-	if (clocks && clock_ticks(now, RTC_HZ) / clocks != clock_ticks(rtc->settled, RTC_HZ) / clocks)
+	if (clocks && clock_ticks(now, RTC_HZ) / clocks != was / clocks)
 		rtc->flags |= C_PF;
 	if (after != before) {
 		uint64_t alarm = rtc_next_alarm(rtc, before);

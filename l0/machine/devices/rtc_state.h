@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * State of the MC146818, shared by rtc.c (registers, flags, IRQ 8) and rtc_time.c; nobody else includes it.
+ * State of the MC146818, shared by rtc.c (registers, flags, IRQ 8) and rtc_time.c; nobody else
+ * includes it.
  *
  *   A  7 UIP  6:4 divider (010 runs, 11x holds)  3:0 rate
  *   B  7 SET  6 PIE  5 AIE  4 UIE  3 SQWE  2 DM (binary)  1 24 h  0 DSE
@@ -46,7 +47,8 @@ uint64_t rtc_seconds_run(const struct rtc *rtc, uint64_t now);
 void rtc_registers_fill(struct rtc *rtc, uint64_t now);
 /* The registers are the time of day from `now` on; the fraction of the second goes on. */
 void rtc_registers_take(struct rtc *rtc, uint64_t now);
-/* Number of the second, counted from base_cycles, of the first alarm after second `from`; 0: never. */
+/* Number of the second, counted from base_cycles, of the first alarm after second `from`; 0:
+ * never. */
 uint64_t rtc_next_alarm(const struct rtc *rtc, uint64_t from);
 
 #endif

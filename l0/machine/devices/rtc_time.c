@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Time of day and alarm of the MC146818: register formats (BCD or binary, 12 or 24 hours) to seconds and
- * back.
+ * Time of day and alarm of the MC146818: register formats (BCD or binary, 12 or 24 hours) to
+ * seconds and back.
  */
 #include "l0/machine/devices/calendar.h"
 #include "l0/machine/devices/rtc_state.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 16550A UART: registers and interrupts; facts from the National PC16550D data sheet. The transmitter
- * takes no time: THR is empty again right after it is written.
+ * 16550A UART: registers and interrupts; facts from the National PC16550D data sheet. The
+ * transmitter takes no time: THR is empty again right after it is written.
  */
 #include "l0/machine/devices/uart_state.h"
 

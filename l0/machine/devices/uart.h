@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 16550A UART. The line is a pair of calls; `put` takes a byte at once, `get` gives the next received
- * byte or a value of console.h (CONSOLE_EMPTY: ask again later, CONSOLE_END: never again).
+ * 16550A UART. The line is a pair of calls; `put` takes a byte at once, `get` gives the next
+ * received byte or a value of console.h (CONSOLE_EMPTY: ask again later, CONSOLE_END: never again).
  */
 #ifndef L0_MACHINE_DEVICES_UART_H
 #define L0_MACHINE_DEVICES_UART_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Receiver of the 16550A: FIFO, character times, character timeout. The line gives a byte per character
- * time while RTS is on and there is room, so nothing is lost that a real line with flow control keeps.
+ * Receiver of the 16550A: FIFO, character times, character timeout. The line gives a byte per
+ * character time while RTS is on and there is room, so nothing is lost that a real line with flow
+ * control keeps.
  */
 #include "l0/machine/console.h"
 #include "l0/machine/devices/uart_state.h"

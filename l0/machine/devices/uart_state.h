@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * State of a 16550A, shared by uart.c (registers, interrupts) and uart_receiver.c; nobody else includes it.
+ * State of a 16550A, shared by uart.c (registers, interrupts) and uart_receiver.c; nobody else
+ * includes it.
  *
  *   IER  3 modem status  2 line status  1 THR empty  0 received data
  *   IIR  7:6 FIFOs on    3:1 source     0 none pending

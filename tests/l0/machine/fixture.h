@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A machine with every device and a CPU that only keeps time, for device tests. Limits: one machine per
- * test program; interrupts are taken by hand; time passes only in fixture_advance.
+ * A machine with every device and a CPU that only keeps time, for device tests. Limits: one machine
+ * per test program; interrupts are taken by hand; time passes only in fixture_advance.
  */
 #ifndef TESTS_L0_MACHINE_FIXTURE_H
 #define TESTS_L0_MACHINE_FIXTURE_H

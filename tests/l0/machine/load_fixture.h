@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Files for loader tests: images are built in memory, written to temporary files and loaded from there,
- * as users load them. Limits: eight files at a time.
+ * Files for loader tests: images are built in memory, written to temporary files and loaded from
+ * there, as users load them. Limits: eight files at a time.
  */
 #ifndef TESTS_L0_MACHINE_LOAD_FIXTURE_H
 #define TESTS_L0_MACHINE_LOAD_FIXTURE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * ACPI as an operating system finds it: tables by signature and checksum, then the hardware that they
- * describe, driven by nothing but what they say. Reset, keyboard controller and PCI ports as well.
+ * ACPI as an operating system finds it: tables by signature and checksum, then the hardware that
+ * they describe, driven by nothing but what they say. Reset, keyboard controller and PCI ports as
+ * well.
  */
 #include <string.h>
 

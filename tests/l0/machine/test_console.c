@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Console input and output on real descriptors: files, pipes, a pseudo-terminal with the escape key.
+ * Console input and output on real descriptors: files, pipes, a pseudo-terminal with the escape
+ * key.
  */
 #include <errno.h>
 #include <fcntl.h>

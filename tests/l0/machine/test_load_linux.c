@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Linux loader: a made-up bzImage with a real header; zero page, page tables, GDT, initial RAM disk,
- * command line, refusals.
+ * Linux loader: a made-up bzImage with a real header; zero page, page tables, GDT, initial RAM
+ * disk, command line, refusals.
  */
 #include "tests/l0/machine/load_fixture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Multiboot loader: ELF32, ELF64 and address-field images, modules, boot information, and a clean refusal
- * of everything that is damaged or does not fit.
+ * Multiboot loader: ELF32, ELF64 and address-field images, modules, boot information, and a clean
+ * refusal of everything that is damaged or does not fit.
  */
 #include <elf.h>
 

@@ -114,7 +114,8 @@ static void cascade(void **state)
 	assert_int_equal(in8(SLAVE), 0x04);
 }
 
-/* Special fully nested mode: a more urgent input of the slave gets through while it is in service. */
+/* Special fully nested mode: a more urgent input of the slave gets through while it is in
+ * service. */
 static void special_fully_nested(void **state)
 {
 	program(0x11);
