@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * RSDP -> RSDT -> FADT -> PM1a control and the DSDT's _S5_ package. Source: ACPI 6.5 "Root System
- * Description Pointer", "Fixed ACPI Description Table", "Sleeping States". The tables are read while
- * memory is as the firmware left it, that is before the guest runs.
+ * Description Pointer", "Fixed ACPI Description Table", "Sleeping States". The tables are read
+ * while memory is as the firmware left it, that is before the guest runs.
  */
 #include "l0/hv/acpi.h"
 
@@ -82,7 +82,8 @@ static uint8_t find_s5_type(uint64_t dsdt)
 
 		if (memcmp(name, "_S5_", 4) || name[4] != AML_PACKAGE)
 			continue;
-		name += 5 + 1 + (name[5] >> 6) + 1; /* PkgLength and its further bytes, NumElements */
+		/* PkgLength and its further bytes, NumElements */
+		name += 5 + 1 + (name[5] >> 6) + 1;
 		return name[0] == AML_BYTE_PREFIX ? name[1] : name[0];
 	}
 	return 0;
@@ -109,5 +110,6 @@ void acpi_power_off(void)
 	uint16_t port = acpi_pm1a_control();
 
 	if (port)
-		hw_out16(port, (uint16_t)(SLEEP_ENABLE | (uint32_t)(acpi.s5_type & 7) << SLEEP_TYPE_SHIFT));
+		hw_out16(port, (uint16_t)(SLEEP_ENABLE |
+					  (acpi.s5_type & 7u) << SLEEP_TYPE_SHIFT));
 }

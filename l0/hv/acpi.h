@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The two things that the hypervisor wants of ACPI: which port powers the machine off, and to do so.
+ * The two things that the hypervisor wants of ACPI: which port powers the machine off, and to do
+ * so.
  */
 #ifndef L0_HV_ACPI_H
 #define L0_HV_ACPI_H

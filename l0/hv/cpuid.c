@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CPUID as L1 sees it: the machine's, plus the hypervisor leaves. Leaves that are the same for every
- * subleaf and at all times are read once: under another hypervisor each CPUID of ours is an exit.
+ * CPUID as L1 sees it: the machine's, plus the hypervisor leaves. Leaves that are the same for
+ * every subleaf and at all times are read once: under another hypervisor each CPUID of ours is an
+ * exit.
  */
 #include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
@@ -79,7 +80,8 @@ static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	} else if (leaf - HYPERVISOR_FIRST < HYPERVISOR_LEAVES) {
 		hypervisor_leaf(leaf, out);
 	} else {
-		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf] : hw_cpuid(leaf, subleaf);
+		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf]
+							      : hw_cpuid(leaf, subleaf);
 		mirror_cr4(leaf, subleaf, out);
 	}
 }

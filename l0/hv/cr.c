@@ -37,9 +37,11 @@ static bool load_pdptes(uint64_t cr3)
 
 	if (!range || !range->ram)
 		return false;
-	memcpy(pdpte, memory_pointer((cr3 & CR3_PAE_BASE) - range->gpa + range->hpa), sizeof(pdpte));
+	memcpy(pdpte, memory_pointer((cr3 & CR3_PAE_BASE) - range->gpa + range->hpa),
+	       sizeof(pdpte));
 	for (unsigned i = 0; i < PDPTE_COUNT; i++)
-		if (pdpte[i] & PTE_P && pdpte[i] & (PDPTE_RESERVED | (~address_mask() & ~PTE_NX) | PTE_NX))
+		if (pdpte[i] & PTE_P &&
+		    pdpte[i] & (PDPTE_RESERVED | (~address_mask() & ~PTE_NX) | PTE_NX))
 			return false;
 	for (unsigned i = 0; i < PDPTE_COUNT; i++)
 		hw_vmwrite(fields[i], pdpte[i]);
@@ -62,9 +64,9 @@ static bool cr0_valid(uint64_t value, uint64_t cr4, uint64_t efer)
 	return !in_64bit_code(efer) && !(cr4 & CR4_PCIDE);
 }
 
-/* The running guest's IA32_EFER. Where the VMCS has no field for it, LME and LMA follow the entry control
- * and the other bits are the CPU's own, which the hypervisor does not depend on (SDM 3C "Loading Guest
- * Control Registers, Debug Registers, and MSRs"). */
+/* The running guest's IA32_EFER. Where the VMCS has no field for it, LME and LMA follow the entry
+ * control and the other bits are the CPU's own, which the hypervisor does not depend on (SDM 3C
+ * "Loading Guest Control Registers, Debug Registers, and MSRs"). */
 uint64_t efer_get(void)
 {
 	uint64_t efer;
@@ -94,8 +96,8 @@ static void set_long_mode(uint64_t efer, bool on)
 					   : controls & ~(uint64_t)ENTRY_IA32E_MODE_GUEST);
 }
 
-/* VM entries and exits leave CD and NW alone (SDM 3C "Loading Guest Control Registers, Debug Registers,
- * and MSRs"): the CPU has one pair of them, which is the guest's. */
+/* VM entries and exits leave CD and NW alone (SDM 3C "Loading Guest Control Registers, Debug
+ * Registers, and MSRs"): the CPU has one pair of them, which is the guest's. */
 static void set_cache_bits(uint64_t value)
 {
 	uint64_t bits = CR0_CD | CR0_NW, real = hw_read_cr0();

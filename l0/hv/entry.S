@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The way into a guest and back. A VM exit finds RSP at the end of vcpu->regs, so that pushing saves
- * the registers there and leaves the stack below for C. Nothing is saved that the hypervisor does
- * not use: no FPU state, no segment state, no MSR.
+ * The way into a guest and back. A VM exit finds RSP at the end of vcpu->regs, so that pushing
+ * saves the registers there and leaves the stack below for C. Nothing is saved that the hypervisor
+ * does not use: no FPU state, no segment state, no MSR.
  */
 	.section .text
 
@@ -76,7 +76,8 @@ entry_first:
 /* Our own exceptions: push the vector, and an error code where the CPU pushes none. */
 	.macro fault_entry vector
 	.balign 16
-	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \vector == 30)
+	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \
+		\vector == 30)
 	pushq $0
 	.endif
 	pushq $\vector
@@ -86,8 +87,8 @@ entry_first:
 	.globl fault_entries
 	.balign 16
 fault_entries:
-	.irp vector, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, \
-		24, 25, 26, 27, 28, 29, 30, 31
+	.irp vector, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, \
+		22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	fault_entry \vector
 	.endr
 

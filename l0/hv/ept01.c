@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * EPT01, a 4-level table (SDM 3C "EPT Translation Mechanism"). Levels: 0 = 4 KiB entries, 1 = 2 MiB,
- * 2 = 1 GiB, 3 = the root.
+ * EPT01, a 4-level table (SDM 3C "EPT Translation Mechanism"). Levels: 0 = 4 KiB entries,
+ * 1 = 2 MiB, 2 = 1 GiB, 3 = the root.
  */
 #include "l0/hv/ept01.h"
 
@@ -52,7 +52,7 @@ static uint64_t leaf(const struct range *range, uint64_t gpa, unsigned level)
 	return hpa | range->rights | (range->ram ? EPT_MT_WB : EPT_MT_UC) | (level ? EPT_PS : 0);
 }
 
-/* The table that `entry` points to, made if need be; a large page becomes a table of smaller ones. */
+/* The table that `entry` points to, made if need be; a large page becomes smaller ones. */
 static uint64_t *descend(uint64_t *entry, unsigned level)
 {
 	uint64_t *table, old = *entry;

@@ -12,7 +12,8 @@
 uint64_t ept01_create(void);
 /* How `gpa` is or would be mapped: its hpa, and the size of the largest page around it that lies in
  * one range and is aligned alike in both spaces. False: not at all. */
-bool ept01_translate(struct l1_gpa gpa, struct hpa *hpa, uint64_t *size, const struct range **range);
+bool ept01_translate(struct l1_gpa gpa, struct hpa *hpa, uint64_t *size,
+		     const struct range **range);
 /* Maps what holds `gpa` if that is in a range and not mapped yet. False: it can't be. */
 bool ept01_fill(struct l1_gpa gpa);
 /* Changes the rights of one 4 KiB page, splitting large ones. False: no memory for tables. */

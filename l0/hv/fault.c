@@ -32,8 +32,8 @@ void fault_handle(struct fault_frame *frame)
 			return;
 		}
 	}
-	console_print("abyme: exception %lu (error %lx) at %lx, cr2 %lx\n", frame->vector, frame->error,
-		      frame->rip, hw_read_cr2());
+	console_print("abyme: exception %lu (error %lx) at %lx, cr2 %lx\n", frame->vector,
+		      frame->error, frame->rip, hw_read_cr2());
 	for (unsigned i = 0; i < REG_COUNT; i++)
 		console_print("r%02u=%016lx%c", i, i == REG_RSP ? frame->rsp : frame->regs[i],
 			      i % 4 == 3 ? '\n' : ' ');

@@ -19,7 +19,7 @@ void guest_inject_code(uint8_t vector, uint32_t code)
 	hw_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, code);
 }
 
-/* SDM 3C "Checks on Guest Non-Register State": not under blocking by MOV SS, and one event a time. */
+/* SDM 3C "Checks on Guest Non-Register State": not under blocking by MOV SS; one event a time. */
 void guest_deliver_nmi(struct vcpu *vcpu)
 {
 	uint64_t blocking = hw_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);

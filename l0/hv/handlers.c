@@ -58,7 +58,7 @@ enum exit_next handle_xsetbv(struct vcpu *vcpu)
 	return EXIT_NEXT_SKIP;
 }
 
-/* INVD exits always; writing back instead of dropping is what a coherent machine may do any time. */
+/* INVD exits always; a coherent machine may write back at any time, so it may here. */
 enum exit_next handle_invd(struct vcpu *vcpu)
 {
 	hw_wbinvd();
@@ -70,8 +70,8 @@ enum exit_next handle_undefined(struct vcpu *vcpu)
 	return EXIT_NEXT_UD;
 }
 
-/* The one hypercall, for measuring: RAX becomes this hypervisor's level. In VMX root operation VMCALL
- * is the architecture's own and fails (SDM 3C "VMCALL-Call to VM Monitor"). */
+/* The one hypercall, for measuring: RAX becomes this hypervisor's level. In VMX root operation
+ * VMCALL is the architecture's own and fails (SDM 3C "VMCALL-Call to VM Monitor"). */
 enum exit_next handle_vmcall(struct vcpu *vcpu)
 {
 	if (guest_cpl())
@@ -146,8 +146,8 @@ static void io_read(uint16_t port, unsigned size, uint64_t *rax)
 		*rax = hw_in32(port);
 }
 
-/* Besides MEASURED_PORT, only ports that may end the run are intercepted, and only while a log must not be
- * lost. */
+/* Besides MEASURED_PORT, only ports that may end the run are intercepted, and only while a log must
+ * not be lost. */
 enum exit_next handle_io(struct vcpu *vcpu)
 {
 	uint16_t port = (uint16_t)(vcpu->exit.qualification >> 16);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The hypervisor: its state, and the calls between its parts. The parts, in the order in which they
- * run: boot.S, start.c (from the loader to the first entry), map.c relocate.c pool.c (own memory), loader.c
- * multiboot.c elf.c (the guest as a boot loader starts it), range.c ept01.c (L1's memory),
+ * run: boot.S, start.c (from the loader to the first entry), map.c relocate.c pool.c (own memory),
+ * loader.c multiboot.c image.c linux.c (the guest as a boot loader starts it), range.c ept01.c (L1's memory),
  * vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
  */
 #ifndef L0_HV_HV_H
@@ -27,7 +27,8 @@ struct hv_options {
 /* What the CPU beneath us offers, read once. */
 struct hv_machine {
 	struct vmx_caps caps;
-	uint64_t allowed[VMX_ENTRY_CONTROLS + 1]; /* of each control word: low must be 1, high may be 1 */
+	/* Of each control word: the low half must be 1, the high half may be. */
+	uint64_t allowed[VMX_ENTRY_CONTROLS + 1];
 	uint32_t level;                           /* abyme hypervisors beneath this one */
 };
 
@@ -109,7 +110,8 @@ void machine_probe(struct hv_machine *machine);
 void machine_enter_vmx(const struct hv_machine *machine);
 bool machine_has(const struct hv_machine *machine, enum vmx_feature feature);
 /* `wanted` as far as the CPU allows it, with what it demands. */
-uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word, uint32_t wanted);
+uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word,
+			 uint32_t wanted);
 
 /* ---- desc.c: GDT, IDT, TSS of this CPU ---- */
 #define HV_SELECTOR_CODE 0x08

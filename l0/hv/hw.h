@@ -20,7 +20,9 @@ static inline struct cpuid_regs hw_cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid_regs r;
 
-	asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	asm volatile("cpuid"
+		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+		     : "a"(leaf), "c"(subleaf));
 	return r;
 }
 
@@ -79,7 +81,10 @@ static inline uint64_t hw_rdmsr(uint32_t msr)
 
 static inline void hw_wrmsr(uint32_t msr, uint64_t value)
 {
-	asm volatile("wrmsr" : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr) : "memory");
+	asm volatile("wrmsr"
+		     :
+		     : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr)
+		     : "memory");
 }
 
 /* A row of the table by which fault.c resumes after an instruction that may fault: at `label`. */
@@ -228,7 +233,10 @@ static inline void hw_copy_down(void *to, const void *from, size_t length)
 {
 	to = (char *)to + length - 1;
 	from = (const char *)from + length - 1;
-	asm volatile("std\n\trep movsb\n\tcld" : "+D"(to), "+S"(from), "+c"(length) : : "cc", "memory");
+	asm volatile("std\n\trep movsb\n\tcld"
+		     : "+D"(to), "+S"(from), "+c"(length)
+		     :
+		     : "cc", "memory");
 }
 
 static inline void hw_fill(void *to, int byte, size_t length)
@@ -257,7 +265,10 @@ static inline struct vmx_result hw_vmx_result(bool invalid, bool valid)
 	uint64_t error;
 
 	if (valid) {
-		asm volatile("vmread %1, %0" : "=r"(error) : "r"((uint64_t)VMCS_INSTRUCTION_ERROR) : "cc");
+		asm volatile("vmread %1, %0"
+			     : "=r"(error)
+			     : "r"((uint64_t)VMCS_INSTRUCTION_ERROR)
+			     : "cc");
 		r.error = (uint32_t)error;
 	}
 	return r;

@@ -87,7 +87,8 @@ static struct elf64_segment elf_segment(const struct elf *elf, unsigned i)
 static bool add_segment(struct image *image, const struct image_segment *segment, uint64_t size)
 {
 	if (image->segment_count == IMAGE_SEGMENTS_MAX || segment->file > size ||
-	    segment->file_size > size - segment->file || segment->file_size > segment->memory_size ||
+	    segment->file_size > size - segment->file ||
+	    segment->file_size > segment->memory_size ||
 	    segment->address + segment->memory_size < segment->address)
 		return false;
 	image->segments[image->segment_count++] = *segment;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A Linux bzImage as guest, with the second module as its initrd, entered by the 64-bit boot protocol.
- * Source: Linux "Documentation/arch/x86/boot.rst" ("The Real-Mode Kernel Header", "64-bit Boot
- * Protocol") and "zero-page.rst".
+ * A Linux bzImage as guest, with the second module as its initrd, entered by the 64-bit boot
+ * protocol. Source: Linux "Documentation/arch/x86/boot.rst" ("The Real-Mode Kernel Header", "64-bit
+ * Boot Protocol") and "zero-page.rst".
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/loader.h"

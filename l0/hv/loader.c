@@ -42,7 +42,8 @@ static void move_module(struct loader_module *module)
 	uint64_t to = memory_find_high(size, PAGE_SIZE, MODULE_FROM, FOUR_GIB);
 
 	if (!to)
-		hv_refuse("no room for a module of %lu KiB: the machine needs more RAM", size >> 10);
+		hv_refuse("no room for a module of %lu KiB: the machine needs more RAM",
+			  size >> 10);
 	memory_use(to, size);
 	memcpy(memory_pointer(to), memory_pointer(module->start), size);
 	module->start = to;

@@ -38,7 +38,8 @@ static bool start_counter(void)
 	if ((r.eax & 0xff) < 2 || !(r.edx & 0x1f))
 		return false;
 	hw_wrmsr(MSR_IA32_FIXED_CTR_CTRL, hw_rdmsr(MSR_IA32_FIXED_CTR_CTRL) | FIXED_CTR0_ALL);
-	hw_wrmsr(MSR_IA32_PERF_GLOBAL_CTRL, hw_rdmsr(MSR_IA32_PERF_GLOBAL_CTRL) | GLOBAL_CTRL_FIXED0);
+	hw_wrmsr(MSR_IA32_PERF_GLOBAL_CTRL,
+		 hw_rdmsr(MSR_IA32_PERF_GLOBAL_CTRL) | GLOBAL_CTRL_FIXED0);
 	return true;
 }
 
@@ -159,7 +160,7 @@ void log_report(void)
 		const struct trap_record *r = &block.records[i];
 		const char *name = vmx_exit_reason_name(r->reason & EXIT_REASON_BASIC);
 
-		console_print("  exit %lu path %u %s rip %lx qualification %lx\n", r->sequence, r->path,
-			      name ? name : "?", r->rip, r->qualification);
+		console_print("  exit %lu path %u %s rip %lx qualification %lx\n", r->sequence,
+			      r->path, name ? name : "?", r->rip, r->qualification);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The trap log of this level (traces/format/trap_log.h): a record for every exit, sent to the log
- * port in blocks. On only where that port answers; off, it costs one branch on each side of an exit.
+ * port in blocks. On only where that port answers; off, it costs one branch on each side of an
+ * exit.
  */
 #ifndef L0_HV_LOG_H
 #define L0_HV_LOG_H

@@ -50,7 +50,8 @@ static void read_capability_msrs(struct hv_machine *machine)
 static void read_allowed(struct hv_machine *machine)
 {
 	for (unsigned word = 0; word <= VMX_ENTRY_CONTROLS; word++)
-		machine->allowed[word] = vmx_caps_allowed(&machine->caps, (enum vmx_control_word)word);
+		machine->allowed[word] =
+		    vmx_caps_allowed(&machine->caps, (enum vmx_control_word)word);
 	if (!(machine->allowed[VMX_PRIMARY] >> 32 & PRIMARY_ACTIVATE_SECONDARY))
 		machine->allowed[VMX_SECONDARY] = 0;
 }
@@ -74,7 +75,8 @@ bool machine_has(const struct hv_machine *machine, enum vmx_feature feature)
 	return vmx_features_have(machine->caps.features, feature);
 }
 
-uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word, uint32_t wanted)
+uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word,
+			 uint32_t wanted)
 {
 	uint64_t allowed = machine->allowed[word];
 
@@ -103,8 +105,9 @@ static uint32_t find_level(void)
 	return hw_cpuid(HV_CPUID_LEVEL, 0).eax + 1;
 }
 
-/* A guest that turns paging on and off by itself can be followed only if VM exits store EFER.LMA in the
- * entry controls and EFER has its fields; then every CPU has both (SDM 3D "Miscellaneous Data"). */
+/* A guest that turns paging on and off by itself can be followed only if VM exits store EFER.LMA in
+ * the entry controls and EFER has its fields; then every CPU has both (SDM 3D "Miscellaneous
+ * Data"). */
 static void drop_unrestricted_guest(struct hv_machine *machine)
 {
 	uint64_t bit = (uint64_t)SECONDARY_UNRESTRICTED_GUEST << 32;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The map of physical memory: what the loader says of it, what of it is in use, where something fits.
+ * The map of physical memory: what the loader says of it, what of it is in use, where something
+ * fits.
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/multiboot.h"
@@ -11,7 +12,8 @@ uint64_t memory_address(const void *pointer)
 {
 	uint64_t address = (uintptr_t)pointer;
 
-	return address >= HV_PHYSICAL ? address - HV_PHYSICAL : address - HV_LINK_OFFSET + memory_map.image_base;
+	return address >= HV_PHYSICAL ? address - HV_PHYSICAL
+				      : address - HV_LINK_OFFSET + memory_map.image_base;
 }
 
 static void sort_map(void)

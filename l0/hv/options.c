@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The command line: words, in any order. Loaders put the image's name in front or do not; words that
- * are not ours are none of our business.
+ * The command line: words, in any order. Loaders put the image's name in front or do not; words
+ * that are not ours are none of our business.
  */
 #include "l0/hv/hv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The choice of our region and the move there. The image is linked at a fixed address and copied as it
- * is; only the page tables say where it lies:
+ * The choice of our region and the move there. The image is linked at a fixed address and copied as
+ * it is; only the page tables say where it lies:
  *
  *   0x40000000           our region, 2 MiB pages (the image begins 1 MiB into it)
  *   0xffff800000000000   all of physical memory, 2 MiB pages
@@ -42,8 +42,8 @@ static void choose_region(void)
 	size = smaller(larger(size, REGION_MIN), REGION_MAX);
 	base = memory_find_high(size, HV_LARGE_PAGE, 2 * IMAGE_OFFSET, FOUR_GIB);
 	if (!base)
-		hv_refuse("%lu MiB of RAM are too little: no room for %lu MiB of its own", ram >> 20,
-			  size >> 20);
+		hv_refuse("%lu MiB of RAM are too little: no room for %lu MiB of its own",
+			  ram >> 20, size >> 20);
 	memory_map.region = (struct memory_area){
 		.base = base, .end = base + size, .type = MULTIBOOT_MEMORY_RESERVED};
 	memory_use(base, size);
@@ -60,8 +60,8 @@ static uint64_t copied_address(uint64_t *table)
 	return (uintptr_t)table - HV_LINK_OFFSET + memory_map.region.base;
 }
 
-/* The copy's page tables: the identity map goes, directory 0 shows the region. Memory above 4 GiB is
- * added later, from the pool. */
+/* The copy's page tables: the identity map goes, directory 0 shows the region. Memory above 4 GiB
+ * is added later, from the pool. */
 static uint64_t build_tables(void)
 {
 	uint64_t *physical = copied(boot_pdpt_physical);
@@ -72,7 +72,8 @@ static uint64_t build_tables(void)
 	for (unsigned i = 0; i < 4; i++)
 		physical[i] = copied_address(boot_directories + i * TABLE_ENTRIES) | PTE_P | PTE_W;
 	for (uint64_t at = memory_map.region.base; at < memory_map.region.end; at += HV_LARGE_PAGE)
-		directory[(at - memory_map.region.base) / HV_LARGE_PAGE] = at | PTE_P | PTE_W | PTE_PS;
+		directory[(at - memory_map.region.base) / HV_LARGE_PAGE] =
+		    at | PTE_P | PTE_W | PTE_PS;
 	low[0] = 0;
 	low[1] = copied_address(region_directory) | PTE_P | PTE_W;
 	copied(boot_pml4)[0] = copied_address(boot_pdpt_low) | PTE_P | PTE_W;
@@ -85,12 +86,14 @@ _Noreturn void memory_relocate(void (*then)(void))
 {
 	uint64_t cr3;
 
-	/* The loaded image is in use until the copy runs: it is the first entry, see memory_open_pool. */
+	/* The loaded image is in use until the copy runs: it is the first entry, see
+	 * memory_open_pool. */
 	memory_map.used[0] = (struct memory_area){
 		.base = IMAGE_OFFSET, .end = IMAGE_OFFSET + (uint64_t)(image_end - image_start)};
 	choose_region();
 	memory_map.image_base = memory_map.region.base;
-	memcpy(memory_pointer(memory_map.region.base + IMAGE_OFFSET), image_start, (size_t)(image_end - image_start));
+	memcpy(memory_pointer(memory_map.region.base + IMAGE_OFFSET), image_start,
+	       (size_t)(image_end - image_start));
 	cr3 = build_tables();
 	hw_switch_memory(cr3, hv_vcpu.regs.gpr, then);
 }
@@ -113,8 +116,8 @@ void memory_map_high(void)
 
 		if (area->type != MULTIBOOT_MEMORY_RAM)
 			continue;
-		for (uint64_t at = larger(area->base, FOUR_GIB) & ~(HV_LARGE_PAGE - 1); at < area->end;
-		     at += HV_LARGE_PAGE) {
+		for (uint64_t at = larger(area->base, FOUR_GIB) & ~(HV_LARGE_PAGE - 1);
+		     at < area->end; at += HV_LARGE_PAGE) {
 			uint64_t *slot = &boot_pdpt_physical[at >> 30 & 511], *directory;
 
 			if (at >> 39)

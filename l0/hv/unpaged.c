@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Paging off without "unrestricted guest": VMX keeps CR0.PG and CR0.PE set, so a guest that has paging
- * off runs on an identity page table of 4 MiB pages. It lies in our region and is shown to the guest's
- * page walker read-only; its accessed and dirty flags are set, so that nobody wants to write it.
+ * Paging off without "unrestricted guest": VMX keeps CR0.PG and CR0.PE set, so a guest that has
+ * paging off runs on an identity page table of 4 MiB pages. It lies in our region and is shown to
+ * the guest's page walker read-only; its accessed and dirty flags are set, so that nobody wants to
+ * write it.
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
@@ -21,7 +22,8 @@ void unpaged_prepare(struct unpaged *unpaged)
 		return;
 	table = pool_need();
 	for (uint32_t i = 0; i < PDE_COUNT; i++)
-		table[i] = (uint32_t)(i * PDE_SIZE | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS);
+		table[i] =
+		    (uint32_t)(i * PDE_SIZE | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS);
 	unpaged->table = memory_address(table);
 	range_add_read_only(unpaged->table, PAGE_SIZE);
 }

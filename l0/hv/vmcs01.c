@@ -85,8 +85,8 @@ static void setup_controls(struct setup *s)
 	s->entry = machine_control(m, VMX_ENTRY_CONTROLS, ENTRY_WANTED);
 }
 
-/* CR0 and CR4 bits that VMX fixes are ours: L1 sees what it wrote (SDM 3C "Guest/Host Masks and Read
- * Shadows for CR0 and CR4"). CR4 bits that may not be 1 fault by themselves. */
+/* CR0 and CR4 bits that VMX fixes are ours: L1 sees what it wrote (SDM 3C "Guest/Host Masks and
+ * Read Shadows for CR0 and CR4"). CR4 bits that may not be 1 fault by themselves. */
 static void setup_registers(const struct vcpu *vcpu, struct setup *s)
 {
 	const struct unpaged *unpaged = &vcpu->unpaged;

@@ -8,8 +8,8 @@
 
 #include "shadow/types.h"
 
-/* Watches the page; the caller drops what else may map it (INVEPT is done here for EPT01). False: not
- * possible now. */
+/* Watches the page; the caller drops what else may map it (INVEPT is done here for EPT01). False:
+ * not possible now. */
 bool watch_page(struct l1_gpa page, uint64_t eptp);
 /* Ends the watch of the page around gpa and makes it writable again. False: it was not watched. */
 bool watch_end(struct l1_gpa gpa);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Isolation under fire: an L1 that gives its VMX instructions, VMCS fields, EPT entries and MSR areas
- * random and hostile values, among them every address that is not its own. Whatever happens to L2, or to
- * this guest, the hypervisor beneath must stay whole: the run ends by power-off, or by that
- * hypervisor's report of its guest's mistake. Options: seed=N, rounds=N, touch (L2 goes for the
- * hypervisor's memory: if it comes back with anything, the run ends with status FUZZ_REACHED).
+ * Isolation under fire: an L1 that gives its VMX instructions, VMCS fields, EPT entries and MSR
+ * areas random and hostile values, among them every address that is not its own. Whatever happens
+ * to L2, or to this guest, the hypervisor beneath must stay whole: the run ends by power-off, or by
+ * that hypervisor's report of its guest's mistake. Options: seed=N, rounds=N, touch (L2 goes for
+ * the hypervisor's memory: if it comes back with anything, the run ends with status FUZZ_REACHED).
  */
 #include <stddef.h>
 
@@ -79,7 +79,8 @@ static uint64_t reserved_address(void)
 	unsigned count = 0;
 
 	while ((area = multiboot_next_memory(area)))
-		if (area->type != MULTIBOOT_RAM && area->base >= 0x100000 && area->base < 0xc0000000 && count < 8)
+		if (area->type != MULTIBOOT_RAM && area->base >= 0x100000 &&
+		    area->base < 0xc0000000 && count < 8)
 			found[count++] = area->base + (below(area->length) & ~UINT64_C(0xfff));
 	return count ? found[below(count)] : UINT64_C(0x3fffff000);
 }
@@ -134,7 +135,8 @@ static uint64_t hostile_entry(bool touch)
 
 static void build_l2_paging(bool hostile)
 {
-	uint64_t *pml4 = (uint64_t *)fuzz.sandbox, *pdpt = pml4 + 512, *low = pdpt + 512, *high = low + 512;
+	uint64_t *pml4 = (uint64_t *)fuzz.sandbox, *pdpt = pml4 + 512, *low = pdpt + 512,
+		 *high = low + 512;
 
 	memset(fuzz.sandbox, 0, 5 * 4096);
 	pml4[0] = 0x1000 | PTE_P | PTE_W;
@@ -146,8 +148,8 @@ static void build_l2_paging(bool hostile)
 		high[i] = i << 21 | PTE_P | PTE_W | PTE_PS;
 }
 
-/* l2_gpa [0, 2 MiB) is the sandbox; [2 MiB, 4 MiB) a table of hostile pages; the rest of the first GiB
- * hostile large pages, and some beyond. */
+/* l2_gpa [0, 2 MiB) is the sandbox; [2 MiB, 4 MiB) a table of hostile pages; the rest of the first
+ * GiB hostile large pages, and some beyond. */
 static void build_ept(bool touch)
 {
 	memset(fuzz.ept[0], 0, 4096);
@@ -169,7 +171,8 @@ static void build_ept(bool touch)
 /* Random bytes, VMCALLs after them; `touch`: MOV (%rsi), %rax first. */
 static void build_l2_code(bool touch)
 {
-	static const uint8_t vmcall[] = {0x0f, 0x01, 0xc1}, load[] = {0x48, 0x8b, 0x06, 0x48, 0x89, 0x06};
+	static const uint8_t vmcall[] = {0x0f, 0x01, 0xc1},
+			     load[] = {0x48, 0x8b, 0x06, 0x48, 0x89, 0x06};
 	uint8_t *code = fuzz.sandbox + L2_CODE;
 
 	for (unsigned i = 0; i < L2_CODE_SIZE; i++)
@@ -197,8 +200,8 @@ static void write_base(void)
 	vmx_write_host_state();
 }
 
-/* L1's own life hangs on host state, on exit controls and on a timer that fires; everything else is fair
- * game. Lists of MSRs stay short, for time. */
+/* L1's own life hangs on host state, on exit controls and on a timer that fires; everything else is
+ * fair game. Lists of MSRs stay short, for time. */
 static bool may_mutate(uint16_t field)
 {
 	if (vmcs_field_type(field) == VMCS_TYPE_HOST)
@@ -224,7 +227,8 @@ static uint64_t mutation(uint16_t field)
 	/* Stores to L1's memory go where they do no harm, or where they must not go. */
 	if (vmcs_field_width(field) == VMCS_WIDTH_64 && vmcs_field_type(field) == VMCS_TYPE_CONTROL)
 		return hostile_address();
-	if (vmcs_field_width(field) == VMCS_WIDTH_32 && vmcs_field_type(field) == VMCS_TYPE_CONTROL && below(4))
+	if (vmcs_field_width(field) == VMCS_WIDTH_32 &&
+	    vmcs_field_type(field) == VMCS_TYPE_CONTROL && below(4))
 		return vmx_vmread(field) ^ (UINT64_C(1) << below(32));
 	return hostile_value();
 }
@@ -266,7 +270,10 @@ static void random_instruction(void *argument)
 		__asm__ volatile("invvpid %0, %1" : : "m"(p), "r"(type) : "cc", "memory");
 		break;
 	case 5:
-		__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(next_random() & 0x7fff) : "cc");
+		__asm__ volatile("vmread %1, %0"
+				 : "=r"(value)
+				 : "r"(next_random() & 0x7fff)
+				 : "cc");
 		break;
 	case 6:
 		__asm__ volatile("vmptrst %0" : "=m"(p) : : "cc", "memory");

@@ -51,8 +51,8 @@ void fake_start(vmx_features features)
 	void *at = memory_pointer(0);
 
 	munmap(at, FAKE_RAM);
-	if (mmap(at, FAKE_RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		 -1, 0) != at)
+	if (mmap(at, FAKE_RAM, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at)
 		abort();
 	hv.machine.caps.features = features;
 	hv.machine.caps.maxphyaddr = 40;

@@ -15,7 +15,8 @@
 extern jmp_buf fake_refused;
 extern char fake_message[256];
 
-/* Fresh RAM, a map of it (640 KiB, and from 1 MiB on), no used areas, a region of ours at its top. */
+/* Fresh RAM, a map of it (640 KiB, and from 1 MiB on), no used areas, a region of ours at its top.
+ */
 void fake_start(vmx_features features);
 /* Evaluates to whether `call`, a statement, was refused. */
 #define FAKE_REFUSES(call)                                                                         \

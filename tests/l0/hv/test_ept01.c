@@ -31,8 +31,8 @@ static bool walk(uint64_t eptp, uint64_t gpa, struct walk *out)
 		if (!(entry & EPT_RWX))
 			return false;
 		if (level == 0 || entry & EPT_PS) {
-			*out = (struct walk){entry, (entry & EPT_ADDRESS & ~(size - 1)) | (gpa & (size - 1)),
-					     size};
+			*out = (struct walk){
+			    entry, (entry & EPT_ADDRESS & ~(size - 1)) | (gpa & (size - 1)), size};
 			return true;
 		}
 		table = entry & EPT_ADDRESS;
@@ -89,7 +89,8 @@ static void ram_is_cached_and_devices_are_not(void **state)
 
 static void ours_and_beyond_are_refused(void **state)
 {
-	struct l1_gpa region = {0x3c00000}, beyond = {UINT64_C(1) << MAXPHYADDR}, last = {0x3dfffff};
+	struct l1_gpa region = {0x3c00000}, beyond = {UINT64_C(1) << MAXPHYADDR},
+		      last = {0x3dfffff};
 
 	start(LARGE, false);
 	assert_null(range_find(region));

@@ -94,7 +94,8 @@ static void guest_starts_like_a_kernel(void **state)
 	assert_int_equal(entry.mode, LOADER_PROTECTED32);
 	assert_int_equal(entry.rip, GUEST_LOAD + 0x20);
 	assert_int_equal(entry.rax, MULTIBOOT_BOOT_MAGIC);
-	assert_memory_equal(memory_pointer(GUEST_LOAD), memory_pointer(GUEST_FILE), GUEST_FILE_SIZE);
+	assert_memory_equal(memory_pointer(GUEST_LOAD), memory_pointer(GUEST_FILE),
+			    GUEST_FILE_SIZE);
 	assert_string_equal(memory_pointer(guest_info()->cmdline), "guest one=1");
 	assert_string_equal(loader_boot.command_line, "hv verbose");
 }
@@ -133,7 +134,8 @@ static void modules_in_the_way_are_moved(void **state)
 	boot(GUEST_LOAD + 0x2000, GUEST_LOAD + 0x4000);
 	module = memory_pointer(guest_info()->mods_addr);
 	assert_true(module->start >= GUEST_LOAD + 0x4000);
-	assert_true(module->end <= memory_map.region.base || module->start >= memory_map.region.end);
+	assert_true(module->end <= memory_map.region.base ||
+		    module->start >= memory_map.region.end);
 	byte = memory_pointer(module->start);
 	for (unsigned i = 0; i < 0x100; i++)
 		assert_int_equal(byte[i], 0xa5);
