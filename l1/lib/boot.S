@@ -98,6 +98,7 @@ boot_gdt:
 	.quad 0x000093000000ffff		/* KERNEL_DS16 */
 	.quad 0x00cf13000000ffff		/* ABSENT_DS */
 	.quad 0, 0				/* TASK_STATE, filled by trap.c */
+	.quad 0, 0				/* SPARE0, SPARE1: for guests */
 boot_gdt_end:
 boot_gdt_pointer:
 	.word boot_gdt_end - boot_gdt - 1

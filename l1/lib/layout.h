@@ -15,6 +15,8 @@
 #define KERNEL_DS16 0x40
 #define ABSENT_DS 0x48
 #define TASK_STATE 0x50
+#define SPARE0 0x60
+#define SPARE1 0x68
 
 #define PTE_BITS_TABLE 0x07 /* P, W, U: leaves decide */
 #define PTE_BITS_2M 0x83    /* P, W, PS */

@@ -13,6 +13,7 @@
 
 #define IST_DOUBLE_FAULT 1
 #define STUB_SIZE 16
+#define TSS_BUSY_BIT BIT64(41) /* LTR refuses a busy TSS */
 
 struct gate {
 	uint16_t offset_low, selector;
@@ -86,14 +87,12 @@ static void set_gate(unsigned vector)
 void trap_init(void)
 {
 	uint64_t base = (uint64_t)&task_state;
-	struct table_pointer pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
 	for (unsigned vector = 0; vector < 256; vector++)
 		set_gate(vector);
 	trap_allow_from_user(VECTOR_BP);
 	trap_allow_from_user(VECTOR_OF);
 	trap_allow_from_user(VECTOR_DONE);
-	__asm__ volatile("lidt %0" : : "m"(pointer));
 
 	task_state.rsp[0] = trap_kernel_stack();
 	task_state.ist[IST_DOUBLE_FAULT - 1] = (uint64_t)fault_stack + sizeof(fault_stack);
@@ -102,7 +101,17 @@ void trap_init(void)
 				   (uint64_t)(AR_P | DESC_TSS_AVAIL) << 40 |
 				   (base >> 24 & 0xff) << 56;
 	boot_gdt[TASK_STATE / 8 + 1] = base >> 32;
-	__asm__ volatile("ltr %w0; lldt %w1" : : "r"(TASK_STATE), "r"(0));
+	trap_reload();
+}
+
+void trap_reload(void)
+{
+	struct table_pointer pointer = {sizeof(idt) - 1, (uint64_t)idt};
+
+	boot_gdt[TASK_STATE / 8] &= ~TSS_BUSY_BIT;
+	__asm__ volatile("lidt %0; ltr %w1; lldt %w2"
+			 :
+			 : "m"(pointer), "r"(TASK_STATE), "r"(0));
 }
 
 void trap_set_handler(unsigned vector, trap_handler *handler)

@@ -47,6 +47,9 @@ void trap_run(struct trap_info *info, const struct trap_frame *state);
 uint64_t trap_idt(void);
 uint64_t trap_task_state(void);
 
+/* Loads the IDT and the task register again, after something else was in them. */
+void trap_reload(void);
+
 /* The stack that the CPU switches to on a trap from ring 3. */
 uint64_t trap_kernel_stack(void);
 

@@ -38,6 +38,9 @@ for arguments in 'rounds=1' 'rounds=2 strict'; do
 	compare "equiv $arguments over tiny" "$expected" bochs "$images/tiny.elf" "$images/equiv.elf $arguments"
 done
 
+expected=$(timeout 60 "$build/abyme" run --append strict "$images/modes.elf")
+compare 'modes strict' "$expected" bochs "$images/modes.elf strict"
+
 # Bochs has no fixed counter, so of roundtrip only the items are compared.
 items() { sed 's/ .*//'; }
 expected=$(timeout 60 "$build/abyme" run "$images/roundtrip.elf" | items)

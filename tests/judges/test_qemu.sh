@@ -35,5 +35,6 @@ compare hello '' hello
 compare equiv 'rounds=1 verbose' '^round\|^digest='
 compare equiv 'rounds=12' '^digest='
 compare compute 'rounds=3' '^kernel='
+compare modes 'rounds=2 verbose' '[a-z]'
 compare timer '' '^order='
 exit $failed
