@@ -28,10 +28,13 @@ static bool mtf_due(struct cpu *cpu)
 	if (!vmx_primary(cpu, PRIMARY_MONITOR_TRAP_FLAG))
 		return false;
 	if (!private->mtf_armed)
-		return cpu_retired(cpu) != private->mtf_insns || cpu_rip(cpu) != private->mtf_rip;
+		return cpu_retired(cpu) != private->mtf_insns ||
+		       cpu_rip(cpu) != private->mtf_rip ||
+		       cpu->gpr[REG_RCX] != private->mtf_rcx;
 	private->mtf_armed = false;
 	private->mtf_insns = cpu_retired(cpu);
 	private->mtf_rip = cpu_rip(cpu);
+	private->mtf_rcx = cpu->gpr[REG_RCX];
 	return false;
 }
 

@@ -42,7 +42,7 @@ struct vmx_private {
 	uint64_t iret_retired;   /* at that IRET; a later count means that it completed */
 	/* Monitor trap flag: armed until the first boundary after entry; where the guest was. */
 	bool mtf_armed;
-	uint64_t mtf_insns, mtf_rip;
+	uint64_t mtf_insns, mtf_rip, mtf_rcx; /* REP: an iteration moves RCX alone */
 	uint64_t pause_first, pause_last; /* PAUSE-loop exiting: TSC of the PAUSEs of a loop */
 
 	/* VMCSs as they were when all checks held; rows that are made in any case (recheck.c). */

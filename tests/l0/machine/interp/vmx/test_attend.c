@@ -101,6 +101,11 @@ static void test_mtf(void **state)
 	assert_false(before_traps(&f));
 	cpu_rip(f.cpu) = 0x5000;
 	assert_true(before_traps(&f));
+	/* An iteration of a REP instruction: only RCX has moved. */
+	enter(&f);
+	assert_false(before_traps(&f));
+	f.cpu->gpr[REG_RCX]--;
+	assert_true(before_traps(&f));
 	/* After injection, before the first instruction. */
 	SET(&f, ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | INTR_TYPE_NMI << 8 | 2);
 	enter(&f);
