@@ -200,8 +200,7 @@ void blocks_forget_jumps(struct cpu *cpu)
 
 	if (!blocks)
 		return;
-	if (++blocks->epoch == 0)
-		memset(blocks->jumps, 0, sizeof(blocks->jumps));
+	blocks->epoch++;
 	blocks_refresh_key(cpu);
 }
 
@@ -242,26 +241,62 @@ const struct block *blocks_insert(struct cpu *cpu, const struct block *from)
 	return block->hpa == BLOCK_DEAD ? block : index_block(cpu, block);
 }
 
-/* The physical address of a host pointer into RAM. */
-static uint64_t host_to_hpa(const struct memory *memory, const uint8_t *host)
+/* ---- fetching ---- */
+
+static void fetch_forget(struct cpu *cpu)
 {
-	if (memory->low && (uintptr_t)host - (uintptr_t)memory->low < memory->low_size)
-		return (uintptr_t)host - (uintptr_t)memory->low;
-	return PCI_HOLE_END + ((uintptr_t)host - (uintptr_t)memory->high);
+	struct blocks *blocks = cpu->blocks;
+
+	blocks->fetch_generation++;
+	blocks->fetch_count = 0;
+	blocks->fetch_epoch = cpu->mmu.epoch;
+}
+
+/* The page's entry, or the free one that is to become it. */
+static struct fetch_entry *fetch_slot(struct blocks *blocks, uint64_t key)
+{
+	uint64_t at = (key >> PAGE_SHIFT) ^ key * 37;
+
+	for (;; at++) {
+		struct fetch_entry *entry = &blocks->fetch[at & ((1 << FETCH_BITS) - 1)];
+
+		if (entry->generation != blocks->fetch_generation || entry->key == key)
+			return entry;
+	}
+}
+
+/* The walk may raise; only then is an entry taken. */
+static const struct fetch_entry *fetch_fill(struct cpu *cpu, uint64_t linear, uint64_t key)
+{
+	struct blocks *blocks = cpu->blocks;
+	struct fetch_entry *entry;
+	const uint8_t *host;
+	uint64_t hpa;
+
+	host = lin_fetch(cpu, PAGE_BASE(linear), &hpa);
+	if (blocks->fetch_count == FETCH_MOST) {
+		fetch_forget(cpu);
+		blocks_forget_jumps(cpu);
+	}
+	entry = fetch_slot(blocks, key);
+	*entry = (struct fetch_entry){ key, blocks->fetch_generation, host, hpa };
+	blocks->fetch_count++;
+	return entry;
 }
 
 const uint8_t *blocks_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
 {
-	const struct tlb_entry *entry = tlb_slot(&cpu->mmu, linear);
-	const uint8_t *host;
+	struct blocks *blocks = cpu->blocks;
+	uint64_t key = PAGE_BASE(linear) | cpu->mmu.tag;
+	const struct fetch_entry *entry;
 
-	if (entry->fetch == (PAGE_BASE(linear) | cpu->mmu.tag))
-		host = (const uint8_t *)(uintptr_t)(linear + entry->addend);
-	else
-		host = lin_to_host(cpu, linear, MEM_FETCH, hpa);
-	if (host)
-		*hpa = host_to_hpa(&cpu->machine->memory, host);
-	return host;
+	if (blocks->fetch_epoch != cpu->mmu.epoch)
+		fetch_forget(cpu);
+	entry = fetch_slot(blocks, key);
+	if (entry->generation != blocks->fetch_generation)
+		entry = fetch_fill(cpu, linear, key);
+	*hpa = entry->hpa + PAGE_OFFSET(linear);
+	return entry->host ? entry->host + PAGE_OFFSET(linear) : NULL;
 }
 
 /* The second page may have been remapped under a straddling instruction. */
@@ -385,6 +420,7 @@ bool blocks_create(struct cpu *cpu)
 	blocks->arena = calloc(1, ARENA_SIZE);
 	blocks->used = ARENA_START;
 	blocks->epoch = 1;
+	blocks->fetch_generation = 1;
 	blocks->page_count = (memory->low_size + memory->high_size) >> PAGE_SHIFT;
 	blocks->pages = calloc(blocks->page_count + 1, sizeof(*blocks->pages));
 	cpu->blocks = blocks;

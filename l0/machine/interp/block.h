@@ -37,6 +37,18 @@ struct jump {
 	uint64_t pad;
 };
 
+/* Translations for fetch, valid for one generation. Nothing is evicted but everything at once, and then the
+ * jump cache goes too: so it is the same pages that are looked up, in the same order, however code was cut
+ * into blocks and steps. */
+#define FETCH_BITS 12
+#define FETCH_MOST (3u << (FETCH_BITS - 2))
+struct fetch_entry {
+	uint64_t key; /* linear page | MMU tag */
+	uint64_t generation;
+	const uint8_t *host; /* of the page, NULL: not RAM */
+	uint64_t hpa;
+};
+
 /* Which code a physical page holds. */
 struct code_page {
 	uint64_t lines; /* bit per 64 bytes */
@@ -48,6 +60,9 @@ struct blocks {
 	uint8_t *arena;
 	uint32_t used, size;
 	uint32_t hash[1 << BLOCK_HASH_BITS];
+	struct fetch_entry fetch[1 << FETCH_BITS];
+	uint64_t fetch_generation, fetch_epoch; /* epoch: of the MMU, for which the generation is good */
+	unsigned fetch_count;
 	struct code_page *pages;
 	uint64_t page_count;
 	/* An edge that has no link yet, to be linked by the run loop if it is what comes next. */

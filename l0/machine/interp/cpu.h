@@ -212,6 +212,10 @@ void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
  * decoded code, #AC checks or data breakpoints on: then lin_read and lin_write do it. *hpa (unless NULL)
  * is the physical address in any case. Raises #PF and VM exits. */
 uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa);
+/* Translates for instruction fetch: host pointer to the byte, or NULL if it is not RAM; *hpa in any case. Always
+ * a walk of its own, free of charge and without trace in the TLB: how often the decoder asks is no
+ * business of the guest's. Raises #PF and VM exits. */
+const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa);
 
 /* Segmented access: checks limit, type and canonicality, then as above. segment: enum x86_seg. */
 uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, unsigned access);

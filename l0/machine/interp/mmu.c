@@ -127,6 +127,21 @@ uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t
 	return memory_at(&cpu->machine->memory, entry->hpa) + PAGE_OFFSET(linear);
 }
 
+const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
+{
+	const uint8_t *host;
+	struct walk walk;
+
+	paging_walk(cpu, linear, MEM_FETCH, mmu_current_view(cpu), &walk);
+	if (walk.outcome != WALK_OK) {
+		mmu_flush_page(cpu, linear);
+		mmu_raise(cpu, linear, &walk);
+	}
+	*hpa = walk.hpa;
+	host = memory_at(&cpu->machine->memory, PAGE_BASE(walk.hpa));
+	return host ? host + PAGE_OFFSET(linear) : NULL;
+}
+
 /* ---- linear accesses ---- */
 
 /* SDM 3A "Alignment Check Exception (#AC)" */
