@@ -4,6 +4,8 @@
  * saves the registers there and leaves the stack below for C. Nothing is saved that the hypervisor
  * does not use: no FPU state, no segment state, no MSR.
  */
+#define ATTENTION 128 /* of vcpu->attention from vcpu->regs: exit.c checks it */
+
 	.section .text
 
 	.macro push_registers
@@ -51,6 +53,13 @@ entry_exit_stub:
 	movq %rsp, %rdi
 	call exit_handle
 enter:
+	/* From the test to the entry an NMI must not just wait for the next exit: fault.c knows this
+	 * window by its labels. */
+	.globl entry_window, entry_window_end
+entry_window:
+	cmpl $0, ATTENTION(%rsp)
+	jne attend
+ready:
 	/* POP leaves the flags alone: the choice is made before the registers are the guest's. */
 	testb %al, %al
 	pop_registers
@@ -58,6 +67,7 @@ enter:
 	vmresume
 	jmp 2f
 1:	vmlaunch
+entry_window_end:
 2:	/* The instruction failed; the registers are still below the stack pointer. */
 	leaq -128(%rsp), %rsp
 	setc %sil
@@ -65,19 +75,24 @@ enter:
 	movq %rsp, %rdi
 	call exit_entry_failed
 	jmp enter
+attend:
+	movzbl %al, %esi
+	movq %rsp, %rdi
+	call exit_attend
+	jmp ready
 
 /* entry_first(regs): the first VMLAUNCH, with the stack as an exit would find it. */
 	.globl entry_first
 entry_first:
 	movq %rdi, %rsp
 	xorl %eax, %eax
-	jmp enter
+	jmp ready
 
 /* Our own exceptions: push the vector, and an error code where the CPU pushes none. */
 	.macro fault_entry vector
 	.balign 16
-	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \
-		\vector == 30)
+	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 \
+		|| \vector == 30)
 	pushq $0
 	.endif
 	pushq $\vector

@@ -104,12 +104,19 @@ static void entry_failure(struct vcpu *vcpu, uint32_t reason)
 	follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, reason));
 }
 
-static void attend(struct vcpu *vcpu)
+_Static_assert(offsetof(struct vcpu, attention) == offsetof(struct vcpu, regs) + 128,
+	       "entry.S finds it there");
+
+/* In a section of its own: an NMI that arrives here is past the test for it, see fault.c. */
+__attribute__((section(".text.window"))) bool exit_attend(struct shadow_regs *regs, bool launched)
 {
-	if (vcpu->attention & HV_ATTENTION_NMI)
-		guest_deliver_nmi(vcpu);
+	struct vcpu *vcpu = vcpu_of(regs);
+
 	if (vcpu->attention & HV_ATTENTION_LOG)
 		log_resume(vcpu);
+	if (vcpu->attention & HV_ATTENTION_NMI)
+		guest_deliver_nmi(vcpu);
+	return launched;
 }
 
 static inline bool resume(struct vcpu *vcpu)
@@ -117,8 +124,6 @@ static inline bool resume(struct vcpu *vcpu)
 	bool launched = *vcpu->shadow.launched;
 
 	*vcpu->shadow.launched = true;
-	if (__builtin_expect(vcpu->attention, 0))
-		attend(vcpu);
 	return launched;
 }
 

@@ -18,12 +18,28 @@ struct fault_row {
 };
 extern const struct fault_row fault_table_start[], fault_table_end[];
 
+extern const char entry_window[], entry_window_end[], text_window[], text_window_end[];
+
 void fault_handle(struct fault_frame *frame);
+
+static bool in(uint64_t rip, const char *start, const char *end)
+{
+	return rip >= (uintptr_t)start && rip < (uintptr_t)end;
+}
+
+/* Waits for the test in entry.S, or is too late for it: then the VMCS that is about to be entered is
+ * current, and the injection can be written from here. */
+static void take_nmi(uint64_t rip)
+{
+	hv_vcpu.attention |= HV_ATTENTION_NMI;
+	if (in(rip, entry_window, entry_window_end) || in(rip, text_window, text_window_end))
+		guest_deliver_nmi(&hv_vcpu);
+}
 
 void fault_handle(struct fault_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
-		hv_vcpu.attention |= HV_ATTENTION_NMI;
+		take_nmi(frame->rip);
 		return;
 	}
 	for (const struct fault_row *row = fault_table_start; row < fault_table_end; row++) {

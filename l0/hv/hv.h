@@ -2,8 +2,8 @@
  *
  * The hypervisor: its state, and the calls between its parts. The parts, in the order in which they
  * run: boot.S, start.c (from the loader to the first entry), map.c relocate.c pool.c (own memory),
- * loader.c multiboot.c image.c linux.c (the guest as a boot loader starts it), range.c ept01.c (L1's memory),
- * vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
+ * loader.c multiboot.c image.c linux.c (the guest as a boot loader starts it), range.c ept01.c (L1's
+ * memory), vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
  */
 #ifndef L0_HV_HV_H
 #define L0_HV_HV_H
@@ -63,9 +63,9 @@ struct unpaged {
 struct vcpu {
 	uint8_t stack[HV_STACK_SIZE] __attribute__((aligned(4096)));
 	struct shadow_regs regs; /* the RSP slot is not used: VMCS_GUEST_RSP is */
+	volatile uint32_t attention; /* HV_ATTENTION_*: what the fast path must not pass by */
 	struct hv_exit exit;
 	uint64_t exits[HV_EXIT_COUNTERS]; /* by basic reason, L1's and L2's together */
-	volatile uint32_t attention; /* HV_ATTENTION_*: what the fast path must not pass by */
 	bool launched;             /* launch state of VMCS01 */
 	uint64_t vmcs01_hpa;
 	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
@@ -182,6 +182,9 @@ void env_start(struct vcpu *vcpu);
 bool exit_handle(struct shadow_regs *regs);
 /* VMLAUNCH or VMRESUME itself failed, with CF (invalid) or ZF (valid) set. As exit_handle. */
 bool exit_entry_failed(struct shadow_regs *regs, bool invalid, bool valid);
+
+/* Called by entry.S instead of entering at once while vcpu->attention is not 0; returns `launched`. */
+bool exit_attend(struct shadow_regs *regs, bool launched);
 
 /* ---- entry.S ---- */
 _Noreturn void entry_first(struct shadow_regs *regs); /* VMLAUNCH with vcpu->regs */
