@@ -141,6 +141,14 @@ static void gate_check_rip(struct cpu *cpu, const struct gate_call *call)
 		cpu_fault_code(cpu, VECTOR_GP, call->ext);
 }
 
+/* Room for `count` items and an error code first, then the target, then memory changes. */
+static void gate_check_push(struct cpu *cpu, const struct gate_call *call,
+			    const struct stack *stack, unsigned count)
+{
+	stack_check(cpu, stack, count + call->event->has_error, call->size);
+	gate_check_rip(cpu, call);
+}
+
 static void gate_push_return(struct cpu *cpu, const struct gate_call *call, struct stack *stack)
 {
 	stack_push(cpu, stack, event_pushed_rflags(cpu, call->event), call->size);
@@ -166,8 +174,8 @@ static void gate_same_level(struct cpu *cpu, struct gate_call *call)
 {
 	struct stack stack = stack_current(cpu, call->ext);
 
+	gate_check_push(cpu, call, &stack, 3);
 	gate_push_return(cpu, call, &stack);
-	gate_check_rip(cpu, call);
 	desc_set_accessed(cpu, &call->cs);
 	gate_enter(cpu, call);
 	stack_commit(cpu, &stack);
@@ -184,12 +192,12 @@ static void gate_inner_level(struct cpu *cpu, struct gate_call *call)
 	seg_inner_stack(cpu, call->cpl, call->ext, &ss, &sp);
 	stack = stack_make(&ss, sp, false, SELECTOR_ERROR(ss.selector) | call->ext);
 	stack.access = MEM_IMPLICIT_SUPERVISOR;
+	gate_check_push(cpu, call, &stack, vm86 ? 9 : 5);
 	for (unsigned i = 0; vm86 && i < sizeof(data_segs); i++)
 		stack_push(cpu, &stack, cpu->seg[data_segs[i]].selector, call->size);
 	stack_push(cpu, &stack, cpu->seg[SEG_SS].selector, call->size);
 	stack_push(cpu, &stack, cpu->gpr[REG_RSP], call->size);
 	gate_push_return(cpu, call, &stack);
-	gate_check_rip(cpu, call);
 	desc_set_accessed(cpu, &call->cs);
 	for (unsigned i = 0; vm86 && i < sizeof(data_segs); i++)
 		cpu->seg[data_segs[i]] = desc_null_segment(0);
@@ -268,10 +276,10 @@ void deliver_long(struct cpu *cpu, const struct cpu_event *event)
 		rsp = tss_read_ist(cpu, ist, call.ext);
 	stack = stack_make(&ss, rsp & ~UINT64_C(15), true, call.ext);
 	stack.access = inner ? MEM_IMPLICIT_SUPERVISOR : 0;
+	gate_check_push(cpu, &call, &stack, 5);
 	stack_push(cpu, &stack, cpu->seg[SEG_SS].selector, 8);
 	stack_push(cpu, &stack, cpu->gpr[REG_RSP], 8);
 	gate_push_return(cpu, &call, &stack);
-	gate_check_rip(cpu, &call);
 	desc_set_accessed(cpu, &call.cs);
 	if (inner) {
 		ss.ar |= call.cpl << AR_DPL_SHIFT; /* VMX reads CPL from a null SS, too */

@@ -130,6 +130,8 @@ struct stack {
 struct stack stack_current(const struct cpu *cpu, uint32_t error);
 /* The stack that `ss` and `sp` would make; flat: for 64-bit code. */
 struct stack stack_make(const struct segment *ss, uint64_t sp, bool flat, uint32_t error);
+/* #SS unless `count` items of `size` bytes can be pushed as far as segmentation is concerned. */
+void stack_check(struct cpu *cpu, const struct stack *stack, unsigned count, unsigned size);
 void stack_push(struct cpu *cpu, struct stack *stack, uint64_t value, unsigned size);
 uint64_t stack_pop(struct cpu *cpu, struct stack *stack, unsigned size);
 /* Reads the item `offset` bytes above sp without moving it. */

@@ -179,9 +179,10 @@ static void far_call_same(struct cpu *cpu, struct far_target *target, unsigned s
 {
 	struct stack stack = stack_current(cpu, 0);
 
+	stack_check(cpu, &stack, 2, size);
+	far_check_rip(cpu, target);
 	stack_push(cpu, &stack, cpu->seg[SEG_CS].selector, size);
 	stack_push(cpu, &stack, cpu->next_rip, size);
-	far_check_rip(cpu, target);
 	desc_set_accessed(cpu, &target->d);
 	far_enter(cpu, target);
 	stack_commit(cpu, &stack);
@@ -199,13 +200,14 @@ static void far_call_inner(struct cpu *cpu, const struct far_target *gate,
 	seg_inner_stack(cpu, target->cpl, 0, &ss, &sp);
 	stack = stack_make(&ss, sp, cpu_long_mode(cpu), SELECTOR_ERROR(ss.selector));
 	stack.access = MEM_IMPLICIT_SUPERVISOR;
+	stack_check(cpu, &stack, 4 + count, size);
+	far_check_rip(cpu, target);
 	stack_push(cpu, &stack, cpu->seg[SEG_SS].selector, size);
 	stack_push(cpu, &stack, cpu->gpr[REG_RSP], size);
 	while (count--)
 		stack_push(cpu, &stack, stack_peek(cpu, &old, count * size, size), size);
 	stack_push(cpu, &stack, cpu->seg[SEG_CS].selector, size);
 	stack_push(cpu, &stack, cpu->next_rip, size);
-	far_check_rip(cpu, target);
 	desc_set_accessed(cpu, &target->d);
 	cpu->seg[SEG_SS] = ss;
 	far_enter(cpu, target);

@@ -50,6 +50,12 @@ static uint64_t stack_linear(struct cpu *cpu, const struct stack *stack, uint64_
 	return (uint32_t)(stack->base + offset);
 }
 
+void stack_check(struct cpu *cpu, const struct stack *stack, unsigned count, unsigned size)
+{
+	for (unsigned i = 1; i <= count; i++)
+		stack_linear(cpu, stack, stack->sp - i * size, size);
+}
+
 void stack_push(struct cpu *cpu, struct stack *stack, uint64_t value, unsigned size)
 {
 	uint64_t sp = stack->sp - size;

@@ -188,6 +188,22 @@ static void test_noncanonical_stack(void **state)
 	fixture_free(f);
 }
 
+/* The handler's address is looked at before anything is pushed, but after the room for it. */
+static void test_bad_handler_pushes_nothing(void **state)
+{
+	struct fixture *f = fixture_new(LONG64);
+
+	put_idt(f, 0x80, 14, 0, CODE64);
+	poke(f, IDT + 0x80 * 16 + 8, 0x8000, 4);
+	poke(f, STACK - 8, 0x1122334455667788, 8);
+	assert_outcome(f, try_deliver(f, &external_80), VECTOR_GP, ERROR_EXT);
+	assert_int_equal(peek(f, STACK - 8, 8), 0x1122334455667788);
+	f->cpu.delivering.valid = false;
+	f->cpu.gpr[REG_RSP] = UINT64_C(0x900000000000);
+	assert_outcome(f, try_deliver(f, &external_80), VECTOR_SS, ERROR_EXT);
+	fixture_free(f);
+}
+
 static void test_protected_inner(void **state)
 {
 	struct fixture *f = fixture_new(PROTECTED);
@@ -538,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_long_inner),
 		cmocka_unit_test(test_ist),
 		cmocka_unit_test(test_noncanonical_stack),
+		cmocka_unit_test(test_bad_handler_pushes_nothing),
 		cmocka_unit_test(test_protected_inner),
 		cmocka_unit_test(test_inner_stacks),
 		cmocka_unit_test(test_vm86_frame),
