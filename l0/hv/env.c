@@ -52,7 +52,7 @@ static void page_free(struct shadow_env *env, struct shadow_page page)
 	pool_free(page.va);
 }
 
-#define READ(name) field[VMCS_INDEX_##name] = hw_vmread(VMCS_##name);
+#define READ(name) hw_vmread_to(VMCS_##name, &field[VMCS_INDEX_##name]);
 
 static void read_l2_exit(uint64_t *field)
 {

@@ -311,6 +311,12 @@ static inline uint64_t hw_vmread(enum vmcs_field field)
 	return value;
 }
 
+/* The same straight to memory, for lists of fields. */
+static inline void hw_vmread_to(enum vmcs_field field, uint64_t *to)
+{
+	asm volatile("vmread %1, %0" : "=m"(*to) : "r"((uint64_t)field) : "cc");
+}
+
 static inline void hw_vmwrite(enum vmcs_field field, uint64_t value)
 {
 	asm volatile("vmwrite %1, %0" : : "r"((uint64_t)field), "rm"(value) : "cc");
