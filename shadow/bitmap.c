@@ -92,7 +92,7 @@ bool bitmap_update_shadowing(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	const uint64_t *read12 = page_of_l1(v, vmcs_get(&slot->v12, VMREAD_BITMAP));
 	const uint64_t *write12 = page_of_l1(v, vmcs_get(&slot->v12, VMWRITE_BITMAP));
-	const uint64_t *read01 = v->vmread_bitmap.va, *write01 = v->vmwrite_bitmap.va;
+	const uint64_t *read01 = slot_vmread_bitmap(v, v->linked), *write01 = v->vmwrite_bitmap.va;
 	uint64_t *read02, *write02;
 
 	if (!vcpu_page_need(v, &slot->vmread_bitmap) || !vcpu_page_need(v, &slot->vmwrite_bitmap))
@@ -103,13 +103,12 @@ bool bitmap_update_shadowing(struct shadow_vcpu *v, struct shadow_slot *slot)
 		memset(read02, 0xff, PAGE_SIZE);
 		memset(write02, 0xff, PAGE_SIZE);
 	}
-#define MERGE_WORD(bitmap, word) bitmap##02[word] = bitmap##01[word] | (bitmap##12 ? bitmap##12[word] : ~UINT64_C(0));
-#define LIST_L1_WRITES(field)                                                                      \
-	MERGE_WORD(read, VMCS_##field / 64)                                                        \
-	MERGE_WORD(write, VMCS_##field / 64)
-#define LIST_L1_READS(field) MERGE_WORD(read, VMCS_##field / 64)
-#include "shadow/lists.def"
-#undef MERGE_WORD
+	for (unsigned i = 0; i < FIELD_WORDS; i++) {
+		unsigned word = field_words[i];
+
+		read02[word] = read01[word] | (read12 ? read12[word] : UINT64_MAX);
+		write02[word] = write01[word] | (write12 ? write12[word] : UINT64_MAX);
+	}
 	return true;
 }
 

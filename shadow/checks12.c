@@ -44,9 +44,9 @@ static struct vmx_check_env check_env(struct shadow_vcpu *v, struct shadow_slot 
 /* Interrupt windows come and go; no check depends on them. */
 #define HARMLESS_PRIMARY ((uint32_t)PRIMARY_INTERRUPT_WINDOW_EXITING)
 
-static bool must_check(struct shadow_vcpu *v, const struct shadow_slot *slot, bool long_mode)
+static bool must_check(const struct shadow_slot *slot)
 {
-	return (slot->dirty & DIRTY_CHECKS) || slot->checked_long_mode != long_mode ||
+	return (slot->dirty & DIRTY_CHECKS) ||
 	       ((slot->seen_primary ^ slot_primary(slot)) & ~HARMLESS_PRIMARY);
 }
 
@@ -61,11 +61,10 @@ static struct vmx_result refuse(struct shadow_vcpu *v, const struct vmx_check *c
 
 struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	bool long_mode = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
 	const struct vmx_check *check;
 	struct vmx_check_env env;
 
-	if (!must_check(v, slot, long_mode))
+	if (!must_check(slot))
 		return (struct vmx_result){.outcome = VMX_DO_ENTRY};
 	env = check_env(v, slot);
 	check = vmx_checks_run(VMX_CHECK_CONTROLS, &env);
@@ -75,7 +74,6 @@ struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shado
 	if (check)
 		return refuse(v, check, VMX_ERROR_ENTRY_HOST_STATE);
 	slot->dirty &= ~(uint32_t)DIRTY_CHECKS;
-	slot->checked_long_mode = long_mode;
 	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
 }
 

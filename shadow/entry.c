@@ -31,19 +31,22 @@ static struct vmx_result basic_checks(struct shadow_vcpu *v, bool launch)
 
 #define BITMAP_CONTROLS ((uint32_t)(PRIMARY_USE_MSR_BITMAPS | PRIMARY_USE_IO_BITMAPS))
 
-/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current after it. */
-static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot)
+/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current before; after it only
+ * if anything is still to be read there. */
+static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot, bool long_mode)
 {
-	if (slot_has_shadow(slot)) {
-		slot_pull(v, slot);
-		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
-	}
+	slot_pull(v, slot);
+	if (slot->checked_long_mode != long_mode)
+		slot->dirty |= DIRTY_CHECKS;
 	if (slot_primary(slot) != slot->seen_primary)
 		slot->dirty |= DIRTY_CONTROLS;
 	if ((slot_primary(slot) ^ slot->seen_primary) & BITMAP_CONTROLS)
 		slot->dirty |= DIRTY_BITMAPS;
 	if (slot->dirty & DIRTY_CONTROLS)
 		slot->unsteady = guest02_unsteady(v, slot);
+	if (slot_has_shadow(slot) &&
+	    (slot->dirty || slot->unsteady || vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT)))
+		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
 }
 
 static struct l1_inherited read_inherited(struct shadow_vcpu *v, const struct shadow_slot *slot)
@@ -131,14 +134,18 @@ static struct vmx_result enter(struct shadow_vcpu *v, bool launch)
 
 static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 {
+	bool long_mode = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
 	struct vmx_result r = basic_checks(v, launch);
 
 	if (r.outcome != VMX_DO_ENTRY)
 		return r;
 	v->failed_check = NULL;
-	collect_writes(v, v->current);
+	collect_writes(v, v->current, long_mode);
 	r = checks12_controls_and_host(v, v->current);
-	return r.outcome == VMX_DO_ENTRY ? enter(v, launch) : r;
+	if (r.outcome != VMX_DO_ENTRY)
+		return r;
+	v->current->checked_long_mode = long_mode;
+	return enter(v, launch);
 }
 
 struct vmx_result emulate_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)

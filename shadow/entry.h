@@ -24,7 +24,8 @@ bool guest02_load_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Makes VMCS02 for a slot that has none: HOST fields are L0's. Leaves it current. false: out of pages. */
 bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot);
 
-/* The checks on VMCS12 that the hardware cannot make on VMCS02. Returns VMX_DO_ENTRY if they hold. */
+/* The checks on VMCS12 that the hardware cannot make on VMCS02. Returns VMX_DO_ENTRY if they hold. VMCS01 is
+ * current if there is anything to check. */
 struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Guest-state checks. 0: they hold, else the exit qualification + 1 of the failed entry. Sets v->linked. */
 unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot);

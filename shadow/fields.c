@@ -16,6 +16,15 @@ static const uint8_t writes[VMCS_FIELD_COUNT] = {
 #include "shadow/lists.def"
 };
 
+/* One per width and type that occurs; tests hold it to the table. */
+const uint16_t field_words[FIELD_WORDS] = {
+	VMCS_GUEST_ES_SELECTOR / 64,   VMCS_GUEST_PHYSICAL_ADDRESS / 64,
+	VMCS_GUEST_IA32_DEBUGCTL / 64, VMCS_PRIMARY_CONTROLS / 64,
+	VMCS_EXIT_REASON / 64,	       VMCS_GUEST_ES_LIMIT / 64,
+	VMCS_CR0_GUEST_HOST_MASK / 64, VMCS_EXIT_QUALIFICATION / 64,
+	VMCS_GUEST_CR0 / 64,
+};
+
 bool field_is_carried(unsigned index)
 {
 	return reads[index] | writes[index];
@@ -24,6 +33,11 @@ bool field_is_carried(unsigned index)
 bool field_is_carried_for_write(unsigned index)
 {
 	return writes[index];
+}
+
+bool field_is_shown(unsigned index)
+{
+	return field_is_rare(index) && vmcs_fields[index].shadowed == VMCS_SHADOWED;
 }
 
 bool field_is_rare(unsigned index)

@@ -33,5 +33,11 @@ bool field_is_carried_for_write(unsigned index);
 
 /* Guest fields of rule GUEST_RARE: they stay in VMCS02 until somebody asks. */
 bool field_is_rare(unsigned index);
+/* Those of them that the shadow VMCS can show, where the part has them. */
+bool field_is_shown(unsigned index);
+
+/* The 64-bit words of a VMREAD or VMWRITE bitmap in which the fields of a shadow VMCS have their bits. */
+#define FIELD_WORDS 9
+extern const uint16_t field_words[FIELD_WORDS];
 
 #endif

@@ -37,7 +37,18 @@ static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 	return efer;
 }
 
-/* VMCS02's field may hold anything here, so it is written without comparing. */
+/* VMCS02's field may hold anything here. It is read to compare, because a lower level may well let L0
+ * read without an exit, but not write. */
+static void change02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
+{
+	uint32_t encoding = vmcs_fields[index].encoding;
+
+	slot->have02.field[index] = value;
+	if (v->env->vmcs_read(v->env, encoding) != value)
+		v->env->vmcs_write(v->env, encoding, value);
+}
+
+/* The same where reading would be no better. */
 static void write02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
 {
 	slot->have02.field[index] = value;
@@ -53,16 +64,16 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
 	if (slot->unsteady & UNSTEADY_DEBUG) {
 		bool load = entry & ENTRY_LOAD_DEBUG_CONTROLS;
 
-		write02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
-		write02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
+		change02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
+		change02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
 			load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
 	}
 	if (slot->unsteady & UNSTEADY_EFER)
-		write02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
+		change02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
 			(entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
 						  : inherited_efer(slot, l1->efer));
 	if (slot->unsteady & UNSTEADY_PAT)
-		write02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
+		change02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
 			(entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
 }
 

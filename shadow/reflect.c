@@ -87,6 +87,23 @@ static void give_all(struct shadow_vcpu *v, struct shadow_slot *slot)
 		give(v, slot, VMCS_INDEX_ENTRY_INTERRUPTION_INFO,
 		     vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)INTR_INFO_VALID,
 		     shadow);
+	if (shadow && !slot->rare_in_02)
+		slot_show_rare(v, slot);
+}
+
+/* Rare guest state stays in VMCS02, unless L1 has shown that it will ask. */
+static void leave_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	bool shown = slot->rare_in_shadow;
+
+	slot->rare_in_02 = true;
+	slot->rare_in_shadow = false;
+	if (slot_has_shadow(slot) && slot->rare_credit) {
+		slot->rare_credit--;
+		slot_read_rare(v, slot);
+	} else if (shown) {
+		vcpu_show_rare(v, slot);
+	}
 }
 
 /* "IA-32e mode guest" follows L2's mode where the guest can switch it (unrestricted guest). */
@@ -136,8 +153,6 @@ static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot, const 
 	v->in_l2 = false;
 	v->linked = NULL;
 	v->launched = v->l0.vmcs01_launched;
-	if (slot->rare_in_02)
-		rare_close(v, slot);
 	if (!host_state_load(v, slot, l2))
 		return;
 	vpid02_transition(v, slot);
@@ -159,7 +174,7 @@ void reflect_exit(struct shadow_vcpu *v, const struct reflect_as *as)
 	read_exit_details(v, slot, as->reason);
 	read_conditional_state(v, slot);
 	save_long_mode(v, slot);
-	slot->rare_in_02 = true;
+	leave_rare(v, slot);
 	l2 = read_leftover(v, slot, as);
 	if (!msr_list_store_exit(v, slot))
 		v->dead = "VMX abort: an entry of L1's VM-exit MSR-store area is invalid";

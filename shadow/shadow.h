@@ -81,8 +81,7 @@ struct shadow_vcpu {
 	uint64_t ept_clock;          /* use stamps for their eviction */
 	uint32_t ept_generation;     /* counts evicted EPT02s */
 	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 may reach without an exit */
-	struct shadow_page vmread_bitmap_open; /* and while the current slot's rare fields are open */
-	bool bitmap_is_open;                   /* which of the two VMCS01 has */
+	struct shadow_page vmread_hot, vmread_all; /* templates for the former: without, with rare fields */
 	struct shadow_page junk;     /* see vcpu_junk_page() */
 	bool launching;              /* while in_l2: it was VMLAUNCH that led there */
 	uint64_t linked_pointer;     /* what VMCS01's link pointer holds */
@@ -90,7 +89,7 @@ struct shadow_vcpu {
 };
 
 /* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the pool has
- * too few pages (it takes 4 now and up to 8 per VMCS of L1 plus the EPT02 tables later; 64 are a
+ * too few pages (it takes 5 now and up to 8 per VMCS of L1 plus the EPT02 tables later; 64 are a
  * useful minimum, eviction copes with any number above). */
 bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0);
 

@@ -35,13 +35,24 @@ static void sanitize(struct vmcs *vmcs)
 		vmcs->launch_state = VMCS_STATE_CLEAR;
 }
 
-/* Fills the shadow VMCS from v12. Leaves it current. */
+/* Writes the rare fields of v12 to the shadow VMCS, which is current. */
+static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (field_is_shown(i) && field_exists(v->l0.hw, i))
+			v->env->vmcs_write(v->env, vmcs_fields[i].encoding, slot->v12.field[i]);
+	slot->rare_was_written = false;
+}
+
+/* Fills a new shadow VMCS from v12. Leaves it current. */
 static void push_shadow(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	v->env->vmptrld(v->env, slot->shadow.hpa);
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
 		if (field_is_carried(i) && field_exists(v->l0.hw, i))
 			v->env->vmcs_write(v->env, vmcs_fields[i].encoding, slot->v12.field[i]);
+	push_rare(v, slot);
+	slot->rare_in_shadow = true;
 }
 
 static void free_pages(struct shadow_vcpu *v, struct shadow_slot *slot)
@@ -104,14 +115,14 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 }
 
 /* Rare fields outside the list L2_RARE, because a part may lack them. */
+static const uint8_t optional[] = {
+	VMCS_INDEX_GUEST_IA32_EFER,
+	VMCS_INDEX_GUEST_IA32_PAT,
+	VMCS_INDEX_GUEST_IA32_BNDCFGS,
+};
+
 static void fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	static const uint8_t optional[] = {
-		VMCS_INDEX_GUEST_IA32_EFER,
-		VMCS_INDEX_GUEST_IA32_PAT,
-		VMCS_INDEX_GUEST_IA32_BNDCFGS,
-	};
-
 	for (unsigned i = 0; i < sizeof(optional); i++)
 		if (field_exists(v->l0.hw, optional[i]))
 			slot->have02.field[optional[i]] =
@@ -138,18 +149,71 @@ static bool is_saved(const struct shadow_slot *slot, unsigned index)
 	}
 }
 
+/* A rare field of VMCS02 into v12, and into the shadow VMCS if that is current. */
+static inline void take(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, bool show)
+{
+	uint64_t value = slot->have02.field[index];
+
+	if (slot->v12.field[index] == value || !is_saved(slot, index))
+		return;
+	slot->v12.field[index] = value;
+	if (show && field_is_shown(index))
+		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+}
+
+static void take_all(struct shadow_vcpu *v, struct shadow_slot *slot, bool show)
+{
+#define LIST_L2_RARE(field)                                                                        \
+	if (vmcs_get(&slot->v12, field) != vmcs_get(&slot->have02, field))                         \
+		take(v, slot, VMCS_INDEX_##field, show);
+#include "shadow/lists.def"
+	for (unsigned i = 0; i < sizeof(optional); i++)
+		if (field_exists(v->l0.hw, optional[i]))
+			take(v, slot, optional[i], show);
+}
+
+void slot_read_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
+	fetch_optional(v, slot);
+	slot->rare_in_02 = false;
+}
+
 bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	if (!slot->rare_in_02)
 		return false;
 	v->env->vmptrld(v->env, slot->vmcs02.hpa);
-	v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
-	fetch_optional(v, slot);
-	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
-		if (field_is_rare(i) && is_saved(slot, i))
-			slot->v12.field[i] = slot->have02.field[i];
-	slot->rare_in_02 = false;
+	slot_read_rare(v, slot);
+	take_all(v, slot, false);
+	slot->rare_was_written = true;
 	return true;
+}
+
+void slot_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	take_all(v, slot, !slot->rare_was_written);
+	if (slot->rare_was_written)
+		push_rare(v, slot);
+	slot->rare_in_shadow = true;
+}
+
+/* L1 has asked for a rare field: shows it all of them. */
+static void answer_rare(struct shadow_vcpu *v, struct shadow_slot *slot, struct hpa resume)
+{
+	slot->rare_credit = SLOT_RARE_CREDIT;
+	if (slot->rare_in_02) {
+		v->env->vmptrld(v->env, slot->vmcs02.hpa);
+		slot_read_rare(v, slot);
+		v->env->vmptrld(v->env, slot->shadow.hpa);
+		slot_show_rare(v, slot);
+	} else {
+		v->env->vmptrld(v->env, slot->shadow.hpa);
+		push_rare(v, slot);
+		slot->rare_in_shadow = true;
+	}
+	v->env->vmptrld(v->env, resume);
+	vcpu_show_rare(v, slot);
 }
 
 uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume)
@@ -157,9 +221,10 @@ uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned ind
 	uint64_t value;
 
 	if (field_is_rare(index)) {
-		if (slot_fetch_rare(v, slot))
+		if (slot_has_shadow(slot) && field_is_shown(index) && !slot->rare_in_shadow)
+			answer_rare(v, slot, resume);
+		else if (slot_fetch_rare(v, slot))
 			v->env->vmptrld(v->env, resume);
-		rare_asked(v, slot);
 	} else if (slot_has_shadow(slot) && field_is_carried_for_write(index)) {
 		v->env->vmptrld(v->env, slot->shadow.hpa);
 		value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
@@ -200,8 +265,10 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 {
 	if (field_is_rare(index) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, resume);
-	if (slot_has_shadow(slot) &&
-	    (field_is_carried(index) || (slot->rare_open && field_is_rare(index)))) {
+	if (field_is_rare(index) && !slot->rare_in_shadow)
+		slot->rare_was_written = true;
+	if (slot_has_shadow(slot) && field_exists(v->l0.hw, index) &&
+	    (field_is_carried(index) || (field_is_shown(index) && slot->rare_in_shadow))) {
 		v->env->vmptrld(v->env, slot->shadow.hpa);
 		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
 		v->env->vmptrld(v->env, resume);
@@ -248,13 +315,18 @@ static void allow(uint64_t *bitmap, uint32_t encoding)
 	bitmap[encoding / 64] &= ~BIT64(encoding % 64);
 }
 
-void slot_fill_bitmaps(uint64_t *vmread, uint64_t *vmwrite)
+void slot_fill_bitmaps(uint64_t *vmread_hot, uint64_t *vmread_all, uint64_t *vmwrite)
 {
-	memset(vmread, 0xff, PAGE_SIZE);
+	memset(vmread_hot, 0xff, PAGE_SIZE);
+	memset(vmread_all, 0xff, PAGE_SIZE);
 	memset(vmwrite, 0xff, PAGE_SIZE);
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
-		if (field_is_carried(i))
-			allow(vmread, vmcs_fields[i].encoding);
+		if (field_is_carried(i)) {
+			allow(vmread_hot, vmcs_fields[i].encoding);
+			allow(vmread_all, vmcs_fields[i].encoding);
+		}
+		if (field_is_shown(i))
+			allow(vmread_all, vmcs_fields[i].encoding);
 		if (field_is_carried_for_write(i))
 			allow(vmwrite, vmcs_fields[i].encoding);
 	}

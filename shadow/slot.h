@@ -6,8 +6,8 @@
  *
  * Where a field's truth is:
  *   LIST L1_WRITES          in the shadow VMCS while there is one; slot_pull() copies it to v12
- *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12 (and
- *                           rare.c to the shadow VMCS, for L1 to read)
+ *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12.
+ *                           While rare_in_shadow is set, the shadow VMCS has a copy for L1 to read
  *   everything else         in v12
  */
 #ifndef SHADOW_SLOT_H
@@ -44,8 +44,9 @@ struct shadow_slot {
 	struct shadow_page vmcs02; /* va NULL: not entered yet */
 	bool launched02;
 	bool rare_in_02;
-	bool rare_open;         /* the shadow VMCS carries the rare fields too, for reading (rare.c) */
-	uint8_t rare_questions; /* VMREADs of rare fields since L2's last exit */
+	bool rare_in_shadow;   /* so L1 may read the fields of rule GUEST_RARE without an exit */
+	bool rare_was_written; /* v12 has rare fields that the shadow VMCS has not */
+	uint8_t rare_credit;   /* reflections left that fetch the rare fields at once */
 	uint8_t watch_budget;  /* bitmap writes until L0 gives up watching and merges at each entry */
 	uint32_t dirty;        /* enum slot_dirty */
 	uint32_t seen_primary; /* primary controls at the last merge */
@@ -62,6 +63,10 @@ _Static_assert(sizeof(struct shadow_slot) <= PAGE_SIZE, "a slot fits a page");
 
 #define SLOT_WATCH_BUDGET 16
 
+/* An L1 that reads rare fields after an exit will do so after the next: then they are fetched and shown
+ * to it without being asked, this many times before L0 waits for the question again. */
+#define SLOT_RARE_CREDIT 31
+
 /* The slot for the VMCS region at `address`, loaded from L1's memory if it was not cached. NULL: no
  * memory there, or no page left. The caller has checked the revision identifier. */
 struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address);
@@ -77,23 +82,26 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Brings the GUEST_RARE fields of v12 up to date. Changes the current VMCS to VMCS02 if it did. */
 bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
 
+/* The two halves of a reflection that shows L1 the rare fields at once: from VMCS02, which is current, to
+ * have02; and from there to v12 and the shadow VMCS, which is current. */
+void slot_read_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
+void slot_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
+
 /* VMREAD and VMWRITE of v12 as L1 means them, wherever the field lives now. `resume` is the VMCS to
  * leave current. The caller has checked that the field exists and may be written. */
 uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume);
 void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
 		struct hpa resume);
 
-/* VMREAD and VMWRITE bitmaps that let exactly the fields through that the shadow VMCS carries. */
-void slot_fill_bitmaps(uint64_t *vmread, uint64_t *vmwrite);
-
-/* rare.c: lets the rare fields through that L1's VMREAD may find in the shadow VMCS while they are open. */
-void rare_fill_bitmap(const struct shadow_vcpu *v, uint64_t *vmread);
-/* L1's VMREAD of a rare field has exited; v12 has them all. VMCS01 is current before and after. */
-void rare_asked(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* L2 has exited: VMCS02 holds them again. VMCS01 is current. */
-void rare_close(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* VMCS01's VMREAD bitmap, by the state of L1's current VMCS. VMCS01 is current. */
-void rare_choose_bitmap(struct shadow_vcpu *v);
+/* Bitmaps that let exactly the fields through that the shadow VMCS carries: for VMREAD without and with
+ * the rare ones, for VMWRITE. */
+void slot_fill_bitmaps(uint64_t *vmread_hot, uint64_t *vmread_all, uint64_t *vmwrite);
+/* The VMREAD bitmap that fits the slot now. */
+static inline const uint64_t *slot_vmread_bitmap(const struct shadow_vcpu *v,
+						 const struct shadow_slot *slot)
+{
+	return slot->rare_in_shadow ? v->vmread_all.va : v->vmread_hot.va;
+}
 
 /* A page from the pool; makes room by eviction if it must. false: the pool is too small. */
 bool vcpu_page_alloc(struct shadow_vcpu *v, struct shadow_page *page);
@@ -101,6 +109,8 @@ void vcpu_page_free(struct shadow_vcpu *v, struct shadow_page *page);
 /* Hands out page->va once: allocates if there is none yet. */
 bool vcpu_page_need(struct shadow_vcpu *v, struct shadow_page *page);
 
+/* The slot's rare_in_shadow has changed: opens or closes the VMREAD bitmap in which that shows. */
+void vcpu_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Makes L1's current VMCS what L1 can reach without exits; NULL: none. VMCS01 is current. */
 void vcpu_link_current(struct shadow_vcpu *v);
 /* A page for L2 to use where L1 named an address with no memory behind it; shared by all. */

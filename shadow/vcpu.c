@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "shadow/bitmap.h"
 #include "shadow/ept02.h"
+#include "shadow/fields.h"
 #include "shadow/sdm/msr.h"
 #include "shadow/slot.h"
 #include "shadow/vcpu.h"
@@ -33,12 +35,12 @@ bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
 	if (!v->hw_shadowing)
 		return true;
 	if (!v->env->page_alloc(v->env, &v->vmread_bitmap) ||
-	    !v->env->page_alloc(v->env, &v->vmread_bitmap_open) ||
+	    !v->env->page_alloc(v->env, &v->vmread_hot) ||
+	    !v->env->page_alloc(v->env, &v->vmread_all) ||
 	    !v->env->page_alloc(v->env, &v->vmwrite_bitmap))
 		return false;
-	slot_fill_bitmaps(v->vmread_bitmap.va, v->vmwrite_bitmap.va);
-	memcpy(v->vmread_bitmap_open.va, v->vmread_bitmap.va, PAGE_SIZE);
-	rare_fill_bitmap(v, v->vmread_bitmap_open.va);
+	slot_fill_bitmaps(v->vmread_hot.va, v->vmread_all.va, v->vmwrite_bitmap.va);
+	memcpy(v->vmread_bitmap.va, v->vmread_hot.va, PAGE_SIZE);
 	v->env->vmcs_write(v->env, VMCS_VMREAD_BITMAP, v->vmread_bitmap.hpa.value);
 	v->env->vmcs_write(v->env, VMCS_VMWRITE_BITMAP, v->vmwrite_bitmap.hpa.value);
 	return true;
@@ -159,6 +161,23 @@ bool vcpu_junk_page(struct shadow_vcpu *v, struct hpa *hpa)
 	return true;
 }
 
+static void copy_vmread_words(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	const uint64_t *from = slot_vmread_bitmap(v, slot);
+	uint64_t *to = v->vmread_bitmap.va;
+
+	for (unsigned i = 0; i < FIELD_WORDS; i++)
+		to[field_words[i]] = from[field_words[i]];
+}
+
+void vcpu_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (v->in_l2 && slot == v->linked)
+		(void)bitmap_update_shadowing(v, v->current); /* its pages are there already */
+	if (slot == v->current)
+		copy_vmread_words(v, slot);
+}
+
 /* SDM 3C "VMREAD" in VMX non-root operation: with shadowing on and a link pointer of all ones it is
  * VMfailInvalid, which is what an L1 without a current VMCS has to see. */
 void vcpu_link_current(struct shadow_vcpu *v)
@@ -168,7 +187,8 @@ void vcpu_link_current(struct shadow_vcpu *v)
 
 	if (!v->hw_shadowing)
 		return;
-	rare_choose_bitmap(v);
+	if (pointer != UINT64_MAX)
+		copy_vmread_words(v, v->current);
 	if (pointer == v->linked_pointer)
 		return;
 	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, pointer);
