@@ -26,6 +26,7 @@ static const struct section {
 	{"debug", equiv_debug},
 	{"interrupts", equiv_interrupts},
 	{"system", equiv_system},
+	{"refused", equiv_refused},
 };
 #define SECTION_COUNT (sizeof(sections) / sizeof(sections[0]))
 

@@ -57,7 +57,7 @@ cat >"$work/bochsrc" <<END
 megs: $megabytes
 romimage: file=$share/BIOS-bochs-latest
 vgaromimage: file=$share/VGABIOS-lgpl-latest
-cpu: model=$model, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model=$model, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$work/boot.iso, status=inserted
 boot: cdrom

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What the sections of the equivalence guest share: the digest, the generator, the address space
- * and the way to run a snippet (snippets64.S, snippets32.S) from a given state to its trap.
+ * and the way to run a snippet (snippets*.S) from a given state to its trap.
  */
 #ifndef L1_GUESTS_EQUIV_EQUIV_H
 #define L1_GUESTS_EQUIV_EQUIV_H
@@ -70,6 +70,7 @@ void equiv_rings(struct equiv *equiv);
 void equiv_debug(struct equiv *equiv);
 void equiv_interrupts(struct equiv *equiv);
 void equiv_system(struct equiv *equiv);
+void equiv_refused(struct equiv *equiv);
 
 #endif
 #endif

@@ -39,6 +39,7 @@ void equiv_init(void)
 		map_user(USER_DATA + i * PAGE_SIZE, (uint64_t)page_alloc(), 1);
 	wrmsr(MSR_IA32_EFER, rdmsr(MSR_IA32_EFER) | EFER_NXE | EFER_SCE);
 	write_cr3((uint64_t)space);
+	write_cr0(read_cr0() | CR0_AM);
 	/* The 16-bit code segment: ring 3, based at the user text, 64 KiB. */
 	boot_gdt[KERNEL_CS16 / 8] = UINT64_C(0x0000fb000000ffff) |
 				    (uint64_t)(USER_TEXT & 0xffffff) << 16 |
@@ -47,6 +48,11 @@ void equiv_init(void)
 	boot_gdt[KERNEL_DS16 / 8] = UINT64_C(0x0000f3000000ffff) |
 				    (uint64_t)(USER_DATA & 0xffffff) << 16 |
 				    (uint64_t)(USER_DATA >> 24) << 56;
+	/* A data segment of 256 bytes there, and what is above its limit (expand-down). */
+	boot_gdt[SPARE0 / 8] = UINT64_C(0x0040f300000000ff) |
+			       (uint64_t)(USER_DATA & 0xffffff) << 16 |
+			       (uint64_t)(USER_DATA >> 24) << 56;
+	boot_gdt[SPARE1 / 8] = boot_gdt[SPARE0 / 8] | (uint64_t)AR_TYPE_EXPAND_DOWN << 40;
 }
 
 uint64_t *equiv_space(void)
