@@ -112,6 +112,7 @@ struct cpu {
 	bool code_written; /* the block being executed was written to: end it after this instruction */
 	uint64_t jump_key; /* what a RIP's meaning depends on: MMU tag, mode, epoch (block.c) */
 	uint64_t next_rip; /* complex handlers that end a block: where to go on */
+	uint64_t halted;   /* cycles that were skipped while nothing executed */
 	bool attention;    /* look at events, interrupts, traps before the next instruction; while
 			    * cpu_attend leaves it set, the run loop steps one instruction at a time */
 	struct mmu mmu;

@@ -45,7 +45,10 @@ static void sleep_until_event(struct cpu *cpu)
 		machine_stop(machine, STOP_HALTED, 0);
 		return;
 	}
-	cpu->deadline = next > now ? next : now;
+	if (next < now)
+		next = now;
+	cpu->halted += next - now;
+	cpu->deadline = next;
 	cpu->budget = 0;
 }
 

@@ -2,7 +2,8 @@
  *
  * Performance counters. A counter that runs is a base plus the machine's own count, so counting
  * costs nothing; switching it on or off moves the base. Both privilege bits of a counter count as
- * one switch: there is no accounting by privilege level, and no overflow interrupt.
+ * one switch: there is no accounting by privilege level. Overflows show in
+ * IA32_PERF_GLOBAL_STATUS; they do not interrupt.
  *
  * IA32_PERFEVTSELx: 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
  *                   17 OS | 16 USR | 15:8 unit mask | 7:0 event
@@ -45,7 +46,12 @@ static uint64_t machine_count(const struct cpu *cpu, unsigned counter)
 		what = what_event_counts(cpu->msrs.perfevtsel[counter - FIXED_COUNTERS]);
 	if (what == COUNT_NOTHING)
 		return 0;
-	return what == COUNT_INSTRUCTIONS ? cpu_retired(cpu) : cpu_now(cpu);
+	return what == COUNT_INSTRUCTIONS ? cpu_retired(cpu) : cpu_now(cpu) - cpu->halted;
+}
+
+static uint64_t global_bit(unsigned counter)
+{
+	return counter < FIXED_COUNTERS ? BIT64(32 + counter) : BIT64(counter - FIXED_COUNTERS);
 }
 
 static bool running(const struct cpu *cpu, unsigned counter)
@@ -53,10 +59,10 @@ static bool running(const struct cpu *cpu, unsigned counter)
 	uint64_t evtsel;
 
 	if (counter < FIXED_COUNTERS)
-		return (cpu->msrs.perf_global_ctrl & BIT64(32 + counter)) &&
+		return (cpu->msrs.perf_global_ctrl & global_bit(counter)) &&
 		       (cpu->msrs.fixed_ctr_ctrl >> 4 * counter & FIXED_ENABLES);
 	evtsel = cpu->msrs.perfevtsel[counter - FIXED_COUNTERS];
-	return (cpu->msrs.perf_global_ctrl & BIT64(counter - FIXED_COUNTERS)) &&
+	return (cpu->msrs.perf_global_ctrl & global_bit(counter)) &&
 	       (evtsel & EVTSEL_EN) && (evtsel & EVTSEL_RINGS);
 }
 
@@ -69,11 +75,37 @@ static uint64_t counter_read(const struct cpu *cpu, unsigned counter)
 	return value & COUNTER_MASK;
 }
 
-static void counter_write(struct cpu *cpu, unsigned counter, uint64_t value)
+/* A count that has left the counter's 48 bits since it was last looked at shows in the status. */
+static void note_overflow(struct cpu *cpu, unsigned counter)
+{
+	uint64_t value = cpu->msrs.counter_base[counter];
+
+	if (!running(cpu, counter))
+		return;
+	value += machine_count(cpu, counter);
+	if (value & ~COUNTER_MASK) {
+		cpu->msrs.perf_global_status |= global_bit(counter);
+		cpu->msrs.counter_base[counter] -= value & ~COUNTER_MASK;
+	}
+}
+
+static void note_overflows(struct cpu *cpu)
+{
+	for (unsigned i = 0; i < COUNTERS; i++)
+		note_overflow(cpu, i);
+}
+
+static void set_value(struct cpu *cpu, unsigned counter, uint64_t value)
 {
 	if (running(cpu, counter))
 		value -= machine_count(cpu, counter);
 	cpu->msrs.counter_base[counter] = value;
+}
+
+static void counter_write(struct cpu *cpu, unsigned counter, uint64_t value)
+{
+	note_overflow(cpu, counter);
+	set_value(cpu, counter, value & COUNTER_MASK);
 }
 
 /* Changes a control register without a jump in any counter. */
@@ -83,11 +115,12 @@ static bool control_write(struct cpu *cpu, uint64_t *control, uint64_t value, ui
 
 	if (value & ~writable)
 		return false;
+	note_overflows(cpu);
 	for (unsigned i = 0; i < COUNTERS; i++)
 		count[i] = counter_read(cpu, i);
 	*control = value;
 	for (unsigned i = 0; i < COUNTERS; i++)
-		counter_write(cpu, i, count[i]);
+		set_value(cpu, i, count[i]);
 	return true;
 }
 
@@ -159,6 +192,7 @@ bool write_fixed_ctr_ctrl(struct cpu *cpu, uint64_t value)
 
 bool read_perf_global_status(struct cpu *cpu, uint64_t *value)
 {
+	note_overflows(cpu);
 	*value = cpu->msrs.perf_global_status;
 	return true;
 }
@@ -178,6 +212,7 @@ bool write_perf_global_ovf_ctrl(struct cpu *cpu, uint64_t value)
 {
 	if (value & ~GLOBAL_STATUS_CLEARABLE)
 		return false;
+	note_overflows(cpu);
 	cpu->msrs.perf_global_status &= ~value;
 	return true;
 }

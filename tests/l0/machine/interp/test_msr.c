@@ -282,6 +282,49 @@ static void test_fixed_counters(void **state)
 	fixture_free(f);
 }
 
+static void test_overflow_status(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+	uint64_t value;
+
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 3));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(1) << 32 | 1));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0, 0x004300c0));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR0, UINT64_C(0xfffffffffffe)));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PMC0, 0xfffffffd));
+	seen.retired += 1;
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
+	assert_int_equal(value, 0);
+	seen.retired += 1;
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
+	assert_int_equal(value, UINT64_C(1) << 32);
+	assert_int_equal(counter(f, 0), 0);
+	seen.retired += 5;
+	/* Stopping and rewriting a counter does not lose its overflow. */
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0, 0));
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
+	assert_int_equal(value, UINT64_C(1) << 32 | 1);
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_OVF_CTRL, 1));
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
+	assert_int_equal(value, UINT64_C(1) << 32);
+	fixture_free(f);
+}
+
+/* Cycles that were slept through are not core cycles. */
+static void test_halted_cycles(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0x330));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(7) << 32));
+	seen.now += 1000;
+	f->cpu.halted += 900;
+	assert_int_equal(counter(f, 1), 100);
+	assert_int_equal(counter(f, 2), 100);
+	assert_int_equal(cpu_tsc(&f->cpu), 1000);
+	fixture_free(f);
+}
+
 static void test_general_counters(void **state)
 {
 	static const struct {
@@ -308,6 +351,9 @@ static void test_general_counters(void **state)
 		seen.now += 5;
 		assert_true(perf_rdpmc(&f->cpu, 1, &value));
 		assert_int_equal(value, 105 + cases[i].counted);
+		assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0 + 1, cases[i].evtsel));
+		assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
+		assert_int_equal(value, 0);
 		assert_false(perf_rdpmc(&f->cpu, 4, &value));
 		fixture_free(f);
 	}
@@ -371,6 +417,8 @@ int main(void)
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_fixed_counters),
 		cmocka_unit_test(test_general_counters),
+		cmocka_unit_test(test_overflow_status),
+		cmocka_unit_test(test_halted_cycles),
 		cmocka_unit_test(test_instructions),
 	};
 
