@@ -122,9 +122,9 @@ $(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.
 HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)
 $(O)/hosted-hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED) -DHV_PHYSICAL='UINT64_C(0x100000000000)' -c $< -o $@
+	$(CC) $(HOSTED) -DHV_PHYSICAL='UINT64_C(0x200000000000)' -c $< -o $@
 
-$(O)/host/tests/l0/hv/%.o: HOSTED += -DHV_PHYSICAL='UINT64_C(0x100000000000)'
+$(O)/host/tests/l0/hv/%.o: HOSTED += -DHV_PHYSICAL='UINT64_C(0x200000000000)'
 
 # Of the images' runtime, what touches no hardware.
 L1_TESTABLE := l1/lib/guest_image.c

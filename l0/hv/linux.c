@@ -181,7 +181,8 @@ void linux_load(struct loader_entry *entry)
 	uint64_t base = memory_find_low(sizeof(struct linux_area), PAGE_SIZE, LOW_FROM, LOW_TO);
 	struct linux_area *area = memory_pointer(base);
 
-	if (!base || setup >= module->end - module->start)
+	if (!base || setup >= module->end - module->start ||
+	    module->end - module->start - setup > get(file, ZERO_INIT_SIZE, 4))
 		hv_refuse("the Linux kernel image can't be loaded");
 	memory_use(base, sizeof(*area));
 	memset(area, 0, sizeof(*area));
