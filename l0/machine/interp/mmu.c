@@ -137,6 +137,7 @@ const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
 		mmu_flush_page(cpu, linear);
 		mmu_raise(cpu, linear, &walk);
 	}
+	tlb_note_fetch(cpu, linear, &walk);
 	*hpa = walk.hpa;
 	host = memory_at(&cpu->machine->memory, PAGE_BASE(walk.hpa));
 	return host ? host + PAGE_OFFSET(linear) : NULL;

@@ -134,6 +134,15 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 	return entry;
 }
 
+void tlb_note_fetch(struct cpu *cpu, uint64_t linear, const struct walk *walk)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+
+	if (walk->shift > PAGE_SHIFT)
+		mark_large(cpu, walk->global ? s->global : s->current, large_page(linear, walk->shift));
+	filter_add(&s->current->code, filter_bit(linear));
+}
+
 struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view,
 				   uint64_t *tag)
 {

@@ -264,6 +264,36 @@ static void test_straddling(void **state)
 	finish();
 }
 
+/* call e00000; change its PTE, invlpg; call it again; the same with a large page at c00000 and an INVLPG of
+ * another address in it; results in ebx, ecx, r8d, eax. */
+static void test_remapped(void **state)
+{
+	static const uint8_t code[] = {
+		0xbf, 0x00, 0x00, 0xe0, 0x00, 0xff, 0xd7, 0x89, 0xc3, 0x48, 0xc7, 0x04,
+		0x25, 0x00, 0x60, 0x00, 0x00, 0x03, 0x10, 0x30, 0x00, 0x0f, 0x01, 0x3f,
+		0xff, 0xd7, 0x89, 0xc1, 0xbe, 0x00, 0x00, 0xc0, 0x00, 0xff, 0xd6, 0x41,
+		0x89, 0xc0, 0x48, 0xc7, 0x04, 0x25, 0x30, 0x30, 0x00, 0x00, 0x83, 0x00,
+		0x60, 0x00, 0x0f, 0x01, 0xbe, 0x00, 0x50, 0x00, 0x00, 0xff, 0xd6, 0xeb,
+		0xfe,
+	};
+
+	start();
+	put64(TABLES + 0x2000 + 8 * 7, 0x6003);
+	put64(0x6000, 0x300003);
+	put64(TABLES + 0x2000 + 8 * 6, 0x400083);
+	put_code(0x300000, (const uint8_t[]){ 0xb8, 1, 0, 0, 0, 0xc3 }, 6); /* mov eax, 1; ret */
+	put_code(0x301000, (const uint8_t[]){ 0xb8, 2, 0, 0, 0, 0xc3 }, 6);
+	put_code(0x400000, (const uint8_t[]){ 0xb8, 3, 0, 0, 0, 0xc3 }, 6);
+	put_code(0x600000, (const uint8_t[]){ 0xb8, 4, 0, 0, 0, 0xc3 }, 6);
+	put_code(CODE, code, sizeof(code));
+	run_to(40);
+	assert_int_equal(machine.cpu->gpr[REG_RBX], 1);
+	assert_int_equal(machine.cpu->gpr[REG_RCX], 2);
+	assert_int_equal(machine.cpu->gpr[REG_R8], 3);
+	assert_int_equal(machine.cpu->gpr[REG_RAX], 4);
+	finish();
+}
+
 /* Many blocks: the arena is dropped when it is full, and execution goes on. */
 static void test_arena_overflow(void **state)
 {
@@ -293,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_next_instruction_patched),
 		cmocka_unit_test(test_linked_block_patched),
 		cmocka_unit_test(test_straddling),
+		cmocka_unit_test(test_remapped),
 		cmocka_unit_test(test_arena_overflow),
 	};
 
