@@ -143,7 +143,8 @@ bool vmx_eptp_valid(const struct cpu *cpu, uint64_t eptp)
 
 struct vmcs *vmx_vmcs_at(struct cpu *cpu, uint64_t address)
 {
-	return (struct vmcs *)(void *)memory_at(&cpu->machine->memory, address);
+	/* A whole region, whatever was stored into the VMCS that the address came from. */
+	return (struct vmcs *)(void *)memory_at(&cpu->machine->memory, PAGE_BASE(address));
 }
 
 /* ---- what every VMX instruction does first ---- */
