@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MONITOR and MWAIT, SDM 2B. With one processor nothing but an interrupt handler stores to the monitored
- * line while the processor waits, so the wait is that of HLT; an event between the two instructions
- * may have stored there and disarms the monitor.
+ * MONITOR and MWAIT, SDM 2B. With one processor nothing but an interrupt handler stores to the
+ * monitored line while the processor waits, so the wait is that of HLT; an event between the two
+ * instructions may have stored there and disarms the monitor.
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
@@ -21,8 +21,8 @@ void insn_monitor(struct cpu *cpu, const struct op *op)
 	cpu->monitor_armed = true;
 }
 
-/* An early end of the wait is always allowed: taken in non-root operation, whose activity states know
- * no MWAIT, and where no interrupt could wake. */
+/* An early end of the wait is always allowed: taken in non-root operation, whose activity states
+ * know no MWAIT, and where no interrupt could wake. */
 void insn_mwait(struct cpu *cpu, const struct op *op)
 {
 	bool armed = cpu->monitor_armed;
