@@ -104,19 +104,16 @@ $(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC) shadow/sdm/vmx.c) $(O)/libl1.a
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$(filter %.o,$^) --whole-archive $(O)/libl1.a
 
-# A guest is l1/guests/NAME.c and, if it is larger, the files of l1/guests/NAME/.
+# A guest is NAME.c in l1/guests or tests/guests and, if it is larger, the files of NAME/ beside it.
 define GUEST_RULE
-$(O)/images/$(1).elf: $(call obj,free,l1/guests/$(1).c $(wildcard l1/guests/$(1)/*.[cS])) $(O)/libl1.a l1/lib/image.ld
+$(O)/images/$(2).elf: $(call obj,free,$(1)/$(2).c $(wildcard $(1)/$(2)/*.[cS]) $(if $(filter hostile,$(2)),shadow/sdm/vmx.c)) $(O)/libl1.a \
+		l1/lib/image.ld
 	@mkdir -p $$(@D)
 	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $$@ \
 		$$(filter %.o,$$^) --whole-archive $(O)/libl1.a
 endef
-$(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,$(g))))
-
-$(TEST_GUESTS:%=$(O)/images/%.elf): $(O)/images/%.elf: $(O)/free/tests/guests/%.o $(O)/libl1.a l1/lib/image.ld
-	@mkdir -p $(@D)
-	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
-		$< --whole-archive $(O)/libl1.a
+$(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,l1/guests,$(g))))
+$(foreach g,$(TEST_GUESTS),$(eval $(call GUEST_RULE,tests/guests,$(g))))
 
 # The hypervisor's parts that need no CPU of their own, hosted: physical memory is where a test maps it.
 HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)

@@ -9,6 +9,7 @@
 #include "l0/hv/hw.h"
 #include "l0/hv/loader.h"
 #include "l0/hv/log.h"
+#include "l0/machine/guard.h"
 
 struct hv hv;
 struct vcpu hv_vcpu;
@@ -22,6 +23,17 @@ static void announce(const struct loader_entry *entry)
 		     memory_map.region.base, memory_map.region.end, pool_available(), entry->rip);
 }
 
+/* At the bottom our addresses are the machine's: it shall watch over our memory. */
+static void ask_for_guard(void)
+{
+	const struct memory_area *region = &memory_map.region;
+
+	if (hv.machine.level)
+		return;
+	hw_out32(GUARD_PORT, (uint32_t)(region->base >> PAGE_SHIFT));
+	hw_out32(GUARD_PORT + 4, (uint32_t)((region->end - region->base) >> PAGE_SHIFT));
+}
+
 /* On the moved image. */
 _Noreturn static void go_on(void)
 {
@@ -33,6 +45,7 @@ _Noreturn static void go_on(void)
 	desc_load(&tables);
 	machine_probe(&hv.machine);
 	cpuid_init();
+	ask_for_guard();
 	if (log_start())
 		hv_vcpu.attention |= HV_ATTENTION_LOG;
 	loader_load(&entry);

@@ -60,6 +60,7 @@ enum machine_stop {
 	STOP_INSN_LIMIT,
 	STOP_HALTED,       /* HLT with interrupts off and nothing that could wake it */
 	STOP_VMX_ABORT,
+	STOP_GUARD,        /* VMX non-root operation reached guarded memory (guard.h) */
 	STOP_USER,         /* Ctrl-A X, SIGINT, SIGTERM */
 	STOP_ERROR,        /* backend failure, message printed */
 };
@@ -130,6 +131,7 @@ struct machine {
 	struct ioapic *ioapic;
 	struct console *console;
 	struct allocation *allocations; /* machine_alloc */
+	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
 	volatile enum machine_stop stop;

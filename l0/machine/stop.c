@@ -22,6 +22,7 @@ static const struct {
 	[STOP_HALTED] = { "halted", STATUS_HALTED,
 			  "halted: interrupts are off or nothing can come" },
 	[STOP_VMX_ABORT] = { "vmx-abort", STATUS_VMX_ABORT, "VMX abort" },
+	[STOP_GUARD] = { "guard", STATUS_GUARD, "a guest reached the hypervisor's memory" },
 	[STOP_USER] = { "user", STATUS_INTERRUPTED, "interrupted" },
 	[STOP_ERROR] = { "error", STATUS_ERROR, "the CPU backend failed" },
 };

@@ -67,6 +67,7 @@ static void devices_create(struct machine *machine)
 	reset_ports_create(machine); /* after PCI: 0xcf9 lies within its address register */
 	debug_ports_create(machine);
 	log_port_create(machine);
+	guard_port_create(machine);
 }
 
 bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial)

@@ -25,6 +25,7 @@ void i8042_create(struct machine *machine);
 void acpi_pm_create(struct machine *machine);
 void pci_create(struct machine *machine);
 void log_port_create(struct machine *machine);
+void guard_port_create(struct machine *machine); /* l0/machine/guard.h */
 void pit_create(struct machine *machine);
 void rtc_create(struct machine *machine);
 

@@ -64,9 +64,23 @@ _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *wa
 			       walk->qualification);
 }
 
+/* l0/machine/guard.h: nothing in non-root operation may get at it. */
+static bool guarded(struct cpu *cpu, uint64_t hpa)
+{
+	const struct machine *machine = cpu->machine;
+
+	if (hpa < machine->guard_base || hpa >= machine->guard_end || !cpu->vmx->nonroot)
+		return false;
+	machine_stop(cpu->machine, STOP_GUARD, 0);
+	return true;
+}
+
 static enum page_kind kind_of(struct cpu *cpu, uint64_t hpa)
 {
 	uint64_t base;
+
+	if (cpu->machine->guard_end && guarded(cpu, hpa))
+		return PAGE_MMIO;
 
 	if (cpu->vmx && cpu->vmx->nonroot && cpu->vmx->apic_access == PAGE_BASE(hpa))
 		return PAGE_APIC_ACCESS;
