@@ -111,8 +111,7 @@ static unsigned shift_count(const struct cpu *cpu, const struct op *op, bool cl)
 	return count & (op->opsize == 8 ? 63 : 31);
 }
 
-/* D2 and D3 take CL; the others have an immediate or 1 in op->imm, never 0 in that role by mistake: the
- * row says which. */
+/* D2 and D3 take CL; the others have an immediate or 1 in op->imm. */
 static bool count_in_cl(const struct op *op)
 {
 	return op->vvvv; /* decode.c: set for operand CL */
@@ -174,27 +173,30 @@ void insn_rcr(struct cpu *cpu, const struct op *op)
 
 /* ---- SHLD, SHRD ---- */
 
-/* Counts beyond a 16-bit operand are undefined; taken as a rotation of dest:source:dest like current parts. */
+static uint64_t double_shift64(uint64_t a, uint64_t b, unsigned count, bool left, bool *carry)
+{
+	if (left) {
+		*carry = a >> (64 - count) & 1;
+		return a << count | b >> (64 - count);
+	}
+	*carry = a >> (count - 1) & 1;
+	return a >> count | b << (64 - count);
+}
+
+/* Counts beyond a 16-bit operand are undefined; taken as a shift of dest:source:dest like current parts. */
 static uint64_t double_shift(uint64_t a, uint64_t b, unsigned size, unsigned count, bool left,
 			     bool *carry)
 {
 	unsigned bits = 8 * size;
 	unsigned __int128 wide;
 
+	if (size == 8)
+		return double_shift64(a, b, count, left, carry);
+	wide = (unsigned __int128)a << 2 * bits | (unsigned __int128)b << bits | a;
 	if (left) {
-		wide = (unsigned __int128)a << 2 * bits | (unsigned __int128)b << bits | a;
-		if (size == 8) {
-			*carry = a >> (64 - count) & 1;
-			return a << count | b >> (64 - count);
-		}
 		*carry = wide >> (3 * bits - count) & 1;
 		return (uint64_t)(wide >> (2 * bits - count)) & size_mask(size);
 	}
-	if (size == 8) {
-		*carry = a >> (count - 1) & 1;
-		return a >> count | b << (64 - count);
-	}
-	wide = (unsigned __int128)a << 2 * bits | (unsigned __int128)b << bits | a;
 	*carry = wide >> (count - 1) & 1;
 	return (uint64_t)(wide >> count) & size_mask(size);
 }
