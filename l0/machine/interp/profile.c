@@ -244,8 +244,8 @@ void cpu_profile_list(FILE *out, const struct cpu_profile *profile)
 		fprintf(out, "  %-12s %s\n", profiles[i].option, profiles[i].text);
 	fprintf(out, "CPUID features of %s (+ on, - off):\n", profile->name);
 	for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
-		fprintf(out, "  %c%s\n", cpu_profile_has(profile, f) ? '+' : '-',
-			cpu_features[f].text);
+		fprintf(out, "  %c%s%s\n", cpu_profile_has(profile, f) ? '+' : '-',
+			cpu_features[f].text, cpu_features[f].parts ? "" : " (on no part yet)");
 	fprintf(out, "VMX features of %s:\n", profile->name);
 	for (unsigned f = 0; f < VMX_FEATURE_COUNT; f++)
 		fprintf(out, "  %c%s\n", vmx_features_have(profile->caps.features, f) ? '+' : '-',
