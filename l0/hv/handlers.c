@@ -167,6 +167,17 @@ enum exit_next handle_io(struct vcpu *vcpu)
 	return EXIT_NEXT_SKIP;
 }
 
+/* SDM 3C "Exit Qualification for EPT Violations", bit 12: an IRET had unblocked NMIs and is executed
+ * again; until then they are blocked. */
+static void undo_nmi_unblocking(const struct vcpu *vcpu)
+{
+	if (vcpu->exit.qualification & EPT_QUAL_NMI_UNBLOCKING &&
+	    !(hw_vmread(VMCS_IDT_VECTORING_INFO) & INTR_INFO_VALID))
+		hw_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			   hw_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) |
+				   INTERRUPTIBILITY_NMI);
+}
+
 enum exit_next handle_ept_violation(struct vcpu *vcpu)
 {
 	bool in_l2 = vcpu->shadow.in_l2;
@@ -179,6 +190,7 @@ enum exit_next handle_ept_violation(struct vcpu *vcpu)
 		shadow_page_written(&vcpu->shadow, (struct l1_gpa){PAGE_BASE(gpa.value)});
 	else if (!ept01_fill(gpa))
 		hv_end_guest(vcpu, "no memory is left for its page tables");
+	undo_nmi_unblocking(vcpu);
 	if (!in_l2)
 		shadow_l2_absorbed(&vcpu->shadow);
 	return EXIT_NEXT_RESUME;
