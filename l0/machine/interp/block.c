@@ -273,13 +273,14 @@ static const struct fetch_entry *fetch_fill(struct cpu *cpu, uint64_t linear, ui
 	const uint8_t *host;
 	uint64_t hpa;
 
-	host = lin_fetch(cpu, PAGE_BASE(linear), &hpa);
+	host = lin_fetch(cpu, linear, &hpa); /* CR2 of a fault is the byte's address */
 	if (blocks->fetch_count == FETCH_MOST) {
 		fetch_forget(cpu);
 		blocks_forget_jumps(cpu);
 	}
 	entry = fetch_slot(blocks, key);
-	*entry = (struct fetch_entry){ key, blocks->fetch_generation, host, hpa };
+	*entry = (struct fetch_entry){ key, blocks->fetch_generation,
+				       host ? host - PAGE_OFFSET(linear) : NULL, PAGE_BASE(hpa) };
 	blocks->fetch_count++;
 	return entry;
 }
