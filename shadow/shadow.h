@@ -82,6 +82,7 @@ struct shadow_vcpu {
 	uint32_t ept_generation;     /* counts evicted EPT02s */
 	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 may reach without an exit */
 	struct shadow_page vmread_hot, vmread_all; /* templates for the former: without, with rare fields */
+	bool rare_shown;             /* vmread_bitmap lets rare fields through */
 	struct shadow_page junk;     /* see vcpu_junk_page() */
 	bool launching;              /* while in_l2: it was VMLAUNCH that led there */
 	uint64_t linked_pointer;     /* what VMCS01's link pointer holds */

@@ -166,6 +166,9 @@ static void copy_vmread_words(struct shadow_vcpu *v, const struct shadow_slot *s
 	const uint64_t *from = slot_vmread_bitmap(v, slot);
 	uint64_t *to = v->vmread_bitmap.va;
 
+	if (v->rare_shown == slot->rare_in_shadow)
+		return;
+	v->rare_shown = slot->rare_in_shadow;
 	for (unsigned i = 0; i < FIELD_WORDS; i++)
 		to[field_words[i]] = from[field_words[i]];
 }

@@ -179,12 +179,48 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 	return result_succeed(); /* not reached: level 0 is a leaf */
 }
 
+/* 4-level paging where nothing is amiss or to be marked: what nearly every operand meets. false: the general
+ * walk has to look at it. */
+static bool walk_plain(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
+{
+	const uint64_t needed = PTE_P | PTE_A | (w->write ? PTE_W : 0);
+	const uint64_t reserved = EPT_ADDRESS & ~(BIT64(w->v->caps.maxphyaddr) - 1);
+	uint64_t table = w->cr3 & EPT_ADDRESS, all = UINT64_MAX, any = 0, entry, mask;
+	unsigned shift = 39;
+
+	for (;; shift -= 9) {
+		struct l1_gpa at = {table + (linear >> (shift - 3) & 0xff8)};
+		const uint64_t *p = w->v->env->pointer(w->v->env, at, 8);
+
+		if (!p)
+			return false;
+		entry = *p;
+		if ((entry & needed) != needed || (entry & reserved))
+			return false;
+		all &= entry;
+		any |= entry;
+		if (shift == PAGE_SHIFT || (entry & PTE_PS))
+			break;
+		table = entry & EPT_ADDRESS;
+	}
+	mask = BIT64(shift) - 1;
+	if (shift == 39 || (shift > PAGE_SHIFT && (entry & mask & ~UINT64_C(0x1fff))))
+		return false;
+	if ((w->write && !(entry & PTE_D)) || (any & PTE_NX) || ((all & PTE_U) && (w->cr4 & CR4_SMAP)))
+		return false;
+	gpa->value = (entry & EPT_ADDRESS & ~mask) | (linear & mask);
+	return true;
+}
+
 static struct vmx_result translate(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
 {
 	if (!w->long_mode)
 		linear &= UINT32_MAX;
-	if (w->cr0 & CR0_PG)
+	if (w->cr0 & CR0_PG) {
+		if (w->long_mode && !(w->cr4 & CR4_LA57) && walk_plain(w, linear, gpa))
+			return result_succeed();
 		return walk(w, linear, gpa);
+	}
 	gpa->value = linear;
 	return result_succeed();
 }
