@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "l0/machine/command.h"
+
 static const char usage[] =
 	"usage: abyme trace report [--json] [--check] FILE\n"
 	"       abyme trace dump [--json] [--level N|machine] [--reason NAME] [--seq N] [--limit N] FILE\n"
@@ -28,11 +30,25 @@ static const char usage[] =
 	"Exit status: 0; 1 logs disagree, differ or are damaged; 64 usage; 65 not a log or no such\n"
 	"record; 66 no such file.\n";
 
+enum option_id {
+	OPTION_JSON = 256,
+	OPTION_CHECK,
+	OPTION_LEVEL,
+	OPTION_REASON,
+	OPTION_SEQ,
+	OPTION_LIMIT,
+	OPTION_HELP,
+};
+
 static const struct option long_options[] = {
-	{"json", no_argument, NULL, 'j'},	  {"check", no_argument, NULL, 'c'},
-	{"level", required_argument, NULL, 'l'},  {"reason", required_argument, NULL, 'r'},
-	{"seq", required_argument, NULL, 's'},	  {"limit", required_argument, NULL, 'n'},
-	{"help", no_argument, NULL, 'h'},	  {0},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"check", no_argument, NULL, OPTION_CHECK},
+	{"level", required_argument, NULL, OPTION_LEVEL},
+	{"reason", required_argument, NULL, OPTION_REASON},
+	{"seq", required_argument, NULL, OPTION_SEQ},
+	{"limit", required_argument, NULL, OPTION_LIMIT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
 };
 
 static const struct verb {
@@ -70,7 +86,7 @@ static bool parse_level(const char *text, int32_t *stream)
 		*stream = TRAP_LOG_MACHINE;
 		return true;
 	}
-	if (!parse_number(text, &level) || level >= TRAP_LOG_MACHINE)
+	if (!parse_number(text, &level) || level >= TRAP_LOG_END)
 		return false;
 	*stream = level;
 	return true;
@@ -82,36 +98,39 @@ static int parse_options(int argc, char **argv, struct trace_options *options)
 	int option;
 
 	*options = (struct trace_options){.stream = -1, .limit = UINT64_MAX};
-	optind = 1;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	optind = 0;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
 		bool good = true;
 
 		switch (option) {
-		case 'j':
+		case OPTION_JSON:
 			options->json = true;
 			break;
-		case 'c':
+		case OPTION_CHECK:
 			options->check = true;
 			break;
-		case 'l':
+		case OPTION_LEVEL:
 			good = parse_level(optarg, &options->stream);
 			break;
-		case 'r':
+		case OPTION_REASON:
 			options->reason = optarg;
 			break;
-		case 's':
+		case OPTION_SEQ:
 			good = parse_number(optarg, &options->sequence);
 			break;
-		case 'n':
+		case OPTION_LIMIT:
 			good = parse_number(optarg, &options->limit);
 			break;
-		case 'h':
+		case OPTION_HELP:
 			return -1;
 		default:
-			return EX_USAGE;
+			return command_bad_option("trace", option, argv);
 		}
 		if (!good) {
-			fprintf(stderr, "abyme trace: '%s' is not a number that fits here\n", optarg);
+			fprintf(stderr,
+				"abyme trace: '%s' is not a number that fits here; see abyme trace --help\n",
+				optarg);
 			return EX_USAGE;
 		}
 	}
@@ -127,6 +146,15 @@ static int load(struct trap_log *log, const char *path)
 	return refuse(strstr(error, "cannot open") ? EX_NOINPUT : EX_DATAERR, error);
 }
 
+/* What a log's damage makes of the status of reading it. */
+static int report_damage(const struct trap_log *log, const char *path, int status)
+{
+	if (!log->damage[0])
+		return status;
+	fprintf(stderr, "abyme trace: %s: %s\n", path, log->damage);
+	return status ? status : 1;
+}
+
 static int run_one(const struct verb *verb, const struct trace_options *options, const char *path)
 {
 	struct trap_log log;
@@ -134,11 +162,7 @@ static int run_one(const struct verb *verb, const struct trace_options *options,
 
 	if (status)
 		return status;
-	status = verb->run(options, &log);
-	if (log.damage[0]) {
-		fprintf(stderr, "abyme trace: %s: %s\n", path, log.damage);
-		status = status ? status : 1;
-	}
+	status = report_damage(&log, path, verb->run(options, &log));
 	trap_log_unload(&log);
 	return status;
 }
@@ -153,6 +177,8 @@ static int run_diff(const struct trace_options *options, char **paths)
 	status = load(&b, paths[1]);
 	if (!status) {
 		status = trace_cmd_diff(options, &a, &b);
+		status = report_damage(&a, paths[0], status);
+		status = report_damage(&b, paths[1], status);
 		trap_log_unload(&b);
 	}
 	trap_log_unload(&a);

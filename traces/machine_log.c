@@ -20,7 +20,7 @@ struct trap_log_writer {
 	FILE *file;
 	char *path;
 	int failed; /* errno of the first failed write */
-	uint64_t sequence, digest, refused;
+	uint64_t sequence, digest, refused, blocks;
 	struct trap_totals totals;
 	struct {
 		struct trap_log_block_header header;
@@ -53,6 +53,7 @@ struct trap_log_writer *trap_log_create(const char *path, uint64_t hz, char *err
 	}
 	setvbuf(writer->file, NULL, _IOFBF, 1 << 20);
 	writer->digest = FNV_OFFSET;
+	header.crc = trap_log_crc32c(0, &header, sizeof(header));
 	put(writer, &header, sizeof(header));
 	return writer;
 }
@@ -89,25 +90,35 @@ static void put_block(struct trap_log_writer *writer, struct trap_log_block_head
 	header->crc = 0;
 	header->crc = trap_log_crc32c(trap_log_crc32c(0, header, sizeof(*header)), records, bytes);
 	put(writer, header, sizeof(*header));
-	put(writer, records, bytes);
+	if (bytes)
+		put(writer, records, bytes);
+	writer->blocks++;
 	count_records(writer, header->stream, records, header->count);
+}
+
+/* A block of ours: `stream`, as many records as are gathered, `sequence`. */
+static void put_own(struct trap_log_writer *writer, uint16_t stream, uint64_t sequence)
+{
+	struct trap_log_block_header *header = &writer->block.header;
+
+	header->magic = TRAP_LOG_BLOCK_MAGIC;
+	header->stream = stream;
+	header->version = TRAP_LOG_VERSION;
+	header->record_size = sizeof(struct trap_record);
+	header->sequence = sequence;
+	put_block(writer, header, writer->block.records);
+	header->count = 0;
 }
 
 static void flush_own(struct trap_log_writer *writer)
 {
-	struct trap_log_block_header *header = &writer->block.header;
+	unsigned count = writer->block.header.count;
 
-	if (!header->count)
+	if (!count)
 		return;
-	header->magic = TRAP_LOG_BLOCK_MAGIC;
-	header->stream = TRAP_LOG_MACHINE;
-	header->version = TRAP_LOG_VERSION;
-	header->record_size = sizeof(struct trap_record);
-	header->sequence = writer->sequence - header->count;
 	writer->digest = fnv(writer->digest, writer->block.records,
-			     header->count * sizeof(struct trap_record));
-	put_block(writer, header, writer->block.records);
-	header->count = 0;
+			     count * sizeof(struct trap_record));
+	put_own(writer, TRAP_LOG_MACHINE, writer->sequence - count);
 }
 
 void trap_log_append(struct trap_log_writer *writer, const struct trap_record *record)
@@ -142,7 +153,7 @@ bool trap_log_block(struct trap_log_writer *writer, const void *block, size_t si
 		goto refuse;
 	memcpy(&header, block, sizeof(header));
 	if (header.magic != TRAP_LOG_BLOCK_MAGIC || header.version != TRAP_LOG_VERSION ||
-	    header.record_size != sizeof(struct trap_record) || header.stream == TRAP_LOG_MACHINE ||
+	    header.record_size != sizeof(struct trap_record) || header.stream >= TRAP_LOG_END ||
 	    size - sizeof(header) != header.count * sizeof(struct trap_record))
 		goto refuse;
 	put_block(writer, &header, (const void *)((const char *)block + sizeof(header)));
@@ -176,6 +187,7 @@ bool trap_log_close(struct trap_log_writer *writer, char *error, size_t size)
 	int failed;
 
 	flush_own(writer);
+	put_own(writer, TRAP_LOG_END, writer->blocks);
 	if (fclose(writer->file) && !writer->failed)
 		writer->failed = errno;
 	failed = writer->failed;

@@ -11,6 +11,14 @@
 
 #include "traces/xalloc.h"
 
+static bool header_intact(const struct trap_log_file_header *header)
+{
+	struct trap_log_file_header bare = *header;
+
+	bare.crc = 0;
+	return trap_log_crc32c(0, &bare, sizeof(bare)) == header->crc;
+}
+
 bool trap_log_open(struct trap_log_reader *reader, const char *path, char *error, size_t size)
 {
 	*reader = (struct trap_log_reader){.file = fopen(path, "rb")};
@@ -26,6 +34,8 @@ bool trap_log_open(struct trap_log_reader *reader, const char *path, char *error
 		 reader->header.record_size != sizeof(struct trap_record))
 		snprintf(error, size, "%s: trap log version %" PRIu32 ", this tool reads version %d",
 			 path, reader->header.version, TRAP_LOG_VERSION);
+	else if (!header_intact(&reader->header))
+		snprintf(error, size, "%s is damaged in its header; nothing of it was read", path);
 	else {
 		reader->offset = sizeof(reader->header);
 		return true;
@@ -52,13 +62,23 @@ static uint32_t block_crc(const struct trap_log_block_header *block,
 			       block->count * sizeof(*records));
 }
 
+/* At the end mark, which must be the last block: false, with damage if it is not. */
+static bool at_end(struct trap_log_reader *reader)
+{
+	if (reader->block.count || reader->block.sequence != reader->blocks)
+		return damaged(reader, "the end mark counts other blocks");
+	if (getc(reader->file) != EOF)
+		return damaged(reader, "data after the end mark");
+	return false;
+}
+
 bool trap_log_read(struct trap_log_reader *reader)
 {
 	struct trap_log_block_header *block = &reader->block;
 	size_t got = fread(block, 1, sizeof(*block), reader->file);
 
 	if (!got && feof(reader->file))
-		return false;
+		return damaged(reader, "cut before the end mark");
 	if (got != sizeof(*block))
 		return damaged(reader, "cut inside a block header");
 	if (block->magic != TRAP_LOG_BLOCK_MAGIC || block->record_size != sizeof(struct trap_record))
@@ -71,7 +91,10 @@ bool trap_log_read(struct trap_log_reader *reader)
 		return damaged(reader, "cut inside a block");
 	if (block_crc(block, reader->records) != block->crc)
 		return damaged(reader, "checksum mismatch");
+	if (block->stream == TRAP_LOG_END)
+		return at_end(reader);
 	reader->offset += sizeof(*block) + got * sizeof(*reader->records);
+	reader->blocks++;
 	return true;
 }
 

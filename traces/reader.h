@@ -19,6 +19,7 @@ struct trap_log_reader {
 	struct trap_log_block_header block;
 	struct trap_record *records; /* of the current block */
 	uint64_t offset;             /* of the next block in the file */
+	uint64_t blocks;             /* read so far */
 	char damage[160];            /* one line once trap_log_read has met damage, else empty */
 };
 

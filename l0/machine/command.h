@@ -15,4 +15,9 @@ enum exit_status {
 
 int cmd_run(int argc, char **argv);
 
+/* Says in one line what getopt_long() refused: `found` is what it returned, '?' or ':'. It must be
+ * called with opterr 0, a leading ':' among the letters, and long options numbered above UCHAR_MAX.
+ * Returns STATUS_USAGE. */
+int command_bad_option(const char *verb, int found, char *const *argv);
+
 #endif

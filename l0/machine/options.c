@@ -176,15 +176,14 @@ static int take_option(struct run_options *options, int id, char *text)
 	case OPTION_HELP:
 		print_help();
 		return STATUS_POWER_OFF;
-	default:
-		fputs("abyme run: see abyme run --help\n", stderr);
-		return STATUS_USAGE;
 	}
+	return -1;
 }
 
 static void fill_getopt(struct option long_options[ROWS + 1], char letters[2 * ROWS + 2])
 {
 	memset(long_options, 0, (ROWS + 1) * sizeof(*long_options));
+	*letters++ = ':'; /* a missing argument is told from an unknown option */
 	for (unsigned i = 0; i < ROWS; i++) {
 		long_options[i].name = rows[i].name;
 		long_options[i].has_arg = rows[i].argument ? required_argument : no_argument;
@@ -231,7 +230,9 @@ int run_options_parse(int argc, char **argv, struct run_options *options)
 	*options = (struct run_options){ .machine = "auto", .mem = UINT64_C(256) << 20 };
 	fill_getopt(long_options, letters);
 	optind = 0; /* start afresh: tests parse more than once */
+	opterr = 0;
 	while (status < 0 && (found = getopt_long(argc, argv, letters, long_options, NULL)) != -1)
-		status = take_option(options, id_of(found), optarg);
+		status = found == '?' || found == ':' ? command_bad_option("run", found, argv)
+						      : take_option(options, id_of(found), optarg);
 	return status < 0 ? check(options, argc, argv) : status;
 }

@@ -36,6 +36,13 @@ ends 75 1 --append spin --max-insns 1M "$images/stops.elf"
 ends 64 1
 ends 64 1 --mem 7X "$images/hello.elf"
 ends 64 1 --cpu nonsense "$images/hello.elf"
+ends 64 1 --cpu skylake,-nonsense "$images/hello.elf"
+ends 64 1 --nonsense "$images/hello.elf"
+ends 64 1 -x "$images/hello.elf"
+ends 64 1 --m 64M "$images/hello.elf" # more than one begins so
+ends 64 1 --json=3 "$images/hello.elf"
+ends 64 1 "$images/hello.elf" --mem
+ends 64 1 "$images/hello.elf" -m
 ends 65 1 "$0"
 ends 65 1 --mem 2M --module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" \
 	--module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" "$images/hello.elf"

@@ -178,8 +178,7 @@ static void survives_a_cut_at_every_byte(void **state)
 		}
 		assert_true(trap_log_load(&log, path, error, sizeof(error)));
 		assert_int_equal(count_records(&log), records_within(bytes, cut));
-		if (log.damage[0])
-			assert_non_null(strstr(log.damage, "cut inside"));
+		assert_non_null(strstr(log.damage, "cut "));
 		trap_log_unload(&log);
 	}
 	rewrite(bytes, size);
@@ -191,18 +190,41 @@ static void notices_every_damaged_byte(void **state)
 	size_t size;
 	unsigned char *bytes = slurp(&size);
 
-	for (size_t at = sizeof(struct trap_log_file_header); at < size; at++) {
+	for (size_t at = 0; at < size; at++) {
 		struct trap_log log;
-		char error[160];
+		char error[160] = "";
 
 		bytes[at] ^= 0x40;
 		rewrite(bytes, size);
 		bytes[at] ^= 0x40;
+		if (at < sizeof(struct trap_log_file_header)) {
+			assert_false(trap_log_load(&log, path, error, sizeof(error)));
+			assert_non_null(strstr(error, path));
+			continue;
+		}
 		assert_true(trap_log_load(&log, path, error, sizeof(error)));
 		assert_non_null(strstr(log.damage, "damaged at byte"));
-		assert_true(count_records(&log) < 7);
+		/* nothing of a damaged block; the end mark comes last */
+		assert_true(count_records(&log) < 7 ||
+			    at >= size - sizeof(struct trap_log_block_header));
 		trap_log_unload(&log);
 	}
+	rewrite(bytes, size);
+	free(bytes);
+}
+
+static void notices_data_after_the_end(void **state)
+{
+	struct trap_log log;
+	char error[160];
+	size_t size;
+	unsigned char *bytes = slurp(&size);
+
+	rewrite(bytes, size + 1);
+	assert_true(trap_log_load(&log, path, error, sizeof(error)));
+	assert_non_null(strstr(log.damage, "after the end mark"));
+	assert_int_equal(count_records(&log), 7);
+	trap_log_unload(&log);
 	rewrite(bytes, size);
 	free(bytes);
 }
@@ -220,10 +242,12 @@ static void refuses_malformed_blocks(void **state)
 
 	assert_false(trap_log_block(writer, &header, sizeof(header) - 1));
 	assert_false(trap_log_block(writer, &header, sizeof(header))); /* the machine's own stream */
+	header.stream = TRAP_LOG_END;
+	assert_false(trap_log_block(writer, &header, sizeof(header)));
 	header.stream = 0;
 	header.count = 1;
 	assert_false(trap_log_block(writer, &header, sizeof(header))); /* record missing */
-	assert_int_equal(trap_log_refused(writer), 3);
+	assert_int_equal(trap_log_refused(writer), 4);
 	assert_true(trap_log_close(writer, error, sizeof(error)));
 	write_log();
 }
@@ -327,6 +351,7 @@ int main(void)
 		cmocka_unit_test(reads_back_every_stream),
 		cmocka_unit_test(survives_a_cut_at_every_byte),
 		cmocka_unit_test(notices_every_damaged_byte),
+		cmocka_unit_test(notices_data_after_the_end),
 		cmocka_unit_test(refuses_malformed_blocks),
 		cmocka_unit_test(report_sums_and_agrees),
 		cmocka_unit_test(tree_joins_levels),

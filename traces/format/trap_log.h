@@ -3,7 +3,9 @@
  * The trap log: what every level writes about every exit, little-endian, in checksummed blocks. The same
  * header serves the freestanding writer in the hypervisor and the hosted writer and reader.
  *
- * File: struct trap_log_file_header, then blocks in the order in which they were completed.
+ * File: struct trap_log_file_header, then blocks in the order in which they were completed, then the end
+ * mark: a block of stream TRAP_LOG_END without records, whose `sequence` is the number of blocks before
+ * it. A file without it has been cut. The file header's `crc` covers it with crc = 0.
  * Block: struct trap_log_block_header, then `count` records of `record_size` bytes. `crc` is CRC-32C over
  * the header with crc = 0 and the records. A block belongs to one stream: the machine's own log
  * (TRAP_LOG_MACHINE) or a hypervisor level's (0 = L0, 1 = the abyme hypervisor above it ...).
@@ -32,15 +34,17 @@
 
 #define TRAP_LOG_FILE_MAGIC UINT64_C(0x0a474f4c59424100) /* "\0ABYLOG\n" */
 #define TRAP_LOG_BLOCK_MAGIC UINT32_C(0x4b4c4259)        /* "YBLK" */
-#define TRAP_LOG_VERSION 1
+#define TRAP_LOG_VERSION 2
 #define TRAP_LOG_MACHINE UINT16_C(0xffff)
+#define TRAP_LOG_END UINT16_C(0xfffe)
 
 struct trap_log_file_header {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t record_size;
 	uint64_t hz;   /* cycles a second of the cycle counts */
-	uint64_t reserved;
+	uint32_t crc;
+	uint32_t reserved;
 };
 
 struct trap_log_block_header {
