@@ -115,6 +115,8 @@ struct cpu {
 	uint64_t halted;   /* cycles that were skipped while nothing executed */
 	bool attention;    /* look at events, interrupts, traps before the next instruction; while
 			    * cpu_attend leaves it set, the run loop steps one instruction at a time */
+	bool stepping;     /* attention stood when this instruction began: until it is over, attention says
+			    * only what is new */
 	struct mmu mmu;
 
 	/* architectural state */

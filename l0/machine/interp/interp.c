@@ -78,12 +78,14 @@ static const struct op *find_entry(struct cpu *cpu)
 	return blocks_find(cpu, 0)->ops;
 }
 
-static void execute(struct cpu *cpu, bool step)
+static void execute(struct cpu *cpu)
 {
 	const struct op *entry = NULL;
 
 	blocks_refresh_key(cpu);
-	if (!step)
+	cpu->stepping = cpu->attention;
+	cpu->attention = false;
+	if (!cpu->stepping)
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = blocks_find(cpu, MODE_SINGLE)->ops;
@@ -96,6 +98,10 @@ static void turn(struct cpu *cpu)
 	cpu->in_block = false;
 	cpu->code_written = false;
 	cpu->op = NULL;
+	if (cpu->stepping) {
+		cpu->stepping = false;
+		cpu->attention = true;
+	}
 	if (cpu->event.valid)
 		cpu_deliver_event(cpu);
 	if (cpu->attention || cpu->budget <= 0)
@@ -105,7 +111,7 @@ static void turn(struct cpu *cpu)
 	if (cpu->activity != ACTIVITY_ACTIVE)
 		sleep_until_event(cpu);
 	else if (cpu->budget > 0)
-		execute(cpu, cpu->attention);
+		execute(cpu);
 }
 
 static void interp_run(struct cpu *cpu)

@@ -9,6 +9,7 @@
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/alu.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/vmx/vmx.h"
 
 typedef void (*iteration_fn)(struct cpu *cpu, const struct op *op);
 
@@ -35,11 +36,20 @@ static int64_t time_left(const struct cpu *cpu)
 	return (int64_t)(cpu->deadline - cpu_now(cpu));
 }
 
+/* Single-stepping traps after every iteration, and so does the monitor trap flag: SDM 3B "Single-Step
+ * Exception Condition", SDM 3C "Monitor Trap Flag". */
+static bool each_iteration_counts(const struct cpu *cpu)
+{
+	return (cpu->eflags_rest & RFLAGS_TF) ||
+	       (cpu->vmx->nonroot && (cpu->vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
+}
+
 /* More iterations to do: let others have the instruction boundary if they want it. The instruction then
- * starts over with what is left; single-stepping traps here too (SDM 3B "Single-Step Exception"). */
+ * starts over with what is left. */
 static void pause_if_wanted(struct cpu *cpu)
 {
-	if (!cpu->attention && !cpu->code_written && time_left(cpu) > 0)
+	if (!cpu->attention && !cpu->code_written && time_left(cpu) > 0 &&
+	    !each_iteration_counts(cpu))
 		return;
 	if (cpu->eflags_rest & RFLAGS_TF)
 		cpu->pending_debug |= DR6_BS;
@@ -67,7 +77,7 @@ static void repeat(struct cpu *cpu, const struct op *op, iteration_fn iterate, r
 		uint64_t most = offset_of(cpu, op, REG_RCX), done;
 		int64_t left = time_left(cpu) / COST_STRING_ITERATION;
 
-		if (cpu->attention || left < 1)
+		if (cpu->attention || left < 1 || each_iteration_counts(cpu))
 			most = 1;
 		else if (most > (uint64_t)left)
 			most = (uint64_t)left;
