@@ -29,6 +29,12 @@ FREELD ?= ld
 HOSTLIBS := -lcjson
 TESTLIBS := -lcmocka -lZydis
 
+# V=1 shows the commands.
+ifeq ($(V),)
+say = @printf '  %-5s %s\n' $(1) $(2)
+Q := @
+endif
+
 find_src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 
@@ -69,39 +75,48 @@ help:
 
 $(O)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(HOSTED) -c $< -o $@
 
 $(O)/free/%.o: %.c
 	@mkdir -p $(@D)
-	$(FREECC) $(FREE) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(FREECC) $(FREE) -c $< -o $@
 
 $(O)/free/%.o: %.S
 	@mkdir -p $(@D)
-	$(FREECC) $(FREE) -D__ASSEMBLY__ -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(FREECC) $(FREE) -D__ASSEMBLY__ -c $< -o $@
 
 $(O)/libabyme.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(O)/abyme: $(call obj,host,$(MAIN_SRC)) $(O)/libabyme.a
-	$(CC) $(SANLD) -o $@ $^ $(HOSTLIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANLD) -o $@ $^ $(HOSTLIBS)
 
 $(O)/libshadow-free.a: $(call obj,free,$(SHADOW_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(O)/libl1.a: $(call obj,free,$(L1LIB_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(O)/images/hv.elf: $(call obj,free,$(HV_SRC)) $(O)/libshadow-free.a l0/hv/hv.ld
 	@mkdir -p $(@D)
-	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l0/hv/hv.ld -o $@ \
+	$(call say,LD,$@)
+	$(Q)$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l0/hv/hv.ld -o $@ \
 		$(filter %.o,$^) $(O)/libshadow-free.a
 
 $(O)/images/tiny.elf: $(call obj,free,$(TINY_SRC) shadow/sdm/vmx.c) $(O)/libl1.a l1/lib/image.ld
 	@mkdir -p $(@D)
-	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
+	$(call say,LD,$@)
+	$(Q)$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $@ \
 		$(filter %.o,$^) --whole-archive $(O)/libl1.a
 
 # A guest is NAME.c in l1/guests or tests/guests and, if it is larger, the files of NAME/ beside it.
@@ -109,7 +124,8 @@ define GUEST_RULE
 $(O)/images/$(2).elf: $(call obj,free,$(1)/$(2).c $(wildcard $(1)/$(2)/*.[cS]) $(if $(filter hostile,$(2)),shadow/sdm/vmx.c)) $(O)/libl1.a \
 		l1/lib/image.ld
 	@mkdir -p $$(@D)
-	$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $$@ \
+	$(call say,LD,$$@)
+	$(Q)$(FREELD) -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T l1/lib/image.ld -o $$@ \
 		$$(filter %.o,$$^) --whole-archive $(O)/libl1.a
 endef
 $(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,l1/guests,$(g))))
@@ -119,7 +135,8 @@ $(foreach g,$(TEST_GUESTS),$(eval $(call GUEST_RULE,tests/guests,$(g))))
 HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)
 $(O)/hosted-hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED) -DHV_PHYSICAL='UINT64_C(0x200000000000)' -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(HOSTED) -DHV_PHYSICAL='UINT64_C(0x200000000000)' -c $< -o $@
 
 $(O)/host/tests/l0/hv/%.o: HOSTED += -DHV_PHYSICAL='UINT64_C(0x200000000000)'
 
@@ -128,11 +145,13 @@ L1_TESTABLE := l1/lib/guest_image.c
 
 $(O)/libtest.a: $(call obj,host,$(TESTLIB_SRC) $(L1_TESTABLE)) $(call obj,hosted-hv,$(HV_TESTABLE))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(O)/tests/%: $(O)/host/tests/%.o $(O)/libtest.a $(O)/libabyme.a
 	@mkdir -p $(@D)
-	$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a $(TESTLIBS) $(HOSTLIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANLD) $< -o $@ $(O)/libtest.a $(O)/libabyme.a $(TESTLIBS) $(HOSTLIBS)
 
 # Every unit test, one binary after the other; what failed is shown.
 unit: $(UNIT_BIN)
