@@ -105,6 +105,21 @@ static unsigned right_of(unsigned access)
 	return access & MEM_FETCH ? RIGHT_FETCH : access & MEM_WRITE ? RIGHT_WRITE : RIGHT_READ;
 }
 
+/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C "Operations that
+ * Invalidate Cached Mappings": a fault drops what is cached for its page, too. Only walks for data are
+ * charged: when code is fetched is the block cache's business. */
+static void walk_or_raise(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
+			  struct walk *walk)
+{
+	paging_walk(cpu, linear, access & ACCESS_KIND, view, walk);
+	if (!(access & MEM_FETCH))
+		cpu_charge(cpu, (uint64_t)walk->references * COST_TLB_MISS_REFERENCE);
+	if (walk->outcome == WALK_OK)
+		return;
+	mmu_flush_page(cpu, linear);
+	mmu_raise(cpu, linear, walk);
+}
+
 /* The second-level entry that allows the access; raises if there is none. */
 static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsigned access)
 {
@@ -113,15 +128,7 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 	struct walk walk;
 
 	if (!entry || !(entry->rights >> RIGHTS_SHIFT(view) & right_of(access))) {
-		paging_walk(cpu, linear, access & ACCESS_KIND, view, &walk);
-		cpu_charge(cpu, (uint64_t)walk.references * COST_TLB_MISS_REFERENCE);
-		if (walk.outcome != WALK_OK) {
-			/* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and
-			 * SDM 3C "Operations that Invalidate Cached Mappings": the fault does too.
-			 */
-			mmu_flush_page(cpu, linear);
-			mmu_raise(cpu, linear, &walk);
-		}
+		walk_or_raise(cpu, linear, access, view, &walk);
 		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
 	}
 	tlb_fill(cpu, entry, linear, view, access & MEM_FETCH);
@@ -143,18 +150,14 @@ uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t
 
 const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
 {
-	const uint8_t *host;
 	struct walk walk;
 
-	paging_walk(cpu, linear, MEM_FETCH, mmu_current_view(cpu), &walk);
-	if (walk.outcome != WALK_OK) {
-		mmu_flush_page(cpu, linear);
-		mmu_raise(cpu, linear, &walk);
-	}
+	walk_or_raise(cpu, linear, MEM_FETCH, mmu_current_view(cpu), &walk);
 	tlb_note_fetch(cpu, linear, &walk);
 	*hpa = walk.hpa;
-	host = memory_at(&cpu->machine->memory, PAGE_BASE(walk.hpa));
-	return host ? host + PAGE_OFFSET(linear) : NULL;
+	if (kind_of(cpu, walk.hpa) != PAGE_RAM)
+		return NULL;
+	return memory_at(&cpu->machine->memory, walk.hpa);
 }
 
 /* ---- linear accesses ---- */

@@ -419,6 +419,7 @@ static void test_guest_physical_mappings(void **state)
 static void test_apic_access_page(void **state)
 {
 	struct fixture *f = virtualized(NULL, 0, 0);
+	uint64_t hpa;
 
 	f->vmx.apic_access = GPA;
 	mmu_flush_all(&f->cpu);
@@ -427,6 +428,8 @@ static void test_apic_access_page(void **state)
 	lin_write(&f->cpu, GPA + 0xb0, 4, 0, MEM_WRITE);
 	assert_int_equal(seen.written_hpa, 0xb0);
 	assert_null(lin_to_host(&f->cpu, GPA, MEM_READ, NULL));
+	assert_null(lin_fetch(&f->cpu, GPA, &hpa));
+	assert_non_null(lin_fetch(&f->cpu, GPA + 0x1000, &hpa));
 	assert_int_equal(phys_read(&f->cpu, GPA + 0x80, 4), 0);
 	f->vmx.nonroot = false;
 	f->vmx.eptp = 0;
