@@ -155,7 +155,14 @@ static inline uint64_t fixture_now(struct cpu *cpu)
 {
 	return cpu->insns;
 }
-static const struct cpu_ops fixture_ops = { .poke = fixture_poke, .now = fixture_now };
+static inline void fixture_destroy(struct cpu *cpu)
+{
+	blocks_destroy(cpu);
+	mmu_free(cpu);
+	vmx_free(cpu);
+}
+static const struct cpu_ops fixture_ops = { .poke = fixture_poke, .now = fixture_now,
+					    .destroy = fixture_destroy };
 
 /* Flat registers as if loaded from the GDT, at privilege `cpl`. */
 static inline void set_segments(struct fixture *f, enum fixture_mode mode, unsigned cpl)
@@ -259,10 +266,7 @@ static inline struct fixture *fixture_new(enum fixture_mode mode)
 
 static inline void fixture_free(struct fixture *f)
 {
-	blocks_destroy(&f->cpu);
-	mmu_free(&f->cpu);
-	vmx_free(&f->cpu);
-	memory_free(&f->machine.memory);
+	machine_free(&f->machine);
 	free(f);
 }
 

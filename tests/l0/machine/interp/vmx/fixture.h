@@ -51,7 +51,8 @@ struct fixture {
 	jmp_buf escape;
 };
 
-/* Runs a statement on the CPU; true if it left by cpu_escape. */
+/* Runs a statement on the CPU; true if it left by cpu_escape. A local that changes after the first
+ * use in a function must be volatile. */
 #define ESCAPES(f, statement)                                                                      \
 	(setjmp((f)->escape) ? true : ((f)->cpu->escape = &(f)->escape, (statement), false))
 

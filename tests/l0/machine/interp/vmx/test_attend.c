@@ -38,7 +38,7 @@ static void test_injection(void **state)
 		{INTR_TYPE_SOFTWARE_EXCEPTION, VECTOR_BP, false, true},
 	};
 
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+	for (volatile size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		uint32_t info = INTR_INFO_VALID | (uint32_t)events[i].type << 8 | events[i].vector |
 				(events[i].error ? INTR_INFO_ERROR_CODE : 0);
 		struct fixture f;
@@ -274,7 +274,7 @@ static void test_iret_unblocks(void **state)
 		{PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, false, false, true},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (volatile size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture f;
 
 		start_vmx(&f);

@@ -45,7 +45,7 @@ static const struct {
 
 static void test_controls(void **state)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (volatile size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fixture f;
 
 		start_vmx(&f);
@@ -340,7 +340,7 @@ static void test_clts_and_lmsw(void **state)
 		{CR0_WP, 0, 0xffff, false, false}, /* bits above 3 are not written */
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (volatile size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture f;
 
 		start_vmx(&f);

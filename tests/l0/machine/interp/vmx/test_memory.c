@@ -43,7 +43,7 @@ static void test_virtualization_exception(void **state)
 		{true, true, false, true, true},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (volatile size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t qualification = EPT_QUAL_READ | EPT_QUAL_TRANSLATED |
 					 (cases[i].convertible ? VMX_EPT_CONVERTIBLE : 0);
 		struct fixture f;
