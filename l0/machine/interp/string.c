@@ -126,6 +126,7 @@ static void copy_forward(uint8_t *to, const uint8_t *from, unsigned size, uint64
 		host_store(to + at, size, host_load(from + at, size));
 }
 
+/* Checks and translations in the order of an iteration: the source's first. */
 static uint64_t movs_run(struct cpu *cpu, const struct op *op, uint64_t most)
 {
 	unsigned size = op->opsize;
@@ -136,12 +137,13 @@ static uint64_t movs_run(struct cpu *cpu, const struct op *op, uint64_t most)
 	if (!run_possible(cpu, op, op->seg))
 		return 0;
 	from = seg_linear(cpu, op->seg, offset_of(cpu, op, REG_RSI), size, MEM_READ);
-	to = seg_linear(cpu, SEG_ES, offset_of(cpu, op, REG_RDI), size, MEM_WRITE);
-	count = run_length(to, size, run_length(from, size, most));
-	if (count < 2)
+	count = run_length(from, size, most);
+	source = count < 2 ? NULL : lin_to_host(cpu, from, MEM_READ, NULL);
+	if (!source)
 		return 0;
-	source = lin_to_host(cpu, from, MEM_READ, NULL);
-	target = source ? lin_to_host(cpu, to, MEM_WRITE, NULL) : NULL;
+	to = seg_linear(cpu, SEG_ES, offset_of(cpu, op, REG_RDI), size, MEM_WRITE);
+	count = run_length(to, size, count);
+	target = count < 2 ? NULL : lin_to_host(cpu, to, MEM_WRITE, NULL);
 	if (!target)
 		return 0;
 	copy_forward(target, source, size, count);

@@ -31,6 +31,7 @@
 
 static struct machine machine;
 static uint64_t seed = 1;
+static bool wide; /* 64-bit mode; else 32-bit protected mode with paging */
 
 static uint64_t random64(void)
 {
@@ -46,17 +47,40 @@ static void put64(uint64_t at, uint64_t value)
 	assert_true(memory_write(&machine.memory, at, &value, 8));
 }
 
-static void map_page(uint64_t at, bool writable)
+static void put32(uint64_t at, uint32_t value)
 {
-	put64(TABLES + 0x3000 + 8 * (at >> PAGE_SHIFT), at | PTE_P | (writable ? PTE_W : 0));
+	assert_true(memory_write(&machine.memory, at, &value, 4));
 }
 
-/* Every vector's handler halts, on a stack of its own. */
+static void map_page(uint64_t at, bool writable)
+{
+	uint64_t entry = at | PTE_P | PTE_A | PTE_D | (writable ? PTE_W : 0);
+
+	if (wide)
+		put64(TABLES + 0x3000 + 8 * (at >> PAGE_SHIFT), entry);
+	else
+		put32(TABLES + 0x1000 + 4 * (at >> PAGE_SHIFT), (uint32_t)entry);
+}
+
+/* Every vector's handler halts, in 64-bit mode on a stack of its own. */
+static void make_gates(void)
+{
+	for (uint64_t vector = 0; vector < 32; vector++) {
+		uint64_t handler = HANDLERS + 16 * vector;
+		uint64_t gate = handler | 0x10 << 16 | UINT64_C(0x8e00) << 32;
+
+		put64(IDT + (wide ? 16 : 8) * vector, wide ? gate | UINT64_C(1) << 32 : gate);
+		put64(handler, UINT64_C(0xf4f4f4f4f4f4f4f4));
+	}
+}
+
 static void make_tables(void)
 {
 	put64(TABLES, (TABLES + 0x1000) | 7);
-	put64(TABLES + 0x1000, (TABLES + 0x2000) | 7);
-	put64(TABLES + 0x2000, (TABLES + 0x3000) | 7);
+	if (wide) {
+		put64(TABLES + 0x1000, (TABLES + 0x2000) | 7);
+		put64(TABLES + 0x2000, (TABLES + 0x3000) | 7);
+	}
 	for (uint64_t at = GDT; at <= HANDLERS; at += PAGE_SIZE)
 		map_page(at, false);
 	map_page(FAULT_STACK - PAGE_SIZE, true);
@@ -64,28 +88,38 @@ static void make_tables(void)
 	map_page(CODE, true);
 	map_page(DATA, true);
 	map_page(DATA + PAGE_SIZE, true);
-	put64(GDT + 0x10, UINT64_C(0x00af9b000000ffff));
+	put64(GDT + 0x10, wide ? UINT64_C(0x00af9b000000ffff) : UINT64_C(0x00cf9b000000ffff));
 	put64(GDT + 0x18, UINT64_C(0x00cf93000000ffff));
 	put64(TSS + 0x24, FAULT_STACK);
-	for (uint64_t vector = 0; vector < 32; vector++) {
-		uint64_t handler = HANDLERS + 16 * vector;
+	make_gates();
+}
 
-		put64(IDT + 16 * vector, handler | 0x10 << 16 | UINT64_C(0x8e01) << 32);
-		put64(handler, UINT64_C(0xf4f4f4f4f4f4f4f4));
+static void boot(void)
+{
+	struct cpu_boot_state state = { .mode = wide ? BOOT_LONG64 : BOOT_PROTECTED32,
+					.rip = CODE,
+					.rsp = STACK,
+					.cr3 = TABLES,
+					.gdt_base = GDT,
+					.gdt_limit = 0x1f };
+
+	interp_cpu_ops.boot(machine.cpu, &state);
+	if (!wide) {
+		machine.cpu->cr3 = TABLES;
+		machine.cpu->cr0 |= CR0_PG;
 	}
+	machine.cpu->cr0 |= CR0_WP;
 }
 
 static void start(void)
 {
-	struct cpu_boot_state boot = { .mode = BOOT_LONG64, .rip = CODE, .rsp = STACK, .cr3 = TABLES,
-				       .gdt_base = GDT, .gdt_limit = 0x1f };
-
+	memset(&machine, 0, sizeof(machine));
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
 	machine.cpu = interp_cpu_ops.create(&machine, NULL);
 	assert_non_null(machine.cpu);
 	make_tables();
-	interp_cpu_ops.boot(machine.cpu, &boot);
+	boot();
 }
 
 /* ---- random programs ---- */
@@ -116,7 +150,7 @@ static unsigned random_insn(uint8_t *at)
 	struct decode_env env = machine.cpu->blocks->env;
 	struct op op;
 
-	env.mode = MODE_CODE64 | MODE_FLAT;
+	env.mode = (wide ? MODE_CODE64 : MODE_CODE32) | MODE_FLAT;
 	for (;;) {
 		uint64_t random[2] = { random64(), random64() };
 
@@ -141,7 +175,8 @@ static void random_program(struct program *program)
 	memcpy(program->code + program->size + 16, spin, sizeof(spin));
 	program->size += 16 + sizeof(spin);
 	for (unsigned reg = 0; reg < REG_COUNT; reg++)
-		program->gpr[reg] = random64() & 3 ? DATA + 1024 + random64() % 4096 : random64() >> (random64() & 63);
+		program->gpr[reg] = random64() & 3 ? DATA + 1024 + random64() % 4096 :
+						     random64() >> (wide ? random64() & 63 : 32);
 	program->gpr[REG_RSP] = STACK;
 	program->gpr[REG_RCX] &= 0xff;
 	program->rflags = (random64() & RFLAGS_STATUS) | RFLAGS_FIXED1;
@@ -170,18 +205,17 @@ static void clear(uint64_t at, size_t size)
 static void load(const struct program *program, enum run_kind kind)
 {
 	struct cpu *cpu = machine.cpu;
-	struct cpu_boot_state boot = { .mode = BOOT_LONG64, .rip = CODE, .rsp = STACK, .cr3 = TABLES,
-				       .gdt_base = GDT, .gdt_limit = 0x1f };
 
-	interp_cpu_ops.boot(cpu, &boot);
+	boot();
 	cpu->seg[SEG_TR] = (struct segment){ .base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x20 };
 	cpu->idtr = (struct table_register){ .base = IDT, .limit = 0x1ff };
 	memcpy(cpu->gpr, program->gpr, sizeof(program->gpr));
 	cpu_set_rflags(cpu, program->rflags);
-	cpu->cr0 |= CR0_WP;
 	cpu->cr2 = 0;
 	cpu->dr[0] = 0x1000;
 	cpu->dr7 = DR7_FIXED1 | (kind == RUN_CAREFUL ? 1 | UINT64_C(3) << 16 : 0);
+	if (kind == RUN_CAREFUL && !wide) /* not flat: branches too are general */
+		cpu->seg[SEG_CS].limit = UINT32_MAX - 1;
 	mmu_free(cpu); /* time counts TLB misses: no run finds anything of another's */
 	assert_true(mmu_init(cpu));
 	blocks_forget_jumps(cpu);
@@ -253,18 +287,20 @@ static void explain(const struct program *program, const struct outcome *a, cons
 		      memcmp(a->code, b->code, sizeof(a->code)) != 0);
 }
 
-static void test_random_blocks(void **state)
+static void compare_runs(bool in_64bit)
 {
 	const char *text = getenv("ABYME_BLOCKS");
 	unsigned long count = text ? strtoul(text, NULL, 0) : 6000, different = 0, faults = 0;
 
+	wide = in_64bit;
 	start();
-	for (unsigned i = 0; i < 2; i++) { /* devices settle */
+	for (bool halted = false; !halted;) { /* devices settle during the first HLT */
 		static struct program program;
 		static struct outcome outcome;
 
 		random_program(&program);
 		run(&program, RUN_STEPPED, &outcome);
+		halted = outcome.stop == STOP_HALTED;
 	}
 	for (unsigned long i = 0; i < count && different < 3; i++) {
 		static struct program program;
@@ -291,10 +327,21 @@ static void test_random_blocks(void **state)
 	machine_free(&machine);
 }
 
+static void test_blocks_64bit(void **state)
+{
+	compare_runs(true);
+}
+
+static void test_blocks_32bit(void **state)
+{
+	compare_runs(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_blocks),
+		cmocka_unit_test(test_blocks_64bit),
+		cmocka_unit_test(test_blocks_32bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
