@@ -44,11 +44,26 @@ void cpuid_init(void)
 	basic[1].ecx = (basic[1].ecx & ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE)) | LEAF1_ECX_HYPERVISOR;
 }
 
-static void hypervisor_leaf(uint32_t leaf, struct cpuid_regs *out)
+/* Ours, or that of one further down: nobody needs to know how many there are. */
+static void region_leaf(uint32_t subleaf, struct cpuid_regs *out)
+{
+	const struct memory_area *region = &memory_map.region;
+
+	if (subleaf && hv.machine.level)
+		*out = hw_cpuid(HV_CPUID_REGION, subleaf - 1);
+	if (subleaf)
+		return;
+	out->eax = (uint32_t)(region->base / PAGE_SIZE);
+	out->ebx = (uint32_t)((region->end - region->base) / PAGE_SIZE);
+}
+
+static void hypervisor_leaf(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	*out = (struct cpuid_regs){0};
+	if (leaf == HV_CPUID_REGION)
+		region_leaf(subleaf, out);
 	if (leaf == HV_CPUID_SIGNATURE)
-		*out = (struct cpuid_regs){.eax = HV_CPUID_LEVEL,
+		*out = (struct cpuid_regs){.eax = HV_CPUID_REGION,
 					   .ebx = HV_SIGNATURE_EBX,
 					   .ecx = HV_SIGNATURE_ECX,
 					   .edx = HV_SIGNATURE_EDX};
@@ -78,7 +93,7 @@ static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
 		*out = extended[leaf - EXTENDED_FIRST];
 	} else if (leaf - HYPERVISOR_FIRST < HYPERVISOR_LEAVES) {
-		hypervisor_leaf(leaf, out);
+		hypervisor_leaf(leaf, subleaf, out);
 	} else {
 		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf]
 							      : hw_cpuid(leaf, subleaf);

@@ -35,6 +35,9 @@ struct hv_machine {
 /* CPUID leaves by which a hypervisor tells itself: "abymeabymeab", and its level. */
 #define HV_CPUID_SIGNATURE UINT32_C(0x40000000)
 #define HV_CPUID_LEVEL UINT32_C(0x40000001)
+/* ECX = n: where the n-th hypervisor beneath the asker keeps itself, EAX = first page, EBX = pages, both
+ * 0 when there are not so many. */
+#define HV_CPUID_REGION UINT32_C(0x40000002)
 #define HV_SIGNATURE_EBX UINT32_C(0x6d796261)
 #define HV_SIGNATURE_ECX UINT32_C(0x79626165)
 #define HV_SIGNATURE_EDX UINT32_C(0x6261656d)

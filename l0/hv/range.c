@@ -51,14 +51,15 @@ static struct range *find(uint64_t gpa)
 	return NULL;
 }
 
-/* Cuts the range that holds `gpa` so that one begins there. */
+/* Cuts the range that holds `gpa`, if one does, so that one begins there. */
 static void cut_at(uint64_t gpa)
 {
 	struct range *range = find(gpa);
-	uint64_t first = gpa - range->gpa;
+	uint64_t first;
 
-	if (!first)
+	if (!range || range->gpa == gpa)
 		return;
+	first = gpa - range->gpa;
 	if (range_count == RANGES_MAX)
 		hv_refuse("the memory map has too many pieces");
 	memmove(range + 1, range, (size_t)(ranges + range_count - range) * sizeof(*range));
@@ -122,6 +123,19 @@ void range_build(uint8_t maxphyaddr, bool offset)
 	}
 	if (offset)
 		swap_halves();
+}
+
+void range_hide(uint64_t gpa, uint64_t length)
+{
+	unsigned kept = 0;
+
+	cut_at(gpa);
+	cut_at(gpa + length);
+	for (unsigned i = 0; i < range_count; i++)
+		if (ranges[i].gpa - gpa >= length)
+			ranges[kept++] = ranges[i];
+	range_count = kept;
+	last_found = ranges;
 }
 
 void range_add_read_only(uint64_t hpa, uint64_t length)

@@ -34,6 +34,18 @@ static void ask_for_guard(void)
 	hw_out32(GUARD_PORT + 4, (uint32_t)((region->end - region->base) >> PAGE_SHIFT));
 }
 
+/* Our guest must not reach the hypervisors beneath us through us: what ends them ends us. */
+static void hide_regions_beneath(void)
+{
+	for (uint32_t i = 0; hv.machine.level; i++) {
+		struct cpuid_regs r = hw_cpuid(HV_CPUID_REGION, i);
+
+		if (!r.ebx)
+			break;
+		range_hide((uint64_t)r.eax * PAGE_SIZE, (uint64_t)r.ebx * PAGE_SIZE);
+	}
+}
+
 /* On the moved image. */
 _Noreturn static void go_on(void)
 {
@@ -50,6 +62,7 @@ _Noreturn static void go_on(void)
 		hv_vcpu.attention |= HV_ATTENTION_LOG;
 	loader_load(&entry);
 	range_build(hv.machine.caps.maxphyaddr, hv.options.map_offset);
+	hide_regions_beneath();
 	unpaged_prepare(&hv_vcpu.unpaged);
 	machine_enter_vmx(&hv.machine);
 	vmcs01_create(&hv_vcpu, &tables, ept01_create(), &entry);

@@ -152,6 +152,40 @@ static void protect_splits_one_page_out(void **state)
 	}
 }
 
+static void hidden_regions_are_no_addresses(void **state)
+{
+	struct walk w;
+	uint64_t eptp;
+
+	fake_start(LARGE);
+	range_build(MAXPHYADDR, false);
+	range_hide(0x805000, 0x400000);
+	eptp = ept01_create();
+	for (uint64_t gpa = 0x800000; gpa < 0xd00000; gpa += PAGE_SIZE) {
+		bool hidden = gpa >= 0x805000 && gpa < 0xc05000;
+
+		assert_int_equal(walk(eptp, gpa, &w), !hidden);
+		assert_int_equal(!range_find((struct l1_gpa){gpa}), hidden);
+	}
+}
+
+/* What is hidden may lie across ranges, at their edges, and where there are none. */
+static void hiding_crosses_ranges(void **state)
+{
+	fake_start(LARGE);
+	range_build(MAXPHYADDR, false);
+	range_hide(0x9f000, 0x62000); /* conventional memory's end to 1 MiB + 4 KiB */
+	assert_non_null(range_find((struct l1_gpa){0x9efff}));
+	assert_null(range_find((struct l1_gpa){0x9f000}));
+	assert_null(range_find((struct l1_gpa){0xb8000}));
+	assert_null(range_find((struct l1_gpa){0x100fff}));
+	assert_non_null(range_find((struct l1_gpa){0x101000}));
+	range_hide(memory_map.region.base, memory_map.region.end - memory_map.region.base);
+	assert_null(range_find((struct l1_gpa){memory_map.region.base}));
+	assert_non_null(range_find((struct l1_gpa){memory_map.region.base - 1}));
+	assert_non_null(range_find((struct l1_gpa){memory_map.region.end}));
+}
+
 static void read_only_pages_of_ours_are_just_that(void **state)
 {
 	uint64_t page = 0x3c10000, eptp;
@@ -178,6 +212,8 @@ int main(void)
 		cmocka_unit_test(translations_never_reach_our_region),
 		cmocka_unit_test(offset_carries_the_contents_along),
 		cmocka_unit_test(protect_splits_one_page_out),
+		cmocka_unit_test(hidden_regions_are_no_addresses),
+		cmocka_unit_test(hiding_crosses_ranges),
 		cmocka_unit_test(read_only_pages_of_ours_are_just_that),
 	};
 
