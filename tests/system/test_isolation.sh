@@ -14,7 +14,10 @@ attack() {
 	status=$?
 	case $status in
 	0) ended=$((ended + 1)) ;;
-	225) reported=$((reported + 1)) ;; # exit port 0x70: "ends its guest"
+	225) # exit port 0x70: whoever is right beneath the attacker ends it, and nobody further down
+		reported=$((reported + 1))
+		echo "$output" | grep -q "level $(($1 - 1)) ends its guest" ||
+			{ echo "depth $1, $2, $3:"; echo "$output" | head -5; failed=1; } ;;
 	*) echo "depth $1, $2, $3: exit status $status"; echo "$output" | head -5; failed=1 ;;
 	esac
 }
