@@ -107,6 +107,8 @@ unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot)
 
 		if (check) {
 			v->failed_check = check;
+			if (v->env->note)
+				v->env->note(v->env, check->name, VMX_CHECK_GUEST, check->qualification);
 			return check->qualification + 1u;
 		}
 	}

@@ -32,6 +32,6 @@ bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot)
 		if (vmcs_field_type(encoding) != VMCS_TYPE_READ_ONLY && field_exists(v->l0.hw, i))
 			env->vmcs_write(env, encoding, slot->have02.field[i]);
 	}
-	slot->dirty = DIRTY_ALL;
+	slot->dirty |= DIRTY_CONTROLS | DIRTY_GUEST;
 	return true;
 }

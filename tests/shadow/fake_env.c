@@ -242,6 +242,11 @@ static void set_cr2(struct shadow_env *env, uint64_t linear)
 	fake_of(env)->cr2 = linear;
 }
 
+static void note(struct shadow_env *env, const char *what, uint64_t a, uint64_t b)
+{
+	strncpy(fake_of(env)->noted, what, sizeof(fake_of(env)->noted) - 1);
+}
+
 vmx_features fake_all_features(void)
 {
 	return (BIT64(VMX_FEATURE_COUNT) - 1) & ~VMX_FEATURE_BIT(VMX_FEATURE_ENCLS_EXITING);
@@ -268,6 +273,7 @@ static void init_callbacks(struct fake_env *f)
 		.rdmsr = fake_rdmsr,
 		.wrmsr = fake_wrmsr,
 		.set_cr2 = set_cr2,
+		.note = note,
 	};
 }
 

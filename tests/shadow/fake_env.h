@@ -61,6 +61,7 @@ struct fake_env {
 	uint64_t watched[FAKE_EXCEPTIONS];
 	unsigned watches;
 	uint64_t cr2;
+	char noted[64]; /* the last env->note */
 };
 
 /* Everything that the hardware of the tests has by default. */

@@ -314,6 +314,8 @@ static void write_guest12(struct fixture *f)
 	l1_write(f, VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b);
 	for (unsigned i = 0; i < 5; i++)
 		l1_write(f, data[i], 0xc093);
+	for (uint32_t limit = VMCS_GUEST_ES_LIMIT; limit <= VMCS_GUEST_GS_LIMIT; limit += 2)
+		l1_write(f, limit, UINT32_MAX);
 	l1_write(f, VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b);
 	l1_write(f, VMCS_GUEST_TR_LIMIT, 0x67);
 	l1_write(f, VMCS_GUEST_LDTR_ACCESS_RIGHTS, AR_UNUSABLE);
@@ -333,7 +335,11 @@ void l1_prepare(struct fixture *f)
 
 void l1_launch(struct fixture *f)
 {
-	assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_L2, 0);
+	struct outcome o = l1_insn(f, EXIT_REASON_VMLAUNCH);
+
+	if (o.seen != SEEN_L2)
+		print_error("VMLAUNCH refused, last note: %s\n", f->fake.noted);
+	assert_outcome(o, SEEN_L2, 0);
 	assert_true(f->v.in_l2);
 	*f->v.launched = true;
 }
