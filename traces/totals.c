@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Counting records by (stream, path, reason). A run has a few dozen keys, and neighbouring records
- * share them: a linear search is enough.
+ * Counting records by (stream, path, reason). A run has a few dozen keys, so a linear search is enough for
+ * what the table of recent rows does not know.
  */
 #include "traces/totals.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "shadow/sdm/vmx.h"
 #include "traces/xalloc.h"
@@ -16,21 +17,30 @@ static bool same_key(const struct trap_log_total *row, uint16_t stream, uint8_t 
 	return row->stream == stream && row->path == path && row->reason == reason;
 }
 
-size_t trap_totals_row(struct trap_totals *totals, uint16_t stream, const struct trap_record *record)
+static size_t find_or_add(struct trap_totals *totals, uint16_t stream, uint8_t path, uint16_t reason)
 {
-	uint16_t reason = record->reason & EXIT_REASON_BASIC;
-
 	for (size_t i = 0; i < totals->count; i++)
-		if (same_key(&totals->rows[i], stream, record->path, reason))
+		if (same_key(&totals->rows[i], stream, path, reason))
 			return i;
 	if (totals->count == totals->room)
 		totals->rows = xgrow(totals->rows, &totals->room, sizeof(*totals->rows));
 	totals->rows[totals->count] = (struct trap_log_total){
 		.stream = stream,
-		.path = record->path,
+		.path = path,
 		.reason = reason,
 	};
 	return totals->count++;
+}
+
+size_t trap_totals_row(struct trap_totals *totals, uint16_t stream, const struct trap_record *record)
+{
+	uint16_t reason = record->reason & EXIT_REASON_BASIC;
+	unsigned hash = reason + record->path * 67u + stream * 29u;
+	size_t *recent = &totals->recent[hash % TRAP_TOTALS_RECENT];
+
+	if (!*recent || !same_key(&totals->rows[*recent - 1], stream, record->path, reason))
+		*recent = find_or_add(totals, stream, record->path, reason) + 1;
+	return *recent - 1;
 }
 
 static int compare(const void *a, const void *b)
@@ -48,6 +58,7 @@ void trap_totals_sort(struct trap_totals *totals)
 {
 	if (totals->count)
 		qsort(totals->rows, totals->count, sizeof(*totals->rows), compare);
+	memset(totals->recent, 0, sizeof(totals->recent));
 }
 
 void trap_totals_free(struct trap_totals *totals)

@@ -7,9 +7,12 @@
 
 #include "traces/machine_log.h"
 
+#define TRAP_TOTALS_RECENT 256
+
 struct trap_totals {
 	struct trap_log_total *rows; /* in order of first appearance */
 	size_t count, room;
+	size_t recent[TRAP_TOTALS_RECENT]; /* row + 1 by a hash of the key; a hint */
 };
 
 /* Row of the record's key, added with count 0 if new. Index into totals->rows. */

@@ -89,6 +89,31 @@ void machine_port_write(struct machine *machine, uint16_t port, unsigned size, u
 	region_write(machine->ports, port, size, value);
 }
 
+bool machine_port_is_fast(const struct machine *machine, uint16_t port)
+{
+	const struct region *region = region_find(machine->ports, port);
+
+	return region && region->fast;
+}
+
+void machine_port_write_run(struct machine *machine, uint16_t port, unsigned size,
+			    const uint8_t *elements, uint64_t count)
+{
+	const struct region *region = region_find(machine->ports, port);
+
+	if (region && region->write_run && piece_size(region, port, size) == size) {
+		region->write_run(region->opaque, port - region->base, size, elements, count);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t value = 0;
+
+		for (unsigned k = 0; k < size; k++)
+			value |= (uint64_t)elements[i * size + k] << 8 * k;
+		region_write(machine->ports, port, size, value);
+	}
+}
+
 uint64_t machine_mmio_read(struct machine *machine, uint64_t hpa, unsigned size)
 {
 	return region_read(machine->mmio, hpa, size);

@@ -73,6 +73,11 @@ struct region {
 	unsigned max_size;
 	uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
 	void (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
+	/* Optional, for ports: `count` elements of `size` <= max_size bytes, in memory order, to the one
+	 * port. */
+	void (*write_run)(void *opaque, uint64_t offset, unsigned size, const uint8_t *elements,
+			  uint64_t count);
+	bool fast; /* an access takes no time of the CPU's: not a device that a PC has */
 	void *opaque;
 	struct region *next;
 };
@@ -153,6 +158,10 @@ void machine_add_mmio(struct machine *machine, struct region *region);
 /* Port I/O and MMIO by the CPU. Absent ports and addresses read as all ones. */
 uint64_t machine_port_read(struct machine *machine, uint16_t port, unsigned size);
 void machine_port_write(struct machine *machine, uint16_t port, unsigned size, uint64_t value);
+bool machine_port_is_fast(const struct machine *machine, uint16_t port);
+/* As `count` writes to the same port, of elements as they lie in memory. */
+void machine_port_write_run(struct machine *machine, uint16_t port, unsigned size,
+			    const uint8_t *elements, uint64_t count);
 uint64_t machine_mmio_read(struct machine *machine, uint64_t hpa, unsigned size);
 void machine_mmio_write(struct machine *machine, uint64_t hpa, unsigned size, uint64_t value);
 

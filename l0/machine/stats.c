@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * --stats. Digests are FNV-1a, 64 bits, in hexadecimal; counts are decimal numbers. Everything but
- * wall_s and mips is the same in every run of the same image, options and input.
+ * wall_s, cpu_s, mips and peak_rss_kib is the same in every run of the same image, options and input.
  */
 #include "l0/machine/stats.h"
 
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "l0/machine/console.h"
 #include "l0/machine/machine.h"
@@ -41,6 +42,22 @@ static void add_exit(void *opaque, const char *reason, uint64_t count)
 	add_count(opaque, reason, count);
 }
 
+static double seconds(struct timeval time)
+{
+	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+/* What the host gave: to this process, loading included. Linux counts ru_maxrss in KiB. */
+static void add_host(cJSON *root)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage))
+		return;
+	cJSON_AddNumberToObject(root, "cpu_s", seconds(usage.ru_utime) + seconds(usage.ru_stime));
+	add_count(root, "peak_rss_kib", (uint64_t)usage.ru_maxrss);
+}
+
 static void add_run(cJSON *root, struct machine *machine, const struct run_facts *facts)
 {
 	struct cpu_stats stats = { 0 };
@@ -59,6 +76,7 @@ static void add_run(cJSON *root, struct machine *machine, const struct run_facts
 	cJSON_AddNumberToObject(root, "wall_s", facts->wall_s);
 	cJSON_AddNumberToObject(root, "mips", facts->wall_s > 0 ?
 		(double)stats.instructions / facts->wall_s / 1e6 : 0);
+	add_host(root);
 	cJSON_AddStringToObject(root, "stop", stop_name(machine->stop));
 	cJSON_AddNumberToObject(root, "exit_status", facts->status);
 	add_count(root, "console_bytes", console_bytes(machine->console));

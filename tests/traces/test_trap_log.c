@@ -100,6 +100,38 @@ static void check_crc_of_the_standard(void **state)
 	assert_int_equal(trap_log_crc32c(0, "123456789", 9), 0xe3069283);
 }
 
+/* Bit by bit, as the polynomial division is defined. */
+static uint32_t slow_crc(const uint8_t *byte, size_t length)
+{
+	uint32_t crc = UINT32_MAX;
+
+	while (length--) {
+		crc ^= *byte++;
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+	}
+	return ~crc;
+}
+
+/* Every length and alignment up to a few steps, and in two parts. */
+static void crc_of_every_length(void **state)
+{
+	uint8_t bytes[64];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * i * 29 + 7 * i + 131);
+	for (unsigned from = 0; from < 8; from++)
+		for (unsigned length = 0; from + length <= sizeof(bytes); length++) {
+			uint32_t first = trap_log_crc32c(0, bytes + from, length / 3);
+
+			assert_int_equal(trap_log_crc32c(0, bytes + from, length),
+					 slow_crc(bytes + from, length));
+			assert_int_equal(trap_log_crc32c(first, bytes + from + length / 3,
+							 length - length / 3),
+					 slow_crc(bytes + from, length));
+		}
+}
+
 static void reads_back_every_stream(void **state)
 {
 	struct trap_log log;
@@ -348,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_crc_of_the_standard),
+		cmocka_unit_test(crc_of_every_length),
 		cmocka_unit_test(reads_back_every_stream),
 		cmocka_unit_test(survives_a_cut_at_every_byte),
 		cmocka_unit_test(notices_every_damaged_byte),

@@ -64,17 +64,17 @@ static void block_grow(struct log_port *port, struct open_block *block)
 	block->size = size;
 }
 
-static void block_add(struct log_port *port, const void *bytes, unsigned size)
+static void block_add(struct log_port *port, const void *bytes, uint64_t size)
 {
 	struct open_block *block = port->top;
 
 	if (block == &port->bottom || port->ignored)
 		return;
-	if (block->used + size > BLOCK_MAX) {
+	if (size > BLOCK_MAX - block->used) {
 		block->overflow = true;
 		return;
 	}
-	if (block->used + size > block->size)
+	while (block->used + size > block->size)
 		block_grow(port, block);
 	memcpy(block->data + block->used, bytes, size);
 	block->used += size;
@@ -131,6 +131,15 @@ static void log_write(void *opaque, uint64_t offset, unsigned size, uint64_t val
 		block_end(port);
 }
 
+static void log_write_run(void *opaque, uint64_t offset, unsigned size, const uint8_t *elements,
+			  uint64_t count)
+{
+	struct log_port *port = opaque;
+
+	if (port->machine->log && offset == DATA_OFFSET)
+		block_add(port, elements, size * count);
+}
+
 void log_port_create(struct machine *machine)
 {
 	struct log_port *port = machine_alloc(machine, sizeof(*port));
@@ -138,6 +147,7 @@ void log_port_create(struct machine *machine)
 	port->machine = machine;
 	port->top = &port->bottom;
 	port->ports = (struct region){ .base = LOG_PORT, .length = 8, .max_size = 4,
-				       .read = log_read, .write = log_write, .opaque = port };
+				       .read = log_read, .write = log_write,
+				       .write_run = log_write_run, .fast = true, .opaque = port };
 	machine_add_ports(machine, &port->ports);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * IN, OUT, INS, OUTS: permission by IOPL and the TSS's I/O permission bitmap (SDM 1 "I/O Permission
- * Bit Map"), then the VM exit, then memory, then the port. A repeated instruction does one
- * iteration and goes on at itself, so that it is interruptible between iterations as the
- * architecture has it.
+ * Bit Map"), then the VM exit, then memory, then the port; string forms go through all of it at
+ * every iteration (repeat.h). An access costs COST_PORT but where the port is a fast one.
  */
 #include "l0/machine/interp/mmu.h"
 
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/repeat.h"
 #include "l0/machine/interp/sys.h"
 
 #define TSS_LIMIT_MIN 103
@@ -49,6 +50,12 @@ static void begin(struct cpu *cpu, const struct vmx_io *io)
 	debug_port_access(cpu, io->port, io->size);
 }
 
+static void charge_port(struct cpu *cpu, uint16_t port)
+{
+	if (!machine_port_is_fast(cpu->machine, port))
+		cpu_charge(cpu, COST_PORT);
+}
+
 static void in(struct cpu *cpu, const struct op *op, uint16_t port, bool immediate)
 {
 	unsigned size = op->opsize;
@@ -56,6 +63,7 @@ static void in(struct cpu *cpu, const struct op *op, uint16_t port, bool immedia
 	begin(cpu,
 	      &(struct vmx_io){.port = port, .size = size, .in = true, .immediate = immediate});
 	reg_write(cpu, op, REG_RAX, size, machine_port_read(cpu->machine, port, size));
+	charge_port(cpu, port);
 }
 
 static void out(struct cpu *cpu, const struct op *op, uint16_t port, bool immediate)
@@ -64,6 +72,7 @@ static void out(struct cpu *cpu, const struct op *op, uint16_t port, bool immedi
 
 	begin(cpu, &(struct vmx_io){.port = port, .size = size, .immediate = immediate});
 	machine_port_write(cpu->machine, port, size, reg_read(cpu, op, REG_RAX, size));
+	charge_port(cpu, port);
 }
 
 void insn_in(struct cpu *cpu, const struct op *op)
@@ -88,20 +97,6 @@ void insn_out_i(struct cpu *cpu, const struct op *op)
 
 /* ---- string forms ---- */
 
-static uint64_t address_register(const struct cpu *cpu, const struct op *op, unsigned reg)
-{
-	return cpu->gpr[reg] & (UINT64_MAX >> (64 - 8 * op->addrsize));
-}
-
-/* A 16-bit register keeps its upper part, a 32-bit one loses it. */
-static void set_address_register(struct cpu *cpu, const struct op *op, unsigned reg, uint64_t value)
-{
-	if (op->addrsize == 2)
-		cpu->gpr[reg] = (cpu->gpr[reg] & ~UINT64_C(0xffff)) | (value & 0xffff);
-	else
-		cpu->gpr[reg] = op->addrsize == 4 ? (uint32_t)value : value;
-}
-
 /* The linear address that a VM exit reports: faults of the operand come only after the exit. */
 static uint64_t unchecked_linear(const struct cpu *cpu, unsigned segment, uint64_t offset)
 {
@@ -111,52 +106,69 @@ static uint64_t unchecked_linear(const struct cpu *cpu, unsigned segment, uint64
 	return (uint32_t)(cpu->seg[segment].base + offset);
 }
 
-static bool repeated(const struct op *op)
+static struct vmx_io string_io(const struct cpu *cpu, const struct op *op, bool in)
 {
-	return op->flags & (OP_REP | OP_REPNE);
+	unsigned segment = in ? SEG_ES : op->seg;
+	uint64_t offset = repeat_offset(cpu, op, in ? REG_RDI : REG_RSI);
+
+	return (struct vmx_io){.port = (uint16_t)cpu->gpr[REG_RDX], .size = op->opsize, .in = in,
+			       .string = true, .rep = op->flags & (OP_REP | OP_REPNE),
+			       .linear = unchecked_linear(cpu, segment, offset)};
 }
 
-/* After an iteration: move the index, count down, go round again while the count lasts. */
-static void step(struct cpu *cpu, const struct op *op, unsigned index)
+static void ins_one(struct cpu *cpu, const struct op *op)
 {
-	uint64_t delta = cpu->eflags_rest & RFLAGS_DF ? -(uint64_t)op->opsize : op->opsize;
+	struct vmx_io io = string_io(cpu, op, true);
+	uint64_t linear, value;
 
-	set_address_register(cpu, op, index, address_register(cpu, op, index) + delta);
-	if (!repeated(op))
-		return;
-	set_address_register(cpu, op, REG_RCX, address_register(cpu, op, REG_RCX) - 1);
-	if (address_register(cpu, op, REG_RCX))
-		cpu->next_rip = cpu_insn_rip(cpu);
+	begin(cpu, &io);
+	linear = seg_linear(cpu, SEG_ES, repeat_offset(cpu, op, REG_RDI), op->opsize, MEM_WRITE);
+	lin_probe(cpu, linear, op->opsize, MEM_WRITE);
+	value = machine_port_read(cpu->machine, io.port, op->opsize);
+	charge_port(cpu, io.port);
+	lin_write(cpu, linear, op->opsize, value, MEM_WRITE);
+	repeat_advance(cpu, op, REG_RDI, repeat_step(cpu, op));
+}
+
+static void outs_one(struct cpu *cpu, const struct op *op)
+{
+	struct vmx_io io = string_io(cpu, op, false);
+
+	begin(cpu, &io);
+	machine_port_write(cpu->machine, io.port, op->opsize,
+			   mem_read(cpu, op->seg, repeat_offset(cpu, op, REG_RSI), op->opsize));
+	charge_port(cpu, io.port);
+	repeat_advance(cpu, op, REG_RSI, repeat_step(cpu, op));
+}
+
+/* Only to ports that take no time; there is nothing then that could come between two iterations. What
+ * is asked before the first one has the same answer before the others. */
+static uint64_t outs_run(struct cpu *cpu, const struct op *op, uint64_t most)
+{
+	struct vmx_io io = string_io(cpu, op, false);
+	uint64_t linear, count;
+	const uint8_t *source;
+
+	if (!machine_port_is_fast(cpu->machine, io.port) || !repeat_run_possible(cpu, op, op->seg) ||
+	    debug_armed(cpu, BIT32(DEBUG_IO)))
+		return 0;
+	begin(cpu, &io);
+	linear = seg_linear(cpu, op->seg, repeat_offset(cpu, op, REG_RSI), op->opsize, MEM_READ);
+	count = repeat_run_length(linear, op->opsize, most);
+	source = count < 2 ? NULL : lin_to_host(cpu, linear, MEM_READ, NULL);
+	if (!source)
+		return 0;
+	machine_port_write_run(cpu->machine, io.port, op->opsize, source, count);
+	repeat_advance(cpu, op, REG_RSI, (int64_t)(count * op->opsize));
+	return count;
 }
 
 void insn_ins(struct cpu *cpu, const struct op *op)
 {
-	uint64_t offset = address_register(cpu, op, REG_RDI), linear;
-	uint16_t port = (uint16_t)cpu->gpr[REG_RDX];
-
-	if (repeated(op) && !address_register(cpu, op, REG_RCX))
-		return;
-	begin(cpu, &(struct vmx_io){.port = port, .size = op->opsize, .in = true, .string = true,
-				    .rep = repeated(op),
-				    .linear = unchecked_linear(cpu, SEG_ES, offset)});
-	linear = seg_linear(cpu, SEG_ES, offset, op->opsize, MEM_WRITE);
-	lin_probe(cpu, linear, op->opsize, MEM_WRITE);
-	lin_write(cpu, linear, op->opsize, machine_port_read(cpu->machine, port, op->opsize),
-		  MEM_WRITE);
-	step(cpu, op, REG_RDI);
+	repeat_insn(cpu, op, ins_one, NULL, false);
 }
 
 void insn_outs(struct cpu *cpu, const struct op *op)
 {
-	uint64_t offset = address_register(cpu, op, REG_RSI);
-	uint16_t port = (uint16_t)cpu->gpr[REG_RDX];
-
-	if (repeated(op) && !address_register(cpu, op, REG_RCX))
-		return;
-	begin(cpu, &(struct vmx_io){.port = port, .size = op->opsize, .string = true,
-				    .rep = repeated(op),
-				    .linear = unchecked_linear(cpu, op->seg, offset)});
-	machine_port_write(cpu->machine, port, op->opsize,
-			   mem_read(cpu, op->seg, offset, op->opsize));
-	step(cpu, op, REG_RSI);
+	repeat_insn(cpu, op, outs_one, outs_run, false);
 }

@@ -4,6 +4,7 @@
  * when, string forms with their registers; time stamps, counters and random numbers as
  * instructions.
  */
+#include "l0/machine/interp/cost.h"
 #include "tests/l0/machine/interp/fixture.h"
 
 static struct vmx_io last_io;
@@ -34,6 +35,15 @@ WEAK uint64_t cpu_tsc(const struct cpu *cpu)
 WEAK uint64_t cpu_insn_rip(const struct cpu *cpu)
 {
 	return 0x1000;
+}
+
+WEAK void cpu_unwind(struct cpu *cpu)
+{
+}
+
+WEAK _Noreturn void cpu_escape(struct cpu *cpu)
+{
+	longjmp(*cpu->escape, 1);
 }
 
 WEAK uint64_t cpu_rflags(const struct cpu *cpu)
@@ -70,6 +80,8 @@ static struct {
 	unsigned reads, writes;
 	uint64_t offset, value;
 	unsigned size;
+	unsigned runs, elements;
+	bool disorder;
 } device;
 
 static uint64_t device_read(void *opaque, uint64_t offset, unsigned size)
@@ -85,6 +97,15 @@ static void device_write(void *opaque, uint64_t offset, unsigned size, uint64_t 
 	device.size = size;
 	device.value = value;
 	device.writes++;
+}
+
+/* Counts elements, which are to be 0, 1, 2 ... */
+static void device_write_run(void *opaque, uint64_t offset, unsigned size, const uint8_t *elements,
+			     uint64_t count)
+{
+	device.runs++;
+	for (uint64_t i = 0; i < count; i++, device.elements++)
+		device.disorder |= memcmp(elements + i * size, &device.elements, size) != 0;
 }
 
 static struct region region = {
@@ -239,7 +260,8 @@ static void test_exit_order(void **state)
 	fixture_free(f);
 }
 
-/* One iteration at a time: registers by address size and direction, then the instruction again. */
+/* Somebody wants every boundary: one iteration at a time, registers by address size and direction; the
+ * instruction starts over until the count is 0. */
 static void test_string_forms(void **state)
 {
 	for (unsigned addrsize = 2; addrsize <= 4; addrsize += 2)
@@ -254,16 +276,15 @@ static void test_string_forms(void **state)
 			f->cpu.gpr[REG_RDX] = 0x120;
 			f->cpu.gpr[REG_RCX] = high | 2;
 			f->cpu.gpr[REG_RDI] = high | 0x7000;
-			f->cpu.next_rip = 0x1002;
-			insn_ins(&f->cpu, &op);
+			f->cpu.attention = true;
+			assert_true(insn_escapes(f, insn_ins, &op));
+			assert_false(f->cpu.event.valid);
 			assert_int_equal(f->cpu.gpr[REG_RDI], kept | (down ? 0x6ffe : 0x7002));
 			assert_int_equal(f->cpu.gpr[REG_RCX], kept | 1);
-			assert_int_equal(f->cpu.next_rip, 0x1000);
+			assert_int_equal(device.reads, 1);
 			assert_int_equal(ram_read64(f, 0x7000) & 0xffff, 0x1111);
-			f->cpu.next_rip = 0x1002;
-			insn_ins(&f->cpu, &op);
+			assert_false(insn_escapes(f, insn_ins, &op));
 			assert_int_equal(f->cpu.gpr[REG_RCX], kept);
-			assert_int_equal(f->cpu.next_rip, 0x1002);
 			/* Count 0: nothing at all. */
 			insn_ins(&f->cpu, &op);
 			assert_int_equal(device.reads, 2);
@@ -274,6 +295,72 @@ static void test_string_forms(void **state)
 			assert_int_equal(f->cpu.gpr[REG_RSI], down ? 0x6ffe : 0x7002);
 			fixture_free(f);
 		}
+}
+
+/* Nobody wants anything: all iterations in one go, each with its access at its price. */
+static void test_repeated_slow(void **state)
+{
+	struct fixture *f = with_device();
+	struct op op = {.opsize = 4, .addrsize = 4, .len = 2, .flags = OP_REP, .seg = SEG_DS};
+
+	f->cpu.deadline = 1000000;
+	f->cpu.gpr[REG_RDX] = 0x120;
+	f->cpu.gpr[REG_RSI] = 0x7000;
+	f->cpu.gpr[REG_RCX] = 20;
+	assert_false(insn_escapes(f, insn_outs, &op));
+	assert_int_equal(device.writes, 20);
+	assert_int_equal(f->cpu.gpr[REG_RSI], 0x7050);
+	assert_int_equal(f->cpu.gpr[REG_RCX], 0);
+	assert_int_equal(seen.now, 20 * (COST_PORT + COST_STRING_ITERATION));
+	fixture_free(f);
+}
+
+/* The event queue's turn comes in the middle: no iteration begins after the deadline. */
+static void test_repeated_deadline(void **state)
+{
+	struct fixture *f = with_device();
+	struct op op = {.opsize = 4, .addrsize = 4, .len = 2, .flags = OP_REP, .seg = SEG_DS};
+
+	f->cpu.deadline = 3 * (COST_PORT + COST_STRING_ITERATION) - 1;
+	f->cpu.gpr[REG_RDX] = 0x120;
+	f->cpu.gpr[REG_RSI] = 0x7000;
+	f->cpu.gpr[REG_RCX] = 20;
+	assert_true(insn_escapes(f, insn_outs, &op));
+	assert_int_equal(device.writes, 3);
+	assert_int_equal(f->cpu.gpr[REG_RCX], 17);
+	assert_int_equal(f->cpu.gpr[REG_RSI], 0x700c);
+	fixture_free(f);
+}
+
+/* A port of no device: runs end at pages and at the deadline, time counts iterations alone. */
+static void test_repeated_fast(void **state)
+{
+	for (unsigned limited = 0; limited < 2; limited++) {
+		struct fixture *f = with_device();
+		struct op op = {.opsize = 4, .addrsize = 4, .len = 2, .flags = OP_REP, .seg = SEG_DS};
+		uint64_t first = limited ? 1500 : 2000;
+
+		region.fast = true;
+		region.write_run = device_write_run;
+		f->cpu.mode = MODE_FLAT | MODE_CODE32;
+		f->cpu.deadline = limited ? first : 1000000;
+		f->cpu.gpr[REG_RDX] = 0x120;
+		f->cpu.gpr[REG_RSI] = 0x7100;
+		f->cpu.gpr[REG_RCX] = 2000;
+		for (unsigned i = 0; i < 2000; i++)
+			memcpy(f->machine.memory.low + 0x7100 + 4 * i, &i, 4);
+		assert_int_equal(insn_escapes(f, insn_outs, &op), limited);
+		assert_int_equal(device.elements, first);
+		assert_false(device.disorder);
+		assert_int_equal(device.writes, 0);
+		assert_int_equal(device.runs, limited ? 2 : 3); /* 960, 1024 and the rest */
+		assert_int_equal(f->cpu.gpr[REG_RCX], 2000 - first);
+		assert_int_equal(f->cpu.gpr[REG_RSI], 0x7100 + 4 * first);
+		assert_int_equal(seen.now, first * COST_STRING_ITERATION);
+		region.fast = false;
+		region.write_run = NULL;
+		fixture_free(f);
+	}
 }
 
 struct time_case {
@@ -380,6 +467,9 @@ int main(void)
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_exit_order),
 		cmocka_unit_test(test_string_forms),
+		cmocka_unit_test(test_repeated_slow),
+		cmocka_unit_test(test_repeated_deadline),
+		cmocka_unit_test(test_repeated_fast),
 		cmocka_unit_test(test_time_privilege),
 		cmocka_unit_test(test_rdpmc_counters),
 		cmocka_unit_test(test_rdtscp_control),
