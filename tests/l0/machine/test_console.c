@@ -87,7 +87,10 @@ static void terminal_input(void **state)
 	struct termios before, during, after;
 	int master, slave;
 
-	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	if (openpty(&master, &slave, NULL, NULL, NULL)) {
+		print_message("skipped: no pseudo-terminals here\n");
+		skip();
+	}
 	assert_int_equal(tcgetattr(slave, &before), 0);
 	become(0, slave);
 	struct console *console = console_open(&fixture.machine, NULL);
