@@ -27,8 +27,8 @@ static bool in(uint64_t rip, const char *start, const char *end)
 	return rip >= (uintptr_t)start && rip < (uintptr_t)end;
 }
 
-/* Waits for the test in entry.S, or is too late for it: then the VMCS that is about to be entered is
- * current, and the injection can be written from here. */
+/* Waits for the test in entry.S, or is too late for it: then the VMCS that is about to be entered
+ * is current, and the injection can be written from here. */
 static void take_nmi(uint64_t rip)
 {
 	hv_vcpu.attention |= HV_ATTENTION_NMI;

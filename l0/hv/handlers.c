@@ -167,8 +167,8 @@ enum exit_next handle_io(struct vcpu *vcpu)
 	return EXIT_NEXT_SKIP;
 }
 
-/* SDM 3C "Exit Qualification for EPT Violations", bit 12: an IRET had unblocked NMIs and is executed
- * again; until then they are blocked. */
+/* SDM 3C "Exit Qualification for EPT Violations", bit 12: an IRET had unblocked NMIs and is
+ * executed again; until then they are blocked. */
 static void undo_nmi_unblocking(const struct vcpu *vcpu)
 {
 	if (vcpu->exit.qualification & EPT_QUAL_NMI_UNBLOCKING &&

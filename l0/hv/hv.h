@@ -2,8 +2,8 @@
  *
  * The hypervisor: its state, and the calls between its parts. The parts, in the order in which they
  * run: boot.S, start.c (from the loader to the first entry), map.c relocate.c pool.c (own memory),
- * loader.c multiboot.c image.c linux.c (the guest as a boot loader starts it), range.c ept01.c (L1's
- * memory), vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
+ * loader.c multiboot.c image.c linux.c (the guest as a boot loader starts it), range.c ept01.c
+ * (L1's memory), vmcs01.c, entry.S, exit.c with exits.def and the handlers, report.c (ends).
  */
 #ifndef L0_HV_HV_H
 #define L0_HV_HV_H
@@ -35,8 +35,8 @@ struct hv_machine {
 /* CPUID leaves by which a hypervisor tells itself: "abymeabymeab", and its level. */
 #define HV_CPUID_SIGNATURE UINT32_C(0x40000000)
 #define HV_CPUID_LEVEL UINT32_C(0x40000001)
-/* ECX = n: where the n-th hypervisor beneath the asker keeps itself, EAX = first page, EBX = pages, both
- * 0 when there are not so many. */
+/* ECX = n: where the n-th hypervisor beneath the asker keeps itself, EAX = first page, EBX = pages,
+ * both 0 when there are not so many. */
 #define HV_CPUID_REGION UINT32_C(0x40000002)
 #define HV_SIGNATURE_EBX UINT32_C(0x6d796261)
 #define HV_SIGNATURE_ECX UINT32_C(0x79626165)
@@ -186,7 +186,8 @@ bool exit_handle(struct shadow_regs *regs);
 /* VMLAUNCH or VMRESUME itself failed, with CF (invalid) or ZF (valid) set. As exit_handle. */
 bool exit_entry_failed(struct shadow_regs *regs, bool invalid, bool valid);
 
-/* Called by entry.S instead of entering at once while vcpu->attention is not 0; returns `launched`. */
+/* Called by entry.S instead of entering at once while vcpu->attention is not 0; returns `launched`.
+ */
 bool exit_attend(struct shadow_regs *regs, bool launched);
 
 /* ---- entry.S ---- */

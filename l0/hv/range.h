@@ -18,7 +18,8 @@ struct range {
 /* Builds the list from memory_map: all that the CPU can address, less our region. With offset, two
  * halves of the RAM above 2 MiB change places, contents and all. */
 void range_build(uint8_t maxphyaddr, bool offset);
-/* Takes [gpa, gpa + length) out: a region of a hypervisor beneath, which would be hit through us. */
+/* Takes [gpa, gpa + length) out: a region of a hypervisor beneath, which would be hit through us.
+ */
 void range_hide(uint64_t gpa, uint64_t length);
 /* Shows pages of our own, at their own address, to be read. */
 void range_add_read_only(uint64_t hpa, uint64_t length);

@@ -3,7 +3,7 @@
 # Boots a multiboot image on Bochs, a machine with VMX that nobody here wrote, and prints what it sent
 # to COM1. Words of one argument after the file name are its command line.
 #
-#   tests/bochs/run.sh [-m MB] [-t SECONDS] [-c CPU] IMAGE[ ARGS] [MODULE[ ARGS]]...
+#   tests/bochs/run.sh [-m MB] [-t SECONDS] [-c CPU] [-i] IMAGE[ ARGS] [MODULE[ ARGS]]...
 #
 # Exit status: 0 the machine was powered off, 1 it was not (time-out, panic), 77 skipped: no Bochs or
 # no grub-mkrescue here.
@@ -11,16 +11,18 @@ set -u
 megabytes=64
 seconds=60
 model=corei7_skylake_x
-while getopts m:t:c: option; do
+bad_msrs=0
+while getopts m:t:c:i option; do
 	case $option in
 	m) megabytes=$OPTARG ;;
 	t) seconds=$OPTARG ;;
 	c) model=$OPTARG ;;
+	i) bad_msrs=1 ;; # RDMSR of an unknown MSR reads 0 instead of #GP
 	*) exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 1 ] || { echo "usage: run.sh [-m MB] [-t SECONDS] [-c CPU] IMAGE [MODULE]..." >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: run.sh [-m MB] [-t SECONDS] [-c CPU] [-i] IMAGE [MODULE]..." >&2; exit 2; }
 for tool in bochs grub-mkrescue xorriso; do
 	command -v $tool >/dev/null || { echo "skipped: $tool is not installed" >&2; exit 77; }
 done
@@ -57,7 +59,7 @@ cat >"$work/bochsrc" <<END
 megs: $megabytes
 romimage: file=$share/BIOS-bochs-latest
 vgaromimage: file=$share/VGABIOS-lgpl-latest
-cpu: model=$model, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0
+cpu: model=$model, count=1, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=$bad_msrs
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$work/boot.iso, status=inserted
 boot: cdrom

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# The hypervisor's own promises: NMIs at any moment reach the guest; a guest's mistake ends that guest with a
-# report and a status of its own; too little memory, no guest and a CPU that will not do are refused in a
-# line; five levels fit in 24 MB.
+# The hypervisor's own promises: NMIs at any moment reach the guest; a guest's mistake ends that
+# guest with a report and a status of its own; too little memory, no guest and a CPU that will not
+# do are refused in a line; five levels fit in 24 MB.
 set -u
 build=$1
 images=$build/images
@@ -24,7 +24,8 @@ expect() {
 }
 
 for depth in 0 1 2 3; do
-	expect "NMIs, depth $depth" 0 'nmis=1500 late=0' --depth $depth --append rounds=1500 "$images/nmi.elf"
+	expect "NMIs, depth $depth" 0 'nmis=1500 late=0' \
+		--depth $depth --append rounds=1500 "$images/nmi.elf"
 done
 expect 'triple fault, depth 1' 225 'level 0 ends its guest: triple fault' \
 	--depth 1 --append triple "$images/stops.elf"

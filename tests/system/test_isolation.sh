@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# L1s that attack: random and hostile VMX state must end in a power-off or in the hypervisor's report of its
-# guest's mistake, never in a fault of the hypervisor, and L2 never reads what is the hypervisor's.
+# L1s that attack: random and hostile VMX state must end in a power-off or in the hypervisor's
+# report of its guest's mistake, never in a fault of the hypervisor, and L2 never reads what is
+# the hypervisor's.
 set -u
 build=$1
 failed=0
@@ -9,12 +10,12 @@ seeds=${SEEDS:-4}
 
 # attack DEPTH CPU OPTIONS
 attack() {
-	output=$(timeout 100 "$build/abyme" run --depth "$1" --cpu "$2" --mem 64M --max-insns 4G --append "$3" \
-		"$build/images/fuzzvmx.elf" 2>&1)
+	output=$(timeout 100 "$build/abyme" run --depth "$1" --cpu "$2" --append "$3" --mem 64M \
+		--max-insns 4G "$build/images/fuzzvmx.elf" 2>&1)
 	status=$?
 	case $status in
 	0) ended=$((ended + 1)) ;;
-	225) # exit port 0x70: whoever is right beneath the attacker ends it, and nobody further down
+	225) # exit port 0x70: who is right beneath the attacker ends it, nobody further down
 		reported=$((reported + 1))
 		echo "$output" | grep -q "level $(($1 - 1)) ends its guest" ||
 			{ echo "depth $1, $2, $3:"; echo "$output" | head -5; failed=1; } ;;
