@@ -81,12 +81,6 @@ void lapic_enter_x2apic(void)
 	x2apic = true;
 }
 
-void lapic_disable(void)
-{
-	wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) & ~(APIC_BASE_EN | APIC_BASE_EXTD));
-	x2apic = false;
-}
-
 void lapic_eoi(void)
 {
 	lapic_write(LAPIC_EOI, 0);

@@ -36,9 +36,8 @@ bool lapic_has_x2apic(void);
 bool lapic_has_tsc_deadline(void);
 /* Enables it in xAPIC mode, before any use of the others; LINT0 stays open to the 8259A. */
 void lapic_init(void);
-/* From xAPIC to x2APIC mode; the way back is by lapic_disable() and lapic_init(). */
+/* From xAPIC to x2APIC mode, for good. */
 void lapic_enter_x2apic(void);
-void lapic_disable(void);
 
 uint32_t lapic_read(enum lapic_register reg);
 void lapic_write(enum lapic_register reg, uint32_t value);

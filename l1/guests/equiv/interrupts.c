@@ -82,5 +82,11 @@ void equiv_interrupts(struct equiv *equiv)
 	for (unsigned i = 0; i < IPI_CLASSES; i++)
 		trap_set_handler(IPI_VECTOR(i), on_ipi);
 	run_ipis(equiv);
+	/* The same by MSRs. TCG has no x2APIC; there is no way back to xAPIC mode but through a
+	 * disabled APIC, from which Bochs never wakes: later rounds stay in x2APIC mode. */
+	if (equiv->strict && lapic_has_x2apic()) {
+		lapic_enter_x2apic();
+		run_ipis(equiv);
+	}
 	run_pic(equiv);
 }

@@ -74,11 +74,8 @@ void exitbench_stop_interrupts(void)
 {
 	pit_stop();
 	pic_mask(PIT_IRQ);
-	if (lapic_present()) {
+	if (lapic_present())
 		lapic_timer_stop();
-		lapic_disable();
-		lapic_init();
-	}
 }
 
 void exitbench_read_lapic(void)

@@ -198,8 +198,6 @@ const struct exitbench_item exitbench_items[] = {
 	{"cr8_read", do_read_cr8, NULL, NULL, 0},
 	{"cr8_write", do_write_cr8, NULL, NULL, 0},
 	{"self_ipi", exitbench_self_ipi, exitbench_start_self_ipi, exitbench_stop_interrupts, 0},
-	{"self_ipi_x2apic", exitbench_self_ipi, exitbench_start_x2apic_self_ipi,
-	 exitbench_stop_interrupts, 0},
 	{"deadline_write", exitbench_deadline, exitbench_start_deadline, exitbench_stop_interrupts,
 	 0},
 	{"deadline_to_interrupt", exitbench_deadline_and_halt, exitbench_start_deadline,
@@ -215,5 +213,8 @@ const struct exitbench_item exitbench_items[] = {
 	{"cr4_pge", do_cr4_pge, NULL, NULL, 0},
 	{"pte_invlpg", do_pte_invlpg, start_play, stop_play, 0},
 	{"first_touch", do_first_touch, start_fresh, NULL, FRESH_PAGES - 8},
+	/* Last, because there is no way back. */
+	{"self_ipi_x2apic", exitbench_self_ipi, exitbench_start_x2apic_self_ipi,
+	 exitbench_stop_interrupts, 0},
 };
 const unsigned exitbench_item_count = sizeof(exitbench_items) / sizeof(exitbench_items[0]);
