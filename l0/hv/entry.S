@@ -53,8 +53,8 @@ entry_exit_stub:
 	movq %rsp, %rdi
 	call exit_handle
 enter:
-	/* From the test to the entry an NMI must not just wait for the next exit: fault.c knows this
-	 * window by its labels. */
+	/* From the test to the entry an NMI must not just wait for the next exit: fault.c knows
+	 * this window by its labels. */
 	.globl entry_window, entry_window_end
 entry_window:
 	cmpl $0, ATTENTION(%rsp)
