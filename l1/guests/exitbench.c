@@ -5,10 +5,10 @@
  *   item=NAME insns=MIN,MEAN cycles=MIN,MEAN iters=N mark=M ops=K
  *
  * net of the measuring itself. insns=na: no fixed counter 0. item=NAME absent: this machine lacks
- * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler. mark: of
- * the trap log's interval that holds the K operations (warm-up included).
- * Port 0x80 is passed through by every hypervisor here, port 0xed is intercepted by each.
- * Options: iters=N, item=I (only that one, counted from 0).
+ * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler.
+ * mark: of the trap log's interval that holds the K operations (warm-up included). Port 0x80 is
+ * passed through by every hypervisor here, port 0xed is intercepted by each. Options: iters=N,
+ * item=I (only that one, counted from 0).
  */
 #include "l1/guests/exitbench/exitbench.h"
 
@@ -69,7 +69,8 @@ static void print_item(const char *name, const struct cost *cost, const struct c
 		       net(cost->sum.insns / n, empty->sum.insns / n));
 	else
 		printf("insns=na ");
-	printf("cycles=%ld,%ld iters=%lu mark=%u ops=%lu\n", net(cost->min.cycles, empty->min.cycles),
+	printf("cycles=%ld,%ld iters=%lu mark=%u ops=%lu\n",
+	       net(cost->min.cycles, empty->min.cycles),
 	       net(cost->sum.cycles / n, empty->sum.cycles / n), n, mark, n + WARM_UP);
 }
 

@@ -17,7 +17,7 @@ struct guest_image {
 /* Checks the file and says where it goes, without writing anything. NULL, or why it is refused. */
 const char *guest_image_plan(const void *file, uint64_t size, struct guest_image *plan);
 
-/* Copies it there. Precondition: guest_image_plan() accepted it; the file is outside [low, high). */
+/* Copies it there. Precondition: guest_image_plan() accepted it, the file lies outside. */
 void guest_image_load(const void *file, uint64_t size, const struct guest_image *plan);
 
 #endif
