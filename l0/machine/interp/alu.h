@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the hot integer operations compute, for templates that know operation, size and flag liveness at
- * compile time. `a` is the destination's old value, `b` the source; both are zero beyond the size, and so
- * is the result. With `live` false no flag is touched.
+ * What the hot integer operations compute, for templates that know operation, size and flag
+ * liveness at compile time. `a` is the destination's old value, `b` the source; both are zero
+ * beyond the size, and so is the result. With `live` false no flag is touched.
  */
 #ifndef L0_MACHINE_INTERP_ALU_H
 #define L0_MACHINE_INTERP_ALU_H
@@ -66,7 +66,7 @@ ALWAYS_INLINE uint64_t alu_carried(struct cpu *cpu, enum alu alu, uint64_t a, ui
 	if (live)
 		cc_set(cpu, CC_ARITH, size, result,
 		       (out ? RFLAGS_CF : 0) | ((a ^ b ^ result) & RFLAGS_AF) |
-			       (alu_sign(over, size) ? RFLAGS_OF : 0));
+			   (alu_sign(over, size) ? RFLAGS_OF : 0));
 	return result;
 }
 
@@ -80,7 +80,7 @@ ALWAYS_INLINE uint64_t alu_step(struct cpu *cpu, enum alu alu, uint64_t a, unsig
 	if (live)
 		cc_set(cpu, CC_ARITH, size, result,
 		       (cc_cf(cpu) ? RFLAGS_CF : 0) | ((result & 15) == low ? RFLAGS_AF : 0) |
-			       ((alu == ALU_INC ? result : a) == sign ? RFLAGS_OF : 0));
+			   ((alu == ALU_INC ? result : a) == sign ? RFLAGS_OF : 0));
 	return result;
 }
 

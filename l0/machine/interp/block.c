@@ -172,9 +172,9 @@ void blocks_drop_all(struct cpu *cpu)
 		struct block *block = block_at(blocks, at);
 
 		if (block->hpa != BLOCK_DEAD) {
-			*page_of(cpu, block->hpa) = (struct code_page){ 0 };
+			*page_of(cpu, block->hpa) = (struct code_page){0};
 			if (block->hpa_second)
-				*page_of(cpu, block->hpa_second) = (struct code_page){ 0 };
+				*page_of(cpu, block->hpa_second) = (struct code_page){0};
 		}
 		at += (uint32_t)block_size(block);
 	}
@@ -279,8 +279,8 @@ static const struct fetch_entry *fetch_fill(struct cpu *cpu, uint64_t linear, ui
 		blocks_forget_jumps(cpu);
 	}
 	entry = fetch_slot(blocks, key);
-	*entry = (struct fetch_entry){ key, blocks->fetch_generation,
-				       host ? host - PAGE_OFFSET(linear) : NULL, PAGE_BASE(hpa) };
+	*entry = (struct fetch_entry){key, blocks->fetch_generation,
+				      host ? host - PAGE_OFFSET(linear) : NULL, PAGE_BASE(hpa)};
 	blocks->fetch_count++;
 	return entry;
 }
@@ -316,8 +316,8 @@ static struct block *lookup(struct cpu *cpu, uint64_t hpa, uint32_t mode, uint64
 	struct blocks *blocks = cpu->blocks;
 	struct block *block = block_at(blocks, blocks->hash[hash_of(hpa, mode)]);
 
-	while (block && (block->hpa != hpa || block->mode != mode ||
-			 !straddle_valid(cpu, block, linear)))
+	while (block &&
+	       (block->hpa != hpa || block->mode != mode || !straddle_valid(cpu, block, linear)))
 		block = block_at(blocks, block->hash_next);
 	return block;
 }
@@ -366,7 +366,8 @@ static const struct block *find_slow(struct cpu *cpu, uint64_t linear, uint32_t 
 	return block ? block : block_build(cpu, host, hpa, linear, mode);
 }
 
-/* Segments that are not flat: the block must lie within the CS limit, which it was not decoded for. */
+/* Segments that are not flat: the block must lie within the CS limit, which it was not decoded for.
+ */
 static const struct block *find_limited(struct cpu *cpu, uint64_t rip, uint32_t mode)
 {
 	const struct segment *cs = &cpu->seg[SEG_CS];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Decoded code: basic blocks in one arena, found by host-physical address and mode, and by RIP through the
- * jump cache. A block is an entry op that does its accounting, its ops, and a closing op where the last
- * instruction does not branch. Nothing is freed one by one: a dropped block only becomes unreachable (its
- * entry op leads back to the run loop); when the arena is full, everything is dropped between blocks.
+ * Decoded code: basic blocks in one arena, found by host-physical address and mode, and by RIP
+ * through the jump cache. A block is an entry op that does its accounting, its ops, and a closing
+ * op where the last instruction does not branch. Nothing is freed one by one: a dropped block only
+ * becomes unreachable (its entry op leads back to the run loop); when the arena is full, everything
+ * is dropped between blocks.
  */
 #ifndef L0_MACHINE_INTERP_BLOCK_H
 #define L0_MACHINE_INTERP_BLOCK_H
@@ -20,14 +21,14 @@
 #define LINK_FAR 1  /* on another page: by the jump cache */
 
 struct block {
-	uint64_t hpa;         /* of the first byte; BLOCK_DEAD when dropped */
-	uint64_t hpa_second;  /* of the second page if the instruction straddles, else 0 */
-	uint32_t mode;        /* with MODE_SINGLE if of one instruction */
-	uint32_t length;      /* bytes of code */
-	uint32_t hash_next;   /* arena offsets, 0: end */
+	uint64_t hpa;	       /* of the first byte; BLOCK_DEAD when dropped */
+	uint64_t hpa_second;   /* of the second page if the instruction straddles, else 0 */
+	uint32_t mode;	       /* with MODE_SINGLE if of one instruction */
+	uint32_t length;       /* bytes of code */
+	uint32_t hash_next;    /* arena offsets, 0: end */
 	uint32_t page_next[2]; /* next block of the first and of the second page */
-	uint32_t count;       /* ops, the entry and closing ones included */
-	struct op ops[];      /* [0]: entry; cycles and off are the block's cycles and instructions */
+	uint32_t count;	       /* ops, the entry and closing ones included */
+	struct op ops[]; /* [0]: entry; cycles and off are the block's cycles and instructions */
 };
 #define BLOCK_DEAD UINT64_MAX
 
@@ -37,9 +38,9 @@ struct jump {
 	uint64_t pad;
 };
 
-/* Translations for fetch, valid for one generation. Nothing is evicted but everything at once, and then the
- * jump cache goes too: so it is the same pages that are looked up, in the same order, however code was cut
- * into blocks and steps. */
+/* Translations for fetch, valid for one generation. Nothing is evicted but everything at once, and
+ * then the jump cache goes too: so it is the same pages that are looked up, in the same order,
+ * however code was cut into blocks and steps. */
 #define FETCH_BITS 12
 #define FETCH_MOST (3u << (FETCH_BITS - 2))
 struct fetch_entry {
@@ -61,7 +62,8 @@ struct blocks {
 	uint32_t used, size;
 	uint32_t hash[1 << BLOCK_HASH_BITS];
 	struct fetch_entry fetch[1 << FETCH_BITS];
-	uint64_t fetch_generation, fetch_epoch; /* epoch: of the MMU, for which the generation is good */
+	uint64_t fetch_generation,
+	    fetch_epoch; /* epoch: of the MMU, for which the generation is good */
 	unsigned fetch_count;
 	struct code_page *pages;
 	uint64_t page_count;
@@ -70,7 +72,7 @@ struct blocks {
 	bool edge_taken;
 	uint64_t edge_rip;
 	struct op *dead; /* entry of a dropped block that was reached, to be forwarded likewise */
-	uint64_t epoch; /* of the jump cache, with that of the MMU */
+	uint64_t epoch;	 /* of the jump cache, with that of the MMU */
 	const struct block *running;
 	struct decode_env env;
 	uint64_t built, dropped, resets; /* counters */
@@ -80,13 +82,15 @@ struct blocks {
 
 bool blocks_create(struct cpu *cpu) __attribute__((warn_unused_result));
 void blocks_destroy(struct cpu *cpu);
-/* The block at cpu_rip in cpu->mode | extra (MODE_SINGLE or 0); builds it when new. May raise #PF, #GP. */
+/* The block at cpu_rip in cpu->mode | extra (MODE_SINGLE or 0); builds it when new. May raise #PF,
+ * #GP. */
 const struct block *blocks_find(struct cpu *cpu, uint32_t extra);
-/* Puts a copy of a new block (its indexes not filled in) into the arena and all indexes; drops everything
- * else first if the arena is full. Between blocks only. */
+/* Puts a copy of a new block (its indexes not filled in) into the arena and all indexes; drops
+ * everything else first if the arena is full. Between blocks only. */
 const struct block *blocks_insert(struct cpu *cpu, const struct block *block);
 void blocks_drop_all(struct cpu *cpu);
-/* Host pointer to the code byte at `linear`, its physical address in *hpa; NULL: not RAM. Raises #PF. */
+/* Host pointer to the code byte at `linear`, its physical address in *hpa; NULL: not RAM. Raises
+ * #PF. */
 const uint8_t *blocks_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa);
 /* Sets cpu->jump_key for the present tag, mode and epoch. */
 void blocks_refresh_key(struct cpu *cpu);

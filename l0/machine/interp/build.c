@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Building blocks: decode to the end of the block or page, find dead flags, choose handlers, fuse compare
- * and branch. A block never crosses a page, but for one straddling instruction that is a block of its own.
+ * Building blocks: decode to the end of the block or page, find dead flags, choose handlers, fuse
+ * compare and branch. A block never crosses a page, but for one straddling instruction that is a
+ * block of its own.
  */
 #include "l0/machine/interp/block.h"
 
@@ -12,11 +13,12 @@ struct builder {
 	const uint8_t *host;
 	uint64_t hpa, linear;
 	uint32_t mode;
-	unsigned available; /* bytes to the end of the page, or of the code segment if that comes first */
+	unsigned available; /* bytes to the end of the page, or of the code segment if that comes
+			       first */
 	unsigned length;
-	bool limited;       /* the segment ends first */
+	bool limited;	     /* the segment ends first */
 	struct block *block; /* under construction */
-	struct op *ops;      /* its ops */
+	struct op *ops;	     /* its ops */
 	unsigned insns;
 	uint32_t cycles;
 	bool ended, transient; /* transient: for one execution, not kept */
@@ -58,7 +60,7 @@ static struct op *append(struct builder *b, const struct op *op, unsigned cycles
 /* What cannot be executed ends the block with an op that raises the exception. */
 static void append_bad(struct builder *b, op_fn fn)
 {
-	struct op op = { .fn = fn, .opsize = 4 };
+	struct op op = {.fn = fn, .opsize = 4};
 
 	append(b, &op, 1);
 	b->length = b->available < 15 ? b->available : 15; /* all that may have been looked at */
@@ -86,8 +88,8 @@ static void append_status(struct builder *b, enum decode_status status, const st
 static void decode_straddling(struct builder *b)
 {
 	uint64_t second = PAGE_BASE(b->linear) + PAGE_SIZE, hpa = 0;
-	uint8_t bytes[32] = { 0 };
-	struct op op = { 0 };
+	uint8_t bytes[32] = {0};
+	struct op op = {0};
 	const uint8_t *more;
 	enum decode_status status;
 
@@ -114,9 +116,9 @@ static void decode_all(struct builder *b)
 
 	blocks->env.mode = b->mode;
 	while (!b->ended) {
-		struct op op = { .off = (uint16_t)b->length };
+		struct op op = {.off = (uint16_t)b->length};
 		enum decode_status status =
-			decode_insn(&blocks->env, b->host + b->length, b->available - b->length, &op);
+		    decode_insn(&blocks->env, b->host + b->length, b->available - b->length, &op);
 
 		if (status == DECODE_TRUNCATED) {
 			if (b->insns == 0)
@@ -133,7 +135,7 @@ static void decode_all(struct builder *b)
 static void decode_device(struct builder *b)
 {
 	struct machine *machine = b->cpu->machine;
-	struct op op = { 0 };
+	struct op op = {0};
 	uint8_t bytes[15];
 	enum decode_status status;
 
@@ -152,8 +154,9 @@ static void decode_device(struct builder *b)
 /* Whether the op may leave the block in the middle, where all flags must be right. */
 static bool may_leave(const struct op *op, const struct insn_info *info)
 {
-	return !info->family || (op->flags & OP_MEMORY ? !(info->row.attributes & INSN_NOFAULT) :
-				 (info->row.attributes & (INSN_STACK | INSN_END)) != 0);
+	return !info->family ||
+	       (op->flags & OP_MEMORY ? !(info->row.attributes & INSN_NOFAULT)
+				      : (info->row.attributes & (INSN_STACK | INSN_END)) != 0);
 }
 
 /* A shift by 0 leaves the flags: then it passes them on. */
@@ -205,16 +208,16 @@ static void close_block(struct builder *b)
 	struct op *last = &b->ops[1 + b->insns];
 
 	b->ops[0] = (struct op){
-		.fn = b->mode & MODE_SINGLE ? op_enter_single : op_enter,
-		.cycles = b->cycles,
-		.off = (uint16_t)b->insns,
+	    .fn = b->mode & MODE_SINGLE ? op_enter_single : op_enter,
+	    .cycles = b->cycles,
+	    .off = (uint16_t)b->insns,
 	};
 	*last = (struct op){
-		.fn = op_fall_through,
-		.off = (uint16_t)b->length,
-		.nth = (uint8_t)b->insns,
-		.cycles = b->cycles,
-		.disp = start + b->length < PAGE_SIZE || (b->mode & MODE_SINGLE) ? LINK_NONE : LINK_FAR,
+	    .fn = op_fall_through,
+	    .off = (uint16_t)b->length,
+	    .nth = (uint8_t)b->insns,
+	    .cycles = b->cycles,
+	    .disp = start + b->length < PAGE_SIZE || (b->mode & MODE_SINGLE) ? LINK_NONE : LINK_FAR,
 	};
 	if (!(b->mode & MODE_FLAT))
 		last->disp = LINK_NONE;
@@ -225,11 +228,16 @@ const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t h
 {
 	struct block *block = (struct block *)cpu->blocks->scratch;
 	struct builder *b = &(struct builder){
-		.cpu = cpu,	    .host = host, .hpa = hpa,	    .linear = linear,
-		.mode = mode, .block = block, .ops = block->ops,
+	    .cpu = cpu,
+	    .host = host,
+	    .hpa = hpa,
+	    .linear = linear,
+	    .mode = mode,
+	    .block = block,
+	    .ops = block->ops,
 	};
 
-	*block = (struct block){ 0 };
+	*block = (struct block){0};
 	limit_available(b);
 	if (host)
 		decode_all(b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * How a branch handler goes on: along a link, through the jump cache, or back to the run loop. RIP is
- * that of the target block in each case.
+ * How a branch handler goes on: along a link, through the jump cache, or back to the run loop. RIP
+ * is that of the target block in each case.
  */
 #ifndef L0_MACHINE_INTERP_CHAIN_H
 #define L0_MACHINE_INTERP_CHAIN_H

@@ -29,7 +29,7 @@ struct block;
 struct segment {
 	uint64_t base;
 	uint32_t limit; /* in bytes, granularity applied */
-	uint32_t ar;    /* VMCS access-rights layout, AR_* */
+	uint32_t ar;	/* VMCS access-rights layout, AR_* */
 	uint16_t selector;
 };
 
@@ -45,10 +45,10 @@ struct cpu_event {
 	uint8_t type; /* enum vmx_intr_type */
 	bool has_error;
 	uint32_t error;
-	uint64_t cr2;       /* #PF: faulting address */
-	uint64_t dr6;       /* #DB: DR6 bits to set (payload) */
+	uint64_t cr2;	     /* #PF: faulting address */
+	uint64_t dr6;	     /* #DB: DR6 bits to set (payload) */
 	uint8_t insn_length; /* software events: length of the instruction, else 0 */
-	bool injected;       /* by VM entry: not intercepted; CR2, DR6 and DR7 stay as they are */
+	bool injected;	     /* by VM entry: not intercepted; CR2, DR6 and DR7 stay as they are */
 };
 
 /* Address spaces. A space is what a translation depends on: (VPID, PCID, EPTP, root, mode bits); a
@@ -58,16 +58,16 @@ struct cpu_event {
 #define TLB_BITS 12
 #define TLB_INVALID UINT64_C(0) /* tag 0 is never given to a view */
 struct tlb_entry {
-	uint64_t read;  /* page | tag if reads may go straight to memory, else TLB_INVALID */
-	uint64_t write; /* the same for writes: dirty bits set, page holds no decoded code */
-	uint64_t fetch; /* the same for instruction fetch */
+	uint64_t read;	 /* page | tag if reads may go straight to memory, else TLB_INVALID */
+	uint64_t write;	 /* the same for writes: dirty bits set, page holds no decoded code */
+	uint64_t fetch;	 /* the same for instruction fetch */
 	uint64_t addend; /* host pointer = linear address + addend (mod 2^64) */
 };
 
 struct mmu {
 	struct tlb_entry tlb[1 << TLB_BITS];
-	uint64_t tag;  /* of the current view */
-	uint64_t hash; /* of the current view, xored into the TLB index */
+	uint64_t tag;	/* of the current view */
+	uint64_t hash;	/* of the current view, xored into the TLB index */
 	uint64_t epoch; /* moves when a translation under a tag still in use may have gone: pages
 			 * invalidated one by one, tags given out anew */
 	struct mmu_spaces *spaces; /* mmu.c */
@@ -88,7 +88,8 @@ struct cpu_msrs {
 	uint64_t mcg_status, mcg_ctl;
 	uint64_t fixed_ctr_ctrl, perf_global_ctrl, perf_global_status;
 	uint64_t perfevtsel[4];
-	uint64_t counter_base[3 + 4]; /* fixed, general-purpose; value = base + the machine's count (perf.c) */
+	uint64_t counter_base[3 + 4]; /* fixed, general-purpose; value = base + the machine's count
+					 (perf.c) */
 };
 
 struct vmx_state;   /* vmx/vmx.h */
@@ -100,23 +101,24 @@ struct cpu_profile; /* profile.h */
 
 struct cpu {
 	/* hot */
-	uint64_t gpr[REG_COUNT + 2]; /* + REG_ZERO, REG_RIP (op.h) */
+	uint64_t gpr[REG_COUNT + 2];	 /* + REG_ZERO, REG_RIP (op.h) */
 	uint64_t cc_dst, cc_src, cc_aux; /* lazy flags, flags.h */
 	uint32_t cc_op;
-	uint32_t mode;     /* decode mode key of the current code segment, CPL included, decode.h */
-	int64_t budget;    /* cycles until the next event; a block that does not fit is stepped */
-	uint64_t insns;    /* retired, accounted at block entry */
+	uint32_t mode;	   /* decode mode key of the current code segment, CPL included, decode.h */
+	int64_t budget;	   /* cycles until the next event; a block that does not fit is stepped */
+	uint64_t insns;	   /* retired, accounted at block entry */
 	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
 	const struct op *op; /* instruction in a slow or complex handler; NULL between blocks */
-	bool in_block;     /* cpu_rip and the counters are those of op's block; false after an unwind */
-	bool code_written; /* the block being executed was written to: end it after this instruction */
+	bool in_block; /* cpu_rip and the counters are those of op's block; false after an unwind */
+	bool code_written; /* the block being executed was written to: end it after this instruction
+			    */
 	uint64_t jump_key; /* what a RIP's meaning depends on: MMU tag, mode, epoch (block.c) */
 	uint64_t next_rip; /* complex handlers that end a block: where to go on */
 	uint64_t halted;   /* cycles that were skipped while nothing executed */
-	bool attention;    /* look at events, interrupts, traps before the next instruction; while
+	bool attention;	   /* look at events, interrupts, traps before the next instruction; while
 			    * cpu_attend leaves it set, the run loop steps one instruction at a time */
-	bool stepping;     /* attention stood when this instruction began: until it is over, attention says
-			    * only what is new */
+	bool stepping; /* attention stood when this instruction began: until it is over, attention
+			* says only what is new */
 	struct mmu mmu;
 
 	/* architectural state */
@@ -125,29 +127,30 @@ struct cpu {
 	struct table_register gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, xcr0, efer; /* CR8 is the local APIC's */
 	uint64_t dr[4], dr6, dr7;
-	uint64_t pdpte[4];    /* PAE paging, loaded with CR3 */
+	uint64_t pdpte[4]; /* PAE paging, loaded with CR3 */
 	uint8_t cpl;
-	bool sti_shadow;      /* blocking by STI: for one instruction; ask cpu_sti_blocking */
-	bool mov_ss_shadow;   /* blocking by MOV SS or POP SS */
+	bool sti_shadow;    /* blocking by STI: for one instruction; ask cpu_sti_blocking */
+	bool mov_ss_shadow; /* blocking by MOV SS or POP SS */
 	bool nmi_blocked;
 	bool nmi_pending, init_pending, sipi_pending;
 	uint8_t sipi_vector;
-	bool monitor_armed;   /* by MONITOR, and no event since */
+	bool monitor_armed; /* by MONITOR, and no event since */
 	enum vmx_activity activity;
 	uint64_t pending_debug; /* DR6 bits of traps that wait for the instruction boundary */
 	struct {
-		/* cpu->insns at the boundary at which cpu_attend first saw them, UINT64_MAX: not yet.
-		 * What held for one instruction ends when the count has moved on. */
+		/* cpu->insns at the boundary at which cpu_attend first saw them, UINT64_MAX: not
+		 * yet. What held for one instruction ends when the count has moved on. */
 		uint64_t shadow, rf, step;
 		uint64_t epoch; /* VM entries + exits: a transition forgets the above */
 	} seen;
 	struct cpu_msrs msrs;
-	uint8_t xsave_area[1024] __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
+	uint8_t xsave_area[1024]
+	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
 
 	/* delivery */
-	struct cpu_event event;      /* to be delivered by the run loop */
+	struct cpu_event event;	     /* to be delivered by the run loop */
 	struct cpu_event delivering; /* whose delivery is under way: for #DF and IDT-vectoring */
-	jmp_buf *escape;             /* the run loop's */
+	jmp_buf *escape;	     /* the run loop's */
 
 	struct vmx_state *vmx;
 	const struct cpu_profile *profile;
@@ -165,7 +168,8 @@ uint64_t cpu_insn_rip(const struct cpu *cpu);
 uint64_t cpu_insn_next_rip(const struct cpu *cpu);
 /* Makes cpu_rip(cpu) and the counters exact: everything before cpu->op retired, cpu->op not. */
 void cpu_unwind(struct cpu *cpu);
-/* The same with cpu->op retired and cpu_rip(cpu) = cpu->next_rip: for traps and for what ends after it. */
+/* The same with cpu->op retired and cpu_rip(cpu) = cpu->next_rip: for traps and for what ends after
+ * it. */
 void cpu_retire(struct cpu *cpu);
 /* Cycles (virtual time) and retired instructions up to, not including, cpu->op. */
 uint64_t cpu_now(const struct cpu *cpu);
@@ -174,8 +178,8 @@ uint64_t cpu_retired(const struct cpu *cpu);
 void cpu_charge(struct cpu *cpu, uint64_t cycles);
 /* Leaves the run loop's current block (after cpu_unwind) and goes round the loop again. */
 _Noreturn void cpu_escape(struct cpu *cpu);
-/* Recomputes cpu->mode (= decode_mode_key(cpu), decode.h) and the MMU view; call after any change of CR0, CR3, CR4, EFER, CS, SS, CPL,
- * RFLAGS.VM, RFLAGS.AC. */
+/* Recomputes cpu->mode (= decode_mode_key(cpu), decode.h) and the MMU view; call after any change
+ * of CR0, CR3, CR4, EFER, CS, SS, CPL, RFLAGS.VM, RFLAGS.AC. */
 void cpu_mode_changed(struct cpu *cpu);
 
 /* ---- exceptions (event.c); each unwinds, queues the event and escapes ---- */
@@ -189,7 +193,8 @@ void cpu_block_by_sti(struct cpu *cpu);
 void cpu_block_by_mov_ss(struct cpu *cpu);
 /* RFLAGS.IF has become 1: sees to it that what waits for that is looked at. */
 void cpu_interrupts_enabled(struct cpu *cpu);
-/* Delivers cpu->event through the IDT or IVT (VM exits and #DF included); called by the run loop. */
+/* Delivers cpu->event through the IDT or IVT (VM exits and #DF included); called by the run loop.
+ */
 void cpu_deliver_event(struct cpu *cpu);
 /* Between instructions: NMI, INIT, interrupts, debug traps, MTF, windows, timers. Called by the run
  * loop while cpu->attention; clears it when nothing more can happen before the deadline. */
@@ -201,32 +206,33 @@ enum mem_access {
 	MEM_WRITE = 1,
 	MEM_FETCH = 2,
 	MEM_IMPLICIT_SUPERVISOR = 4, /* descriptor tables, TSS, stack of an inner privilege level */
-	MEM_USER = 8,                /* as user whatever CPL is */
+	MEM_USER = 8,		     /* as user whatever CPL is */
 	MEM_SHADOW_STACK = 16,
 };
-/* Linear access of 1, 2, 4, 8 bytes by the current privilege, any alignment, MMIO included. May raise
- * #PF, #AC or a VM exit. */
+/* Linear access of 1, 2, 4, 8 bytes by the current privilege, any alignment, MMIO included. May
+ * raise #PF, #AC or a VM exit. */
 uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access);
 /* Faults as a write (or read) of `size` bytes would, and changes nothing but A/D bits. */
 void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
-/* Translates the page of `linear`; returns a host pointer to the byte, or NULL if it is not plain RAM
- * that may be accessed directly for as long as nothing else runs: MMIO, a write to a page that holds
- * decoded code, #AC checks or data breakpoints on: then lin_read and lin_write do it. *hpa (unless NULL)
- * is the physical address in any case. Raises #PF and VM exits. */
+/* Translates the page of `linear`; returns a host pointer to the byte, or NULL if it is not plain
+ * RAM that may be accessed directly for as long as nothing else runs: MMIO, a write to a page that
+ * holds decoded code, #AC checks or data breakpoints on: then lin_read and lin_write do it. *hpa
+ * (unless NULL) is the physical address in any case. Raises #PF and VM exits. */
 uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa);
-/* Translates for instruction fetch: host pointer to the byte, or NULL if it is not RAM; *hpa in any case. Always
- * a walk of its own, free of charge and without trace in the TLB: how often the decoder asks is no
- * business of the guest's. Raises #PF and VM exits. */
+/* Translates for instruction fetch: host pointer to the byte, or NULL if it is not RAM; *hpa in any
+ * case. Always a walk of its own, free of charge and without trace in the TLB: how often the
+ * decoder asks is no business of the guest's. Raises #PF and VM exits. */
 const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa);
 
 /* Segmented access: checks limit, type and canonicality, then as above. segment: enum x86_seg. */
-uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, unsigned access);
+uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size,
+		    unsigned access);
 uint64_t mem_read(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size);
 void mem_write(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size, uint64_t value);
 
-/* Physical access by the CPU itself (VMCS, bitmaps, MSR areas, virtual-APIC page): no translation, no
- * MMIO; all ones beyond RAM, writes there are dropped. Keeps decoded code coherent. */
+/* Physical access by the CPU itself (VMCS, bitmaps, MSR areas, virtual-APIC page): no translation,
+ * no MMIO; all ones beyond RAM, writes there are dropped. Keeps decoded code coherent. */
 uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size);
 void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value);
 
@@ -238,10 +244,10 @@ void mmu_free(struct cpu *cpu);
 void mmu_mode_changed(struct cpu *cpu);
 /* TLB maintenance as the architecture names it. "Current" VPID, PCID and EPTP are those in the
  * registers at the time of the call; a flush leaves mmu.tag valid. */
-void mmu_flush_all(struct cpu *cpu);             /* everything, every VPID and EPTP */
-void mmu_flush_current(struct cpu *cpu, bool global); /* current VPID (+PCID, unless global) */
-void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid);  /* current VPID */
-void mmu_flush_page(struct cpu *cpu, uint64_t linear);       /* INVLPG */
+void mmu_flush_all(struct cpu *cpu);		       /* everything, every VPID and EPTP */
+void mmu_flush_current(struct cpu *cpu, bool global);  /* current VPID (+PCID, unless global) */
+void mmu_flush_pcid(struct cpu *cpu, uint16_t pcid);   /* current VPID */
+void mmu_flush_page(struct cpu *cpu, uint64_t linear); /* INVLPG */
 void mmu_flush_page_pcid(struct cpu *cpu, uint64_t linear, uint16_t pcid); /* INVPCID type 0 */
 void mmu_invept(struct cpu *cpu, uint64_t eptp); /* one EPTP context; UINT64_MAX: all */
 void mmu_invvpid(struct cpu *cpu, unsigned type, uint16_t vpid, uint64_t linear);
@@ -255,7 +261,8 @@ bool mmu_load_pdptes(struct cpu *cpu, uint64_t cr3);
 void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size);
 /* True if the 4 KiB page at hpa holds decoded code. */
 bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa);
-/* A translation was dropped or changed without a new tag (INVLPG ...): forget where RIPs lead. Cheap. */
+/* A translation was dropped or changed without a new tag (INVLPG ...): forget where RIPs lead.
+ * Cheap. */
 void blocks_forget_jumps(struct cpu *cpu);
 
 /* ---- segmentation (seg.c) ---- */
@@ -263,11 +270,11 @@ void seg_load(struct cpu *cpu, enum x86_seg segment, uint16_t selector); /* MOV/
 void seg_load_real(struct cpu *cpu, enum x86_seg segment, uint16_t selector);
 
 /* ---- MSRs, CPUID (msr.c, cpuid.c) ---- */
-bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value);  /* false: #GP(0) */
-bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value);   /* false: #GP(0) */
+bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value); /* false: #GP(0) */
+bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value);	/* false: #GP(0) */
 void cpu_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint64_t cpu_tsc(const struct cpu *cpu); /* before VMX offset and scaling */
-void cpu_msr_reset(struct cpu *cpu); /* power-up values; needs cpu->profile */
+void cpu_msr_reset(struct cpu *cpu);	 /* power-up values; needs cpu->profile */
 
 /* ---- control registers (sys.c): checks as MOV to CR makes them; false: #GP(0) ---- */
 bool cpu_set_cr0(struct cpu *cpu, uint64_t value);
@@ -286,8 +293,8 @@ static inline bool cpu_long_mode(const struct cpu *cpu)
 /* STI asks for no boundary if nothing waits for it, so the flag may outlast its instruction. */
 static inline bool cpu_sti_blocking(const struct cpu *cpu)
 {
-	return cpu->sti_shadow && (cpu->seen.shadow == UINT64_MAX ||
-				   cpu->seen.shadow == cpu_retired(cpu));
+	return cpu->sti_shadow &&
+	       (cpu->seen.shadow == UINT64_MAX || cpu->seen.shadow == cpu_retired(cpu));
 }
 static inline bool cpu_code64(const struct cpu *cpu)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The decoder: prefixes, opcode, ModRM, displacement and immediates of one instruction into struct op, as
- * SDM 2 "Instruction Format" has them. It knows no instruction: rows of insns.def say everything.
- * Choosing handlers is specialize.c's.
+ * The decoder: prefixes, opcode, ModRM, displacement and immediates of one instruction into struct
+ * op, as SDM 2 "Instruction Format" has them. It knows no instruction: rows of insns.def say
+ * everything. Choosing handlers is specialize.c's.
  */
 #include "l0/machine/interp/decode_insn.h"
 
@@ -18,10 +18,10 @@ struct cursor {
 
 struct prefixes {
 	bool opsize, addrsize, lock;
-	uint8_t rep;  /* 0, 0xf2, 0xf3: the last one */
-	uint8_t rex;  /* 0 or 0x40-0x4f */
+	uint8_t rep; /* 0, 0xf2, 0xf3: the last one */
+	uint8_t rex; /* 0 or 0x40-0x4f */
 	uint8_t vex_pp, vex_vvvv;
-	int8_t seg;   /* -1: none */
+	int8_t seg; /* -1: none */
 	bool vex, vex_l, w;
 	enum insn_space space;
 	uint8_t opcode, modrm;
@@ -63,13 +63,14 @@ static bool code64(uint32_t mode)
 	return (mode & MODE_CODE) == MODE_CODE64;
 }
 
-/* Segment overrides other than FS and GS mean nothing in 64-bit mode and leave an earlier one alone. */
+/* Segment overrides other than FS and GS mean nothing in 64-bit mode and leave an earlier one
+ * alone. */
 static bool segment_prefix(struct prefixes *p, uint8_t byte, uint32_t mode)
 {
 	static const struct {
 		uint8_t byte, seg;
-	} overrides[] = { { 0x26, SEG_ES }, { 0x2e, SEG_CS }, { 0x36, SEG_SS },
-			  { 0x3e, SEG_DS }, { 0x64, SEG_FS }, { 0x65, SEG_GS } };
+	} overrides[] = {{0x26, SEG_ES}, {0x2e, SEG_CS}, {0x36, SEG_SS},
+			 {0x3e, SEG_DS}, {0x64, SEG_FS}, {0x65, SEG_GS}};
 
 	for (unsigned i = 0; i < sizeof(overrides) / sizeof(overrides[0]); i++) {
 		if (overrides[i].byte != byte)
@@ -120,8 +121,8 @@ static void decode_prefixes(struct cursor *c, struct prefixes *p, uint32_t mode)
 	p->w = p->rex & 8;
 }
 
-/* C4 and C5 are VEX in 64-bit mode, and elsewhere if what follows could not be a memory ModRM, SDM 2
- * "The VEX Prefix". REX, LOCK, 66, F2, F3 before VEX are #UD. */
+/* C4 and C5 are VEX in 64-bit mode, and elsewhere if what follows could not be a memory ModRM, SDM
+ * 2 "The VEX Prefix". REX, LOCK, 66, F2, F3 before VEX are #UD. */
 static bool is_vex(struct cursor *c, uint8_t byte, uint32_t mode)
 {
 	if (byte != 0xc4 && byte != 0xc5)
@@ -173,8 +174,8 @@ static void decode_opcode(struct cursor *c, struct prefixes *p, uint32_t mode)
 
 static bool prefix_matches(const struct insn_info *info, const struct prefixes *p)
 {
-	static const uint8_t vex_pp[] = { [PREFIX_NP] = 0, [PREFIX_66] = 1, [PREFIX_F3] = 2,
-					  [PREFIX_F2] = 3 };
+	static const uint8_t vex_pp[] = {
+	    [PREFIX_NP] = 0, [PREFIX_66] = 1, [PREFIX_F3] = 2, [PREFIX_F2] = 3};
 
 	if (p->vex)
 		return vex_pp[info->prefix] == p->vex_pp &&
@@ -240,10 +241,10 @@ static const struct insn_info *find_row(struct cursor *c, struct prefixes *p,
 
 static void decode_memory16(struct cursor *c, struct op *op, uint8_t modrm)
 {
-	static const uint8_t base[8] = { REG_RBX, REG_RBX, REG_RBP, REG_RBP,
-					 REG_RSI, REG_RDI, REG_RBP, REG_RBX };
-	static const uint8_t index[8] = { REG_RSI,  REG_RDI,  REG_RSI,	REG_RDI,
-					  REG_ZERO, REG_ZERO, REG_ZERO, REG_ZERO };
+	static const uint8_t base[8] = {REG_RBX, REG_RBX, REG_RBP, REG_RBP,
+					REG_RSI, REG_RDI, REG_RBP, REG_RBX};
+	static const uint8_t index[8] = {REG_RSI,  REG_RDI,  REG_RSI,  REG_RDI,
+					 REG_ZERO, REG_ZERO, REG_ZERO, REG_ZERO};
 	unsigned mod = modrm >> 6, rm = modrm & 7;
 
 	op->base = mod == 0 && rm == 6 ? REG_ZERO : base[rm];
@@ -419,8 +420,8 @@ static void decode_operands(struct cursor *c, struct op *op, const struct insn_i
 	}
 }
 
-/* LOCK needs a row that allows it and a memory destination; SDM 2 "LOCK". VEX.vvvv must be 1111b where
- * no operand uses it, SDM 2 "VEX.vvvv". */
+/* LOCK needs a row that allows it and a memory destination; SDM 2 "LOCK". VEX.vvvv must be 1111b
+ * where no operand uses it, SDM 2 "VEX.vvvv". */
 static bool encoding_valid(const struct insn_info *info, const struct op *op,
 			   const struct prefixes *p)
 {
@@ -459,8 +460,8 @@ static void adjust_rip_relative(struct op *op)
 enum decode_status decode_insn(const struct decode_env *env, const uint8_t *bytes,
 			       unsigned available, struct op *op)
 {
-	struct cursor c = { .bytes = bytes, .available = available };
-	struct prefixes p = { .seg = -1 };
+	struct cursor c = {.bytes = bytes, .available = available};
+	struct prefixes p = {.seg = -1};
 	const struct insn_info *info = NULL;
 	uint16_t off = op->off;
 

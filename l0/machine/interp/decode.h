@@ -14,10 +14,12 @@ enum decode_mode {
 	MODE_CODE64 = 2,
 	MODE_CODE = 3,
 	MODE_CPL_SHIFT = 2, /* 2 bits */
-	MODE_FLAT = 16,     /* 64-bit, or CS, DS, ES, SS all with base 0 and limit 4 GiB, 32-bit stack */
-	MODE_REAL = 32,     /* real-address or virtual-8086 mode */
-	MODE_CAREFUL = 64,  /* memory accesses need a look each: alignment checks, data breakpoints */
-	MODE_SINGLE = 128,  /* blocks of one instruction */
+	MODE_FLAT =
+	    16, /* 64-bit, or CS, DS, ES, SS all with base 0 and limit 4 GiB, 32-bit stack */
+	MODE_REAL = 32, /* real-address or virtual-8086 mode */
+	MODE_CAREFUL =
+	    64, /* memory accesses need a look each: alignment checks, data breakpoints */
+	MODE_SINGLE = 128, /* blocks of one instruction */
 };
 #define MODE_CPL(mode) ((mode) >> MODE_CPL_SHIFT & 3)
 

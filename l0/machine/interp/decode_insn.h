@@ -19,10 +19,11 @@ struct decode_env {
 	bool announced[FEATURE_COUNT];
 };
 
-/* Decodes at `bytes`, of which `available` (15 suffice) may be read. op->off is an input, everything else of
- * *op an output; fn, nth, cycles and link are left 0. op->len is set with DECODE_OK only. */
+/* Decodes at `bytes`, of which `available` (15 suffice) may be read. op->off is an input,
+ * everything else of *op an output; fn, nth, cycles and link are left 0. op->len is set with
+ * DECODE_OK only. */
 enum decode_status decode_insn(const struct decode_env *env, const uint8_t *bytes,
 			       unsigned available, struct op *op)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The handlers that are no instruction (entering and leaving blocks, complex handlers' wrapper), the
- * CPU's position and time in mid-block, and operand access for complex handlers.
+ * The handlers that are no instruction (entering and leaving blocks, complex handlers' wrapper),
+ * the CPU's position and time in mid-block, and operand access for complex handlers.
  */
 #include "l0/machine/interp/chain.h"
 
@@ -110,7 +110,8 @@ OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op)
 	return edge_on(cpu, op, cpu->mode & MODE_CODE64);
 }
 
-/* A direct branch out of the canonical range faults at the branch: take back what the fast form did. */
+/* A direct branch out of the canonical range faults at the branch: take back what the fast form
+ * did. */
 static void check_far_target(struct cpu *cpu, const struct op *op)
 {
 	uint64_t target = cpu_rip(cpu);
@@ -184,8 +185,8 @@ OP_RESULT op_too_long(struct cpu *cpu, const struct op *op)
 
 uint64_t op_ea(const struct cpu *cpu, const struct op *op)
 {
-	uint64_t ea = cpu->gpr[op->base] + (cpu->gpr[op->index] << op->scale) +
-		      (uint64_t)(int64_t)op->disp;
+	uint64_t ea =
+	    cpu->gpr[op->base] + (cpu->gpr[op->index] << op->scale) + (uint64_t)(int64_t)op->disp;
 
 	if (op->flags & OP_WIDE)
 		ea += UINT64_C(1) << 32;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * How ops execute. A handler ends by going on to the next op: in optimised builds by a sibling call, so
- * that a block runs without returning; otherwise (no optimisation, sanitizers: no sibling calls) by returning the
- * next op to a loop. Only this header knows which. Fast handlers never call anything but as their last
- * act; whatever may be slow is a handler of its own.
+ * How ops execute. A handler ends by going on to the next op: in optimised builds by a sibling
+ * call, so that a block runs without returning; otherwise (no optimisation, sanitizers: no sibling
+ * calls) by returning the next op to a loop. Only this header knows which. Fast handlers never call
+ * anything but as their last act; whatever may be slow is a handler of its own.
  */
 #ifndef L0_MACHINE_INTERP_EXEC_H
 #define L0_MACHINE_INTERP_EXEC_H
@@ -37,15 +37,15 @@
 
 typedef OP_RESULT (*op_fn)(struct cpu *cpu, const struct op *op);
 
-/* Specialised forms of one operation: [flags live?][log2 of operand size][variant]. A form that is not
- * there is covered by VARIANT_GENERAL, which every family has for the sizes it can meet. */
+/* Specialised forms of one operation: [flags live?][log2 of operand size][variant]. A form that is
+ * not there is covered by VARIANT_GENERAL, which every family has for the sizes it can meet. */
 enum op_variant {
-	VARIANT_REG,     /* rm is a register; near branches in 64-bit mode */
+	VARIANT_REG,	 /* rm is a register; near branches in 64-bit mode */
 	VARIANT_GENERAL, /* memory with all segment checks; the slow path of the others */
-	VARIANT_BASE,    /* 64-bit: base + disp; 64-bit stack */
-	VARIANT_INDEX,   /* 64-bit: base + (index << scale) + disp */
+	VARIANT_BASE,	 /* 64-bit: base + disp; 64-bit stack */
+	VARIANT_INDEX,	 /* 64-bit: base + (index << scale) + disp */
 	VARIANT_SEGMENT, /* 64-bit: the same plus FS or GS base */
-	VARIANT_FLAT32,  /* flat segments, 32-bit address; flat 32-bit stack; flat 32-bit near branches */
+	VARIANT_FLAT32,	 /* flat segments, 32-bit address; stack and near branches alike */
 	VARIANT_COUNT,
 };
 struct op_family {
@@ -122,8 +122,8 @@ ALWAYS_INLINE uint64_t fast_ea(const struct cpu *cpu, const struct op *op, enum 
 	return address;
 }
 
-/* True and the host pointer if the TLB allows the access straight away. One comparison also finds page
- * crossings: the last byte's page is then another than that of the slot. */
+/* True and the host pointer if the TLB allows the access straight away. One comparison also finds
+ * page crossings: the last byte's page is then another than that of the slot. */
 ALWAYS_INLINE bool fast_access(struct cpu *cpu, uint64_t linear, unsigned size, bool write,
 			       uint8_t **host)
 {
@@ -177,7 +177,7 @@ struct cc_state {
 };
 ALWAYS_INLINE struct cc_state cc_save(const struct cpu *cpu)
 {
-	return (struct cc_state){ cpu->cc_dst, cpu->cc_src, cpu->cc_op };
+	return (struct cc_state){cpu->cc_dst, cpu->cc_src, cpu->cc_op};
 }
 ALWAYS_INLINE void cc_restore(struct cpu *cpu, struct cc_state state)
 {
@@ -186,7 +186,7 @@ ALWAYS_INLINE void cc_restore(struct cpu *cpu, struct cc_state state)
 	cpu->cc_op = state.op;
 }
 
-/* ---- leaving a block along a branch (chain.h) and the wrapper of complex handlers (exec.c) ---- */
+/* ---- leaving a block along a branch (chain.h), wrapper of complex handlers (exec.c) ---- */
 OP_RESULT op_complex(struct cpu *cpu, const struct op *op);
 OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op);
 OP_RESULT op_undefined(struct cpu *cpu, const struct op *op);
@@ -199,7 +199,7 @@ OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op);
 /* The compare-and-branch of `first` and the Jcc after it in one handler; NULL if there is none. */
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode);
 
-/* Stack operations by the general rules; the register is changed only after the access succeeded. */
+/* Stack operations by the general rules; RSP is changed only after the access succeeded. */
 void near_push(struct cpu *cpu, unsigned size, uint64_t value);
 uint64_t near_pop(struct cpu *cpu, unsigned size);
 /* A stack address `delta` bytes from RSP, wrapped to the stack size; and RSP moved there. */

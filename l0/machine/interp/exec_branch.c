@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Families of near branches: Jcc, JMP, CALL, RET. Fast forms are those of flat modes with the natural operand size;
- * general forms do every check and end in the run loop.
+ * Families of near branches: Jcc, JMP, CALL, RET. Fast forms are those of flat modes with the
+ * natural operand size; general forms do every check and end in the run loop.
  */
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
@@ -134,12 +134,21 @@ CONDITIONS(JCC_BOTH)
 	}
 /* Sizes 2, 4, 8 as operand sizes; flags play no part. */
 #define BRANCH_FAMILY(general, wide, narrow)                                                       \
-	{ { { { 0 }, BRANCH_FORMS(general, wide, narrow), BRANCH_FORMS(general, wide, narrow),     \
-	      BRANCH_FORMS(general, wide, narrow) },                                               \
-	    { { 0 }, BRANCH_FORMS(general, wide, narrow), BRANCH_FORMS(general, wide, narrow),     \
-	      BRANCH_FORMS(general, wide, narrow) } } }
+	{                                                                                          \
+		{                                                                                  \
+			{{0},                                                                      \
+			 BRANCH_FORMS(general, wide, narrow),                                      \
+			 BRANCH_FORMS(general, wide, narrow),                                      \
+			 BRANCH_FORMS(general, wide, narrow)},                                     \
+			{                                                                          \
+				{0}, BRANCH_FORMS(general, wide, narrow),                          \
+				    BRANCH_FORMS(general, wide, narrow),                           \
+				    BRANCH_FORMS(general, wide, narrow)                            \
+			}                                                                          \
+		}                                                                                  \
+	}
 #define JCC_FAMILY(code) BRANCH_FAMILY(jcc_general, jcc_##code##_64, jcc_##code##_32),
-const struct op_family family_jcc[] = { CONDITIONS(JCC_FAMILY) };
+const struct op_family family_jcc[] = {CONDITIONS(JCC_FAMILY)};
 
 HANDLER(jmp_j_64)
 {
@@ -151,7 +160,7 @@ HANDLER(jmp_j_32)
 	return edge_taken(cpu, op, false);
 }
 
-const struct op_family family_jmp_j[] = { BRANCH_FAMILY(jmp_j_general, jmp_j_64, jmp_j_32) };
+const struct op_family family_jmp_j[] = {BRANCH_FAMILY(jmp_j_general, jmp_j_64, jmp_j_32)};
 
 /* Pushes `value` if the TLB allows it straight away. */
 ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
@@ -169,8 +178,8 @@ ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
 	return true;
 }
 
-/* The stack missed the TLB: the general rules, then on as the fast form does. imm already counts from the
- * start of the block. */
+/* The stack missed the TLB: the general rules, then on as the fast form does. imm already counts
+ * from the start of the block. */
 ALWAYS_INLINE OP_RESULT call_slow(struct cpu *cpu, const struct op *op, bool wide)
 {
 	slow_begin(cpu, op);
@@ -205,7 +214,7 @@ HANDLER(call_j_32)
 	return edge_taken(cpu, op, false);
 }
 
-const struct op_family family_call_j[] = { BRANCH_FAMILY(call_j_general, call_j_64, call_j_32) };
+const struct op_family family_call_j[] = {BRANCH_FAMILY(call_j_general, call_j_64, call_j_32)};
 
 /* ---- indirect branches: what the jump cache knows has been checked ---- */
 
@@ -243,7 +252,7 @@ HANDLER(ret_32)
 	OP_GOTO(cpu, entry);
 }
 
-const struct op_family family_ret[] = { BRANCH_FAMILY(ret_general, ret_64, ret_32) };
+const struct op_family family_ret[] = {BRANCH_FAMILY(ret_general, ret_64, ret_32)};
 
 ALWAYS_INLINE OP_RESULT indirect(struct cpu *cpu, const struct op *op, uint64_t target, bool call,
 				 op_fn slow)
@@ -281,13 +290,14 @@ ALWAYS_INLINE OP_RESULT indirect_memory(struct cpu *cpu, const struct op *op,
 	{                                                                                          \
 		return indirect_memory(cpu, op, VARIANT_INDEX, call, name##_general);              \
 	}                                                                                          \
-	const struct op_family family_##name[] = { { { INDIRECT_FORMS(name), INDIRECT_FORMS(name) } } };
+	const struct op_family family_##name[] = {{{INDIRECT_FORMS(name), INDIRECT_FORMS(name)}}};
 #define INDIRECT_FORMS(name)                                                                       \
 	{                                                                                          \
-		{ 0 }, { [VARIANT_GENERAL] = name##_general },                                     \
-			{ [VARIANT_GENERAL] = name##_general },                                    \
-			{ [VARIANT_REG] = name##_reg, [VARIANT_GENERAL] = name##_general,          \
-			  [VARIANT_BASE] = name##_base, [VARIANT_INDEX] = name##_index },          \
+		{0}, {[VARIANT_GENERAL] = name##_general}, {[VARIANT_GENERAL] = name##_general},   \
+		    {[VARIANT_REG] = name##_reg,                                                   \
+		     [VARIANT_GENERAL] = name##_general,                                           \
+		     [VARIANT_BASE] = name##_base,                                                 \
+		     [VARIANT_INDEX] = name##_index},                                              \
 	}
 
 INDIRECT(jmp_e, false)

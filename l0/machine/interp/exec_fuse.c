@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Compare and branch in one handler: CMP, TEST or DEC on registers and immediates, with the Jcc that follows.
- * The handler stands at the first op and uses the edges of the second, which stays in place.
+ * Compare and branch in one handler: CMP, TEST or DEC on registers and immediates, with the Jcc
+ * that follows. The handler stands at the first op and uses the edges of the second, which stays in
+ * place.
  */
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
@@ -39,8 +40,8 @@ ALWAYS_INLINE bool sub_condition(const struct cpu *cpu, unsigned code, uint64_t 
 	}
 }
 
-ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu, enum source source,
-			      unsigned size, unsigned code, bool wide)
+ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu,
+			      enum source source, unsigned size, unsigned code, bool wide)
 {
 	uint64_t a = fast_get(cpu, op->rm, size), b = source_value(cpu, op, source, size);
 	uint64_t result = alu_do(cpu, alu, a, b, size, true);
@@ -86,22 +87,25 @@ struct fusion {
 	const struct op_family *family;
 	op_fn fn[4][16][2];
 };
-#define PAIR(name, size, code) { name##_##size##_##code##_32, name##_##size##_##code##_64 },
+#define PAIR(name, size, code) {name##_##size##_##code##_32, name##_##size##_##code##_64}
+#define PAIRS(name, size, a, b, c, d)                                                              \
+	PAIR(name, size, a), PAIR(name, size, b), PAIR(name, size, c), PAIR(name, size, d)
 #define SIZE_FORMS(name, size)                                                                     \
 	{                                                                                          \
-		PAIR(name, size, 0) PAIR(name, size, 1) PAIR(name, size, 2) PAIR(name, size, 3)    \
-		PAIR(name, size, 4) PAIR(name, size, 5) PAIR(name, size, 6) PAIR(name, size, 7)    \
-		PAIR(name, size, 8) PAIR(name, size, 9) PAIR(name, size, 10) PAIR(name, size, 11)  \
-		PAIR(name, size, 12) PAIR(name, size, 13) PAIR(name, size, 14) PAIR(name, size, 15) \
+		PAIRS(name, size, 0, 1, 2, 3), PAIRS(name, size, 4, 5, 6, 7),                      \
+		    PAIRS(name, size, 8, 9, 10, 11), PAIRS(name, size, 12, 13, 14, 15)             \
 	}
 #define FUSION(of, name)                                                                           \
 	{                                                                                          \
-		of, { [0] = SIZE_FORMS(name, 1), [2] = SIZE_FORMS(name, 4), [3] = SIZE_FORMS(name, 8) } \
+		of,                                                                                \
+		{                                                                                  \
+			[0] = SIZE_FORMS(name, 1), [2] = SIZE_FORMS(name, 4),                      \
+			[3] = SIZE_FORMS(name, 8)                                                  \
+		}                                                                                  \
 	}
 static const struct fusion fusions[] = {
-	FUSION(family_cmp_eg, cmp_rr),	 FUSION(family_cmp_ei, cmp_ri),
-	FUSION(family_test_eg, test_rr), FUSION(family_test_ei, test_ri),
-	FUSION(family_dec_e, dec_r),
+    FUSION(family_cmp_eg, cmp_rr),   FUSION(family_cmp_ei, cmp_ri), FUSION(family_test_eg, test_rr),
+    FUSION(family_test_ei, test_ri), FUSION(family_dec_e, dec_r),
 };
 
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Families that fit no common template: LEA, CMOVcc, SETcc, MOV r,imm64, XCHG rAX, BSWAP, CBW/CWD and their
- * wider forms, three-operand IMUL, NOP.
+ * Families that fit no common template: LEA, CMOVcc, SETcc, MOV r,imm64, XCHG rAX, BSWAP, CBW/CWD
+ * and their wider forms, three-operand IMUL, NOP.
  */
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/alu.h"
@@ -9,11 +9,11 @@
 /* For families with register forms of sizes 2, 4, 8 only. */
 #define REG_FORMS(name)                                                                            \
 	{                                                                                          \
-		{ 0 }, { [VARIANT_REG] = name##_2 }, { [VARIANT_REG] = name##_4 },                 \
-			{ [VARIANT_REG] = name##_8 },                                              \
+		{0}, {[VARIANT_REG] = name##_2}, {[VARIANT_REG] = name##_4},                       \
+		    {[VARIANT_REG] = name##_8},                                                    \
 	}
 #define REG_FAMILY(name)                                                                           \
-	const struct op_family family_##name[] = { { { REG_FORMS(name), REG_FORMS(name) } } };
+	const struct op_family family_##name[] = {{{REG_FORMS(name), REG_FORMS(name)}}};
 #define SIZED(name, body)                                                                          \
 	HANDLER(name##_2)                                                                          \
 	{                                                                                          \
@@ -32,8 +32,8 @@
 
 HANDLER(lea_general)
 {
-	uint64_t ea = cpu->gpr[op->base] + (cpu->gpr[op->index] << op->scale) +
-		      (uint64_t)(int64_t)op->disp;
+	uint64_t ea =
+	    cpu->gpr[op->base] + (cpu->gpr[op->index] << op->scale) + (uint64_t)(int64_t)op->disp;
 
 	if (op->flags & OP_WIDE)
 		ea += UINT64_C(1) << 32;
@@ -66,12 +66,12 @@ LEA(FLAT32, 8)
 	}
 #define LEA_FORMS                                                                                  \
 	{                                                                                          \
-		{ 0 }, { [VARIANT_GENERAL] = lea_general }, LEA_SIZE(4), LEA_SIZE(8),              \
+		{0}, {[VARIANT_GENERAL] = lea_general}, LEA_SIZE(4), LEA_SIZE(8),                  \
 	}
 /* The segment plays no part: the SEGMENT variant is the general one. */
-const struct op_family family_lea[] = { { { LEA_FORMS, LEA_FORMS } } };
+const struct op_family family_lea[] = {{{LEA_FORMS, LEA_FORMS}}};
 
-/* ---- CMOVcc: memory is read whatever the condition; a 32-bit destination is always zero-extended ---- */
+/* ---- CMOVcc: memory is read and a 32-bit destination zero-extended whatever the condition ---- */
 
 ALWAYS_INLINE OP_RESULT cmov_finish(struct cpu *cpu, const struct op *op, unsigned code,
 				    uint64_t value, unsigned size)
@@ -137,10 +137,10 @@ CONDITIONS(CMOV_REGS)
 	}
 #define CMOV_FORMS(code)                                                                           \
 	{                                                                                          \
-		{ 0 }, CMOV_SIZE(code, 2), CMOV_SIZE(code, 4), CMOV_SIZE(code, 8),                 \
+		{0}, CMOV_SIZE(code, 2), CMOV_SIZE(code, 4), CMOV_SIZE(code, 8),                   \
 	}
-#define CMOV_FAMILY(code) { { CMOV_FORMS(code), CMOV_FORMS(code) } },
-const struct op_family family_cmovcc[] = { CONDITIONS(CMOV_FAMILY) };
+#define CMOV_FAMILY(code) {{CMOV_FORMS(code), CMOV_FORMS(code)}},
+const struct op_family family_cmovcc[] = {CONDITIONS(CMOV_FAMILY)};
 
 /* ---- SETcc ---- */
 
@@ -159,16 +159,21 @@ HANDLER(setcc_general)
 	}
 CONDITIONS(SETCC)
 
-#define SETCC_FORMS(code) { { [VARIANT_REG] = setcc_##code, [VARIANT_GENERAL] = setcc_general } }
-#define SETCC_FAMILY(code) { { SETCC_FORMS(code), SETCC_FORMS(code) } },
-const struct op_family family_setcc[] = { CONDITIONS(SETCC_FAMILY) };
+#define SETCC_FORMS(code)                                                                          \
+	{                                                                                          \
+		{                                                                                  \
+			[VARIANT_REG] = setcc_##code, [VARIANT_GENERAL] = setcc_general            \
+		}                                                                                  \
+	}
+#define SETCC_FAMILY(code) {{SETCC_FORMS(code), SETCC_FORMS(code)}},
+const struct op_family family_setcc[] = {CONDITIONS(SETCC_FAMILY)};
 
 /* ---- register forms ---- */
 
 ALWAYS_INLINE OP_RESULT mov_zi(struct cpu *cpu, const struct op *op, unsigned size)
 {
-	fast_put(cpu, op->rm, size, size == 8 ? (uint64_t)op->imm64 :
-			  (uint64_t)(int64_t)op->imm & size_mask(size));
+	fast_put(cpu, op->rm, size,
+		 size == 8 ? (uint64_t)op->imm64 : (uint64_t)(int64_t)op->imm & size_mask(size));
 	OP_NEXT(cpu, op);
 }
 SIZED(mov_zi, mov_zi)
@@ -194,9 +199,9 @@ ALWAYS_INLINE OP_RESULT bswap(struct cpu *cpu, const struct op *op, unsigned siz
 	uint64_t value = cpu->gpr[op->rm];
 
 	fast_put(cpu, op->rm, size,
-		 size == 8 ? __builtin_bswap64(value) :
-		 size == 4 ? __builtin_bswap32((uint32_t)value) :
-			     0);
+		 size == 8   ? __builtin_bswap64(value)
+		 : size == 4 ? __builtin_bswap32((uint32_t)value)
+			     : 0);
 	OP_NEXT(cpu, op);
 }
 SIZED(bswap, bswap)
@@ -244,9 +249,15 @@ HANDLER(imul_gei_general)
 	SLOW_NEXT(cpu, op);
 }
 
-#define IMUL_SIZE(size) { [VARIANT_REG] = imul_gei_##size, [VARIANT_GENERAL] = imul_gei_general }
-#define IMUL_FORMS { { 0 }, IMUL_SIZE(2), IMUL_SIZE(4), IMUL_SIZE(8) }
-const struct op_family family_imul_gei[] = { { { IMUL_FORMS, IMUL_FORMS } } };
+#define IMUL_SIZE(size)                                                                            \
+	{                                                                                          \
+		[VARIANT_REG] = imul_gei_##size, [VARIANT_GENERAL] = imul_gei_general              \
+	}
+#define IMUL_FORMS                                                                                 \
+	{                                                                                          \
+		{0}, IMUL_SIZE(2), IMUL_SIZE(4), IMUL_SIZE(8)                                      \
+	}
+const struct op_family family_imul_gei[] = {{{IMUL_FORMS, IMUL_FORMS}}};
 
 /* ---- NOP: the operand is decoded, never accessed ---- */
 
@@ -255,6 +266,12 @@ HANDLER(nop)
 	OP_NEXT(cpu, op);
 }
 
-#define NOP_SIZE { [VARIANT_REG] = nop, [VARIANT_GENERAL] = nop }
-#define NOP_FORMS { { 0 }, NOP_SIZE, NOP_SIZE, NOP_SIZE }
-const struct op_family family_nop[] = { { { NOP_FORMS, NOP_FORMS } } };
+#define NOP_SIZE                                                                                   \
+	{                                                                                          \
+		[VARIANT_REG] = nop, [VARIANT_GENERAL] = nop                                       \
+	}
+#define NOP_FORMS                                                                                  \
+	{                                                                                          \
+		{0}, NOP_SIZE, NOP_SIZE, NOP_SIZE                                                  \
+	}
+const struct op_family family_nop[] = {{{NOP_FORMS, NOP_FORMS}}};

@@ -46,7 +46,8 @@ uint64_t near_pop(struct cpu *cpu, unsigned size)
 
 /* ---- PUSH ---- */
 
-ALWAYS_INLINE uint64_t push_value(const struct cpu *cpu, const struct op *op, bool imm, unsigned size)
+ALWAYS_INLINE uint64_t push_value(const struct cpu *cpu, const struct op *op, bool imm,
+				  unsigned size)
 {
 	return imm ? (uint64_t)(int64_t)op->imm & size_mask(size) : fast_get(cpu, op->rm, size);
 }
@@ -74,12 +75,12 @@ ALWAYS_INLINE OP_RESULT push_fast(struct cpu *cpu, const struct op *op, bool imm
 
 #define STACK_FORMS(name)                                                                          \
 	{                                                                                          \
-		{ 0 }, { [VARIANT_GENERAL] = name##_general },                                     \
-			{ [VARIANT_GENERAL] = name##_general, [VARIANT_FLAT32] = name##_32 },      \
-			{ [VARIANT_GENERAL] = name##_general, [VARIANT_BASE] = name##_64 },        \
+		{0}, {[VARIANT_GENERAL] = name##_general},                                         \
+		    {[VARIANT_GENERAL] = name##_general, [VARIANT_FLAT32] = name##_32},            \
+		    {[VARIANT_GENERAL] = name##_general, [VARIANT_BASE] = name##_64},              \
 	}
 #define STACK_FAMILY(name)                                                                         \
-	const struct op_family family_##name[] = { { { STACK_FORMS(name), STACK_FORMS(name) } } };
+	const struct op_family family_##name[] = {{{STACK_FORMS(name), STACK_FORMS(name)}}};
 #define PUSH(name, imm)                                                                            \
 	HANDLER(name##_general)                                                                    \
 	{                                                                                          \
@@ -194,7 +195,8 @@ void insn_pop_e(struct cpu *cpu, const struct op *op)
 	stack_set(cpu, stack_offset(cpu, op->opsize));
 }
 
-/* All or nothing: the lowest slot is probed first, the others lie between it and the stack pointer. */
+/* All or nothing: the lowest slot is probed first, the others lie between it and the stack pointer.
+ */
 void insn_pusha(struct cpu *cpu, const struct op *op)
 {
 	unsigned size = op->opsize;
@@ -223,7 +225,8 @@ void insn_popa(struct cpu *cpu, const struct op *op)
 	stack_set(cpu, stack_offset(cpu, (int64_t)(8 * size)));
 }
 
-/* SDM 2 "ENTER": frame pointers are copied from the old frame; nothing changes unless all of it works. */
+/* SDM 2 "ENTER": frame pointers are copied from the old frame; nothing changes unless all of it
+ * works. */
 void insn_enter(struct cpu *cpu, const struct op *op)
 {
 	unsigned size = op->opsize, level = op->disp & 31;
@@ -244,7 +247,8 @@ void insn_enter(struct cpu *cpu, const struct op *op)
 		mem_write(cpu, SEG_SS, stack_offset(cpu, at), size, frame & size_mask(size));
 	}
 	at -= (uint16_t)op->imm;
-	lin_probe(cpu, seg_linear(cpu, SEG_SS, stack_offset(cpu, at), size, MEM_WRITE), size, MEM_WRITE);
+	lin_probe(cpu, seg_linear(cpu, SEG_SS, stack_offset(cpu, at), size, MEM_WRITE), size,
+		  MEM_WRITE);
 	frame = size == 2 ? (cpu->gpr[REG_RBP] & ~UINT64_C(0xffff)) | (frame & 0xffff) : frame;
 	stack_set(cpu, stack_offset(cpu, at));
 	cpu->gpr[REG_RBP] = frame;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Templates that turn an operation of alu.h into the handlers of a family: one for each size, variant and
- * flag liveness. FAMILY_E: destination (or only operand) is ModRM.rm; FAMILY_GE: destination is ModRM.reg.
+ * Templates that turn an operation of alu.h into the handlers of a family: one for each size,
+ * variant and flag liveness. FAMILY_E: destination (or only operand) is ModRM.rm; FAMILY_GE:
+ * destination is ModRM.reg.
  */
 #ifndef L0_MACHINE_INTERP_EXEC_TEMPLATE_H
 #define L0_MACHINE_INTERP_EXEC_TEMPLATE_H
@@ -32,8 +33,8 @@ ALWAYS_INLINE uint64_t source_value(const struct cpu *cpu, const struct op *op, 
 
 /* ---- destination rm ---- */
 
-ALWAYS_INLINE OP_RESULT e_reg(struct cpu *cpu, const struct op *op, enum alu alu, enum source source,
-			      unsigned size, bool live)
+ALWAYS_INLINE OP_RESULT e_reg(struct cpu *cpu, const struct op *op, enum alu alu,
+			      enum source source, unsigned size, bool live)
 {
 	uint64_t a = alu_reads(alu) ? fast_get(cpu, op->rm, size) : 0;
 	uint64_t result = alu_do(cpu, alu, a, source_value(cpu, op, source, size), size, live);
@@ -71,7 +72,8 @@ ALWAYS_INLINE OP_RESULT e_general(struct cpu *cpu, const struct op *op, enum alu
 	uint64_t linear, a = 0, result;
 
 	slow_begin(cpu, op);
-	linear = seg_linear(cpu, op->seg, op_ea(cpu, op), size, alu_writes(alu) ? MEM_WRITE : MEM_READ);
+	linear =
+	    seg_linear(cpu, op->seg, op_ea(cpu, op), size, alu_writes(alu) ? MEM_WRITE : MEM_READ);
 	if (alu_reads(alu) && alu_writes(alu))
 		lin_probe(cpu, linear, size, MEM_WRITE);
 	if (alu_reads(alu))
@@ -126,21 +128,21 @@ ALWAYS_INLINE OP_RESULT e_general(struct cpu *cpu, const struct op *op, enum alu
 #define FORMS_ALL_SIZES(op_, form, live)                                                           \
 	{                                                                                          \
 		FORMS(op_##_##form##_1_##live), FORMS(op_##_##form##_2_##live),                    \
-		FORMS(op_##_##form##_4_##live), FORMS(op_##_##form##_8_##live),                    \
+		    FORMS(op_##_##form##_4_##live), FORMS(op_##_##form##_8_##live),                \
 	}
 
 /* An operation that writes flags. */
 #define FAMILY_E(op_, ALU, form, source)                                                           \
 	E_ALL_SIZES(op_, ALU, form, source, 0)                                                     \
 	E_ALL_SIZES(op_, ALU, form, source, 1)                                                     \
-	const struct op_family family_##op_##_##form[] = { { {                                     \
-		FORMS_ALL_SIZES(op_, form, 0), FORMS_ALL_SIZES(op_, form, 1) } } };
+	const struct op_family family_##op_##_##form[] = {                                         \
+	    {{FORMS_ALL_SIZES(op_, form, 0), FORMS_ALL_SIZES(op_, form, 1)}}};
 
 /* An operation that does not. */
 #define FAMILY_E_PLAIN(op_, ALU, form, source)                                                     \
 	E_ALL_SIZES(op_, ALU, form, source, 0)                                                     \
-	const struct op_family family_##op_##_##form[] = { { {                                     \
-		FORMS_ALL_SIZES(op_, form, 0), FORMS_ALL_SIZES(op_, form, 0) } } };
+	const struct op_family family_##op_##_##form[] = {                                         \
+	    {{FORMS_ALL_SIZES(op_, form, 0), FORMS_ALL_SIZES(op_, form, 0)}}};
 
 /* ---- destination reg; the source may be narrower (from) and sign-extended ---- */
 
@@ -222,26 +224,26 @@ ALWAYS_INLINE OP_RESULT ge_general(struct cpu *cpu, const struct op *op, enum al
 	GE_HANDLERS(op_, ALU, 2, false, 2, 1)                                                      \
 	GE_HANDLERS(op_, ALU, 4, false, 4, 1)                                                      \
 	GE_HANDLERS(op_, ALU, 8, false, 8, 1)                                                      \
-	const struct op_family family_##op_##_ge[] = { { {                                         \
-		FORMS_ALL_SIZES(op_, ge, 0), FORMS_ALL_SIZES(op_, ge, 1) } } };
+	const struct op_family family_##op_##_ge[] = {                                             \
+	    {{FORMS_ALL_SIZES(op_, ge, 0), FORMS_ALL_SIZES(op_, ge, 1)}}};
 
 #define FAMILY_GE_PLAIN(op_, ALU)                                                                  \
 	GE_HANDLERS(op_, ALU, 1, false, 1, 0)                                                      \
 	GE_HANDLERS(op_, ALU, 2, false, 2, 0)                                                      \
 	GE_HANDLERS(op_, ALU, 4, false, 4, 0)                                                      \
 	GE_HANDLERS(op_, ALU, 8, false, 8, 0)                                                      \
-	const struct op_family family_##op_##_ge[] = { { {                                         \
-		FORMS_ALL_SIZES(op_, ge, 0), FORMS_ALL_SIZES(op_, ge, 0) } } };
+	const struct op_family family_##op_##_ge[] = {                                             \
+	    {{FORMS_ALL_SIZES(op_, ge, 0), FORMS_ALL_SIZES(op_, ge, 0)}}};
 
 /* MOVZX, MOVSX, MOVSXD: sizes 2, 4, 8 from a source of `from` bytes. */
 #define FORMS_WIDE(op_)                                                                            \
 	{                                                                                          \
-		{ 0 }, FORMS(op_##_ge_2_0), FORMS(op_##_ge_4_0), FORMS(op_##_ge_8_0)               \
+		{0}, FORMS(op_##_ge_2_0), FORMS(op_##_ge_4_0), FORMS(op_##_ge_8_0)                 \
 	}
 #define FAMILY_EXTEND(op_, from, sign)                                                             \
 	GE_HANDLERS(op_, ALU_MOV, from, sign, 2, 0)                                                \
 	GE_HANDLERS(op_, ALU_MOV, from, sign, 4, 0)                                                \
 	GE_HANDLERS(op_, ALU_MOV, from, sign, 8, 0)                                                \
-	const struct op_family family_##op_##_ge[] = { { { FORMS_WIDE(op_), FORMS_WIDE(op_) } } };
+	const struct op_family family_##op_##_ge[] = {{{FORMS_WIDE(op_), FORMS_WIDE(op_)}}};
 
 #endif

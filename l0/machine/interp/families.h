@@ -8,7 +8,8 @@
 #include "l0/machine/interp/exec.h"
 
 #define CALL(...)
-#define FAST(encoding, mnemonic, operands, family, ...) extern const struct op_family family_##family[];
+#define FAST(encoding, mnemonic, operands, family, ...)                                            \
+	extern const struct op_family family_##family[];
 #include "l0/machine/interp/insns.def"
 #undef CALL
 #undef FAST

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Lazy status flags. An arithmetic handler leaves its result and one operand; what reads a flag works it out.
+ * Lazy status flags. An arithmetic handler leaves its result and one operand; what reads a flag
+ * works it out.
  *
  *   cc_dst  result, sign-extended from the operand size; ZF is cc_dst == 0 whatever the class
  *   cc_src  by class, below
@@ -18,11 +19,11 @@ enum cc_class {
 	CC_EXPLICIT, /* cc_src: all six flags in RFLAGS positions; cc_dst = !ZF */
 	CC_ARITH,    /* cc_src: CF, AF, OF in RFLAGS positions; the rest from cc_dst */
 	CC_LOGIC,    /* CF = AF = OF = 0 */
-	CC_ADD,      /* cc_src: first operand, sign-extended */
-	CC_SUB,      /* cc_src: first operand (minuend), sign-extended */
+	CC_ADD,	     /* cc_src: first operand, sign-extended */
+	CC_SUB,	     /* cc_src: first operand (minuend), sign-extended */
 };
 #define CC_SHIFT 8
-#define CC_CLASS(cc_op) ((cc_op) & 0xff)
+#define CC_CLASS(cc_op) ((cc_op)&0xff)
 
 static inline uint64_t cc_extend(uint64_t value, unsigned size)
 {
@@ -36,7 +37,7 @@ static inline void cc_set(struct cpu *cpu, enum cc_class class, unsigned size, u
 {
 	cpu->cc_dst = cc_extend(result, size);
 	cpu->cc_src = class == CC_ARITH ? first : cc_extend(first, size);
-	cpu->cc_op = (uint32_t)class | (64 - 8 * size) << CC_SHIFT;
+	cpu->cc_op = (uint32_t) class | (64 - 8 * size) << CC_SHIFT;
 }
 
 static inline void cc_set_logic(struct cpu *cpu, unsigned size, uint64_t result)

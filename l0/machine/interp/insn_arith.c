@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Complex handlers: multiplication and division, rotates through carry, double shifts, decimal adjust, BOUND.
+ * Complex handlers: multiplication and division, rotates through carry, double shifts, decimal
+ * adjust, BOUND.
  */
 #include "l0/machine/interp/alu.h"
 #include "l0/machine/interp/insns.h"
@@ -38,7 +39,8 @@ void insn_imul1(struct cpu *cpu, const struct op *op)
 
 	product *= (int64_t)cc_extend(cpu->gpr[REG_RAX] & size_mask(size), size);
 	low = (uint64_t)product & size_mask(size);
-	put_product(cpu, size, low, (uint64_t)((unsigned __int128)product >> bits) & size_mask(size),
+	put_product(cpu, size, low,
+		    (uint64_t)((unsigned __int128)product >> bits) & size_mask(size),
 		    product != (int64_t)cc_extend(low, size));
 }
 
@@ -183,7 +185,8 @@ static uint64_t double_shift64(uint64_t a, uint64_t b, unsigned count, bool left
 	return a >> count | b << (64 - count);
 }
 
-/* Counts beyond a 16-bit operand are undefined; taken as a shift of dest:source:dest like current parts. */
+/* Counts beyond a 16-bit operand are undefined; taken as a shift of dest:source:dest like current
+ * parts. */
 static uint64_t double_shift(uint64_t a, uint64_t b, unsigned size, unsigned count, bool left,
 			     bool *carry)
 {
@@ -216,7 +219,8 @@ static void shift_double(struct cpu *cpu, const struct op *op, bool left, bool c
 	}
 	result = a;
 	if (count)
-		result = double_shift(a, reg_read(cpu, op, op->reg, size), size, count, left, &carry);
+		result =
+		    double_shift(a, reg_read(cpu, op, op->reg, size), size, count, left, &carry);
 	if (memory)
 		lin_write(cpu, linear, size, result, MEM_WRITE);
 	else
@@ -326,7 +330,8 @@ void insn_bound(struct cpu *cpu, const struct op *op)
 	unsigned size = op->opsize;
 	uint64_t at = op_ea(cpu, op);
 	int64_t lower = (int64_t)cc_extend(mem_read(cpu, op->seg, at, size), size);
-	int64_t upper = (int64_t)cc_extend(mem_read(cpu, op->seg, (at + size) & size_mask(op->addrsize), size), size);
+	int64_t upper = (int64_t)cc_extend(
+	    mem_read(cpu, op->seg, (at + size) & size_mask(op->addrsize), size), size);
 	int64_t index = (int64_t)cc_extend(reg_read(cpu, op, op->reg, size), size);
 
 	if (index < lower || index > upper)

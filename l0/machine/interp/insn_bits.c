@@ -98,8 +98,9 @@ static void bit_scan(struct cpu *cpu, const struct op *op, bool reverse)
 	uint64_t value = op_read_rm(cpu, op, op->opsize);
 
 	if (value)
-		reg_write(cpu, op, op->reg, op->opsize,
-			  (uint64_t)(reverse ? 63 - __builtin_clzll(value) : __builtin_ctzll(value)));
+		reg_write(
+		    cpu, op, op->reg, op->opsize,
+		    (uint64_t)(reverse ? 63 - __builtin_clzll(value) : __builtin_ctzll(value)));
 	cc_change(cpu, RFLAGS_ZF, value ? 0 : RFLAGS_ZF);
 }
 
@@ -146,7 +147,8 @@ void insn_popcnt(struct cpu *cpu, const struct op *op)
 
 /* ---- BMI1, BMI2: sizes 4 and 8 ---- */
 
-static void put_logic(struct cpu *cpu, const struct op *op, unsigned reg, uint64_t value, bool carry)
+static void put_logic(struct cpu *cpu, const struct op *op, unsigned reg, uint64_t value,
+		      bool carry)
 {
 	reg_write(cpu, op, reg, op->opsize, value);
 	cc_set(cpu, CC_ARITH, op->opsize, value, carry ? RFLAGS_CF : 0);

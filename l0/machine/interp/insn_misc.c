@@ -52,7 +52,8 @@ void insn_salc(struct cpu *cpu, const struct op *op)
 
 void insn_mov_from_moffs(struct cpu *cpu, const struct op *op)
 {
-	reg_write(cpu, op, REG_RAX, op->opsize, mem_read(cpu, op->seg, (uint64_t)op->imm64, op->opsize));
+	reg_write(cpu, op, REG_RAX, op->opsize,
+		  mem_read(cpu, op->seg, (uint64_t)op->imm64, op->opsize));
 }
 
 void insn_mov_to_moffs(struct cpu *cpu, const struct op *op)

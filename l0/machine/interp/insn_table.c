@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The instruction table: insns.def parsed once into rows that the decoder can match, indexed by opcode.
- * A row that breaks the grammar stops the program at start: it is a mistake of ours.
+ * The instruction table: insns.def parsed once into rows that the decoder can match, indexed by
+ * opcode. A row that breaks the grammar stops the program at start: it is a mistake of ours.
  */
 #include "l0/machine/interp/insn_table.h"
 
@@ -48,13 +48,20 @@ enum attribute_names {
 };
 
 #define ROW(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                    \
-	.row = { .encoding = enc, .mnemonic = #mnem, .operands = ops, .handler = name,             \
-		 .written = (wr), .undefined = (un), .read = (rd), .attributes = (attr),           \
-		 .cycles = COST_##cost, .feature = FEATURE_##feat }
+	.row = {.encoding = enc,                                                                   \
+		.mnemonic = #mnem,                                                                 \
+		.operands = ops,                                                                   \
+		.handler = name,                                                                   \
+		.written = (wr),                                                                   \
+		.undefined = (un),                                                                 \
+		.read = (rd),                                                                      \
+		.attributes = (attr),                                                              \
+		.cycles = COST_##cost,                                                             \
+		.feature = FEATURE_##feat}
 #define CALL(enc, mnem, ops, handler, feat, wr, un, rd, attr, cost)                                \
-	{ ROW(enc, mnem, ops, #handler, feat, wr, un, rd, attr, cost), .complex = handler },
+	{ROW(enc, mnem, ops, #handler, feat, wr, un, rd, attr, cost), .complex = handler},
 #define FAST(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                   \
-	{ ROW(enc, mnem, ops, #name, feat, wr, un, rd, attr, cost), .family = family_##name },
+	{ROW(enc, mnem, ops, #name, feat, wr, un, rd, attr, cost), .family = family_##name},
 static struct insn_info table[] = {
 #include "l0/machine/interp/insns.def"
 };
@@ -63,7 +70,7 @@ static struct insn_info table[] = {
 #define ROW_COUNT (sizeof(table) / sizeof(table[0]))
 
 static uint16_t *candidates[SPACE_COUNT][256];
-static const uint16_t no_candidates[1] = { UINT16_MAX };
+static const uint16_t no_candidates[1] = {UINT16_MAX};
 
 static _Noreturn void bad_row(const struct insn_info *info, const char *token)
 {
@@ -74,8 +81,11 @@ static _Noreturn void bad_row(const struct insn_info *info, const char *token)
 
 static bool parse_prefix(const char *token, enum insn_prefix *prefix)
 {
-	static const char *const names[] = { [PREFIX_NP] = "NP", [PREFIX_NF] = "NF", [PREFIX_66] = "66",
-					     [PREFIX_F2] = "F2", [PREFIX_F3] = "F3" };
+	static const char *const names[] = {[PREFIX_NP] = "NP",
+					    [PREFIX_NF] = "NF",
+					    [PREFIX_66] = "66",
+					    [PREFIX_F2] = "F2",
+					    [PREFIX_F3] = "F3"};
 
 	for (unsigned i = PREFIX_NP; i <= PREFIX_F3; i++)
 		if (!strcmp(token, names[i]))
@@ -89,7 +99,8 @@ static bool parse_vex(struct insn_info *info, char *token)
 
 	if (strncmp(token, "VEX.", 4) != 0)
 		return false;
-	for (char *part = strtok_r(token + 4, ".", &save); part; part = strtok_r(NULL, ".", &save)) {
+	for (char *part = strtok_r(token + 4, ".", &save); part;
+	     part = strtok_r(NULL, ".", &save)) {
 		if (parse_prefix(part, &info->prefix))
 			continue;
 		if (!strcmp(part, "L0") || !strcmp(part, "L1"))
@@ -148,9 +159,9 @@ static void parse_encoding(struct insn_info *info)
 	for (char *token = strtok_r(text, " ", &save); token; token = strtok_r(NULL, " ", &save)) {
 		bool last = !save || !*save || strchr("/=mr", *save);
 
-		if (opcode ? parse_modrm(info, token) :
-			     (!last && (parse_prefix(token, &info->prefix) || parse_vex(info, token) ||
-					parse_map(info, token))))
+		if (opcode ? parse_modrm(info, token)
+			   : (!last && (parse_prefix(token, &info->prefix) ||
+					parse_vex(info, token) || parse_map(info, token))))
 			continue;
 		info->opcode = (uint8_t)strtol(token, &end, 16);
 		info->count = !strcmp(end, "+r") ? 8 : !strcmp(end, "+cc") ? 16 : 1;
@@ -168,12 +179,10 @@ static bool parse_implicit(const char *token, struct insn_operand *operand)
 		const char *name;
 		struct insn_operand operand;
 	} names[] = {
-		{ "AL", { 'a', 'b', 0 } },     { "rAX", { 'a', 'v', 0 } },
-		{ "eAX", { 'a', 'z', 0 } },    { "CL", { 'c', 0, 0 } },
-		{ "DX", { 'd', 0, 0 } },       { "1", { '1', 0, 0 } },
-		{ "ES", { 's', 0, SEG_ES } },  { "CS", { 's', 0, SEG_CS } },
-		{ "SS", { 's', 0, SEG_SS } },  { "DS", { 's', 0, SEG_DS } },
-		{ "FS", { 's', 0, SEG_FS } },  { "GS", { 's', 0, SEG_GS } },
+	    {"AL", {'a', 'b', 0}},    {"rAX", {'a', 'v', 0}},	{"eAX", {'a', 'z', 0}},
+	    {"CL", {'c', 0, 0}},      {"DX", {'d', 0, 0}},	{"1", {'1', 0, 0}},
+	    {"ES", {'s', 0, SEG_ES}}, {"CS", {'s', 0, SEG_CS}}, {"SS", {'s', 0, SEG_SS}},
+	    {"DS", {'s', 0, SEG_DS}}, {"FS", {'s', 0, SEG_FS}}, {"GS", {'s', 0, SEG_GS}},
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -195,7 +204,8 @@ static void parse_operands(struct insn_info *info)
 			bad_row(info, token);
 		if (parse_implicit(token, operand))
 			continue;
-		if (!strchr("EGMRCDSBZIJOAXY", token[0]) || !strchr("bwdqvzypsn", token[1]) || token[2])
+		if (!strchr("EGMRCDSBZIJOAXY", token[0]) || !strchr("bwdqvzypsn", token[1]) ||
+		    token[2])
 			bad_row(info, token);
 		operand->method = token[0];
 		operand->type = token[1];
@@ -266,15 +276,15 @@ void insn_features_announced(struct cpu *cpu, bool announced[FEATURE_COUNT])
 		uint32_t leaf, subleaf;
 		uint8_t reg, bit;
 	} where[] = {
-		{ 0, 0, 0, 0 },
-#define INSN_FEATURE(name, leaf, subleaf, reg, bit) { leaf, subleaf, reg, bit },
+	    {0, 0, 0, 0},
+#define INSN_FEATURE(name, leaf, subleaf, reg, bit) {leaf, subleaf, reg, bit},
 #include "l0/machine/interp/insn_features.def"
 #undef INSN_FEATURE
 	};
 
 	announced[FEATURE_BASE] = true;
 	for (unsigned i = 1; i < FEATURE_COUNT; i++) {
-		uint32_t out[4] = { 0 };
+		uint32_t out[4] = {0};
 
 		cpu_cpuid(cpu, where[i].leaf, where[i].subleaf, out);
 		announced[i] = out[where[i].reg] >> where[i].bit & 1;

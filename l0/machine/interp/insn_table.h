@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * insns.def as the decoder uses it: encodings and operands parsed, rows found by opcode. Private to the
- * decoder and the block builder; others query the table through decode.h.
+ * insns.def as the decoder uses it: encodings and operands parsed, rows found by opcode. Private to
+ * the decoder and the block builder; others query the table through decode.h.
  */
 #ifndef L0_MACHINE_INTERP_INSN_TABLE_H
 #define L0_MACHINE_INTERP_INSN_TABLE_H
@@ -71,9 +71,9 @@ struct insn_info {
 	uint8_t opcode, count; /* count: opcodes that the row covers, 1, 8 or 16 */
 	bool modrm, vex_l;     /* vex_l: the value VEX.L must have */
 	bool vex_lig;
-	int16_t digit, exact;  /* -1: any */
+	int16_t digit, exact; /* -1: any */
 	struct insn_operand operands[4];
-	bool mod_ignored;       /* MOV to and from CRn, DRn */
+	bool mod_ignored;	/* MOV to and from CRn, DRn */
 	bool byte_reg, byte_rm; /* the operand is a byte register if it is a register */
 	void (*complex)(struct cpu *cpu, const struct op *op);
 	const struct op_family *family; /* of 16 if count == 16 */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The interpreter as a CPU backend: the run loop. Between blocks it delivers events, lets virtual time
- * catch up with the event queue, and sees to it that both fall on exact instruction boundaries: a block
- * that does not fit into the time to the next event is stepped.
+ * The interpreter as a CPU backend: the run loop. Between blocks it delivers events, lets virtual
+ * time catch up with the event queue, and sees to it that both fall on exact instruction
+ * boundaries: a block that does not fit into the time to the next event is stepped.
  */
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/profile.h"
@@ -34,7 +34,8 @@ static void set_deadline(struct cpu *cpu, uint64_t now)
 	cpu->budget = (int64_t)(at - now);
 }
 
-/* HLT and its like: nothing executes until something wakes the CPU, so time skips to the next event. */
+/* HLT and its like: nothing executes until something wakes the CPU, so time skips to the next
+ * event. */
 static void sleep_until_event(struct cpu *cpu)
 {
 	struct machine *machine = cpu->machine;
@@ -233,18 +234,18 @@ static void interp_list_profiles(void)
 }
 
 const struct cpu_ops interp_cpu_ops = {
-	.name = "interp",
-	.create = interp_create,
-	.destroy = interp_destroy,
-	.boot = interp_boot,
-	.run = interp_run,
-	.now = interp_now,
-	.poke = interp_poke,
-	.nmi = interp_nmi,
-	.init = interp_init,
-	.sipi = interp_sipi,
-	.stats = interp_stats,
-	.report_exits = interp_report_exits,
-	.last_failure = vmx_last_failure,
-	.list_profiles = interp_list_profiles,
+    .name = "interp",
+    .create = interp_create,
+    .destroy = interp_destroy,
+    .boot = interp_boot,
+    .run = interp_run,
+    .now = interp_now,
+    .poke = interp_poke,
+    .nmi = interp_nmi,
+    .init = interp_init,
+    .sipi = interp_sipi,
+    .stats = interp_stats,
+    .report_exits = interp_report_exits,
+    .last_failure = vmx_last_failure,
+    .list_profiles = interp_list_profiles,
 };

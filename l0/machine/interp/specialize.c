@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From a decoded op to its handler: the form of its family that fits operand size, addressing, mode and
- * flag liveness; and the edges of direct branches.
+ * From a decoded op to its handler: the form of its family that fits operand size, addressing, mode
+ * and flag liveness; and the edges of direct branches.
  */
 #include "l0/machine/interp/block.h"
 
@@ -36,8 +36,8 @@ static enum op_variant memory_variant(const struct op *op, uint32_t mode)
 	if (code64(mode))
 		return memory_variant64(op);
 	/* CS is not writable, FS and GS are not flat */
-	return op->addrsize == 4 && op->seg < SEG_FS && op->seg != SEG_CS ? VARIANT_FLAT32 :
-									     VARIANT_GENERAL;
+	return op->addrsize == 4 && op->seg < SEG_FS && op->seg != SEG_CS ? VARIANT_FLAT32
+									  : VARIANT_GENERAL;
 }
 
 /* Stack operations and near branches of the natural size, which the flat forms assume. */
@@ -89,9 +89,9 @@ static enum op_variant choose_variant(struct op *op, const struct insn_info *inf
 			variant = VARIANT_GENERAL;
 		/* indirect branches: only register forms and plain 64-bit memory are fast */
 		if (variant != VARIANT_GENERAL && info->modrm)
-			variant = op->flags & OP_MEMORY ? memory_variant(op, mode) :
-				  code64(mode)		? VARIANT_REG :
-							  VARIANT_GENERAL;
+			variant = op->flags & OP_MEMORY ? memory_variant(op, mode)
+				  : code64(mode)	? VARIANT_REG
+							: VARIANT_GENERAL;
 		return variant;
 	}
 	return op->flags & OP_MEMORY ? memory_variant(op, mode) : VARIANT_REG;
@@ -117,7 +117,8 @@ void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 	fn = family->fn[live][size][choose_variant(op, info, mode, start)];
 	op->fn = fn ? fn : family->fn[live][size][VARIANT_GENERAL];
 	if (!op->fn) {
-		fprintf(stderr, "insns.def: %s: no form for size %u\n", info->row.mnemonic, op->opsize);
+		fprintf(stderr, "insns.def: %s: no form for size %u\n", info->row.mnemonic,
+			op->opsize);
 		abort();
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The decoder against Zydis: validity and length of seeded streams, random and built from prefixes, table
- * opcodes and operand bytes, in 16, 32 and 64-bit mode. ABYME_STREAMS sets how many (default 1,200,000).
- * What our table claims must be an instruction for Zydis; what Zydis knows of the ISA extensions that the
- * table covers must be one for us.
+ * The decoder against Zydis: validity and length of seeded streams, random and built from prefixes,
+ * table opcodes and operand bytes, in 16, 32 and 64-bit mode. ABYME_STREAMS sets how many (default
+ * 1,200,000). What our table claims must be an instruction for Zydis; what Zydis knows of the ISA
+ * extensions that the table covers must be one for us.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +29,8 @@ static uint64_t random64(uint64_t *seed)
 	return z ^ z >> 31;
 }
 
-static const uint32_t modes[3] = { MODE_CODE16 | MODE_FLAT, MODE_CODE32 | MODE_FLAT,
-				   MODE_CODE64 | MODE_FLAT };
+static const uint32_t modes[3] = {MODE_CODE16 | MODE_FLAT, MODE_CODE32 | MODE_FLAT,
+				  MODE_CODE64 | MODE_FLAT};
 
 static bool covered(ZydisISAExt extension)
 {
@@ -106,11 +106,11 @@ static ZydisDecoder decoders[3];
 static bool agree(unsigned mode, const uint8_t *bytes, const struct decode_env *env)
 {
 	ZydisDecodedInstruction theirs;
-	struct op op = { .off = 0 };
+	struct op op = {.off = 0};
 	enum decode_status status = decode_insn(env, bytes, STREAM_SIZE, &op);
 	bool ours = status == DECODE_OK;
-	bool valid = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoders[mode], NULL, bytes,
-								STREAM_SIZE, &theirs));
+	bool valid = ZYAN_SUCCESS(
+	    ZydisDecoderDecodeInstruction(&decoders[mode], NULL, bytes, STREAM_SIZE, &theirs));
 
 	if (ours && valid && op.len == theirs.length)
 		return true;
@@ -126,16 +126,17 @@ static bool agree(unsigned mode, const uint8_t *bytes, const struct decode_env *
 	print_message("\n  ours: %s length %u (%s), Zydis: %s length %u (%s)\n",
 		      ours ? insn_row(op.row)->mnemonic : "-", ours ? op.len : 0,
 		      ours ? insn_row(op.row)->encoding : "", valid ? "valid" : "-",
-		      valid ? theirs.length : 0, valid ? ZydisMnemonicGetString(theirs.mnemonic) : "");
+		      valid ? theirs.length : 0,
+		      valid ? ZydisMnemonicGetString(theirs.mnemonic) : "");
 	return false;
 }
 
 /* Prefixes, an opcode of some row (or of none), and random bytes after it. */
 static void make_structured(uint8_t *bytes, uint64_t *seed)
 {
-	static const uint8_t prefixes[] = { 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e,
-					    0x36, 0x3e, 0x64, 0x65, 0x48, 0x41, 0x4f };
-	static const uint8_t maps[] = { 0, 1, 1, 2, 3, 4 };
+	static const uint8_t prefixes[] = {0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e,
+					   0x36, 0x3e, 0x64, 0x65, 0x48, 0x41, 0x4f};
+	static const uint8_t maps[] = {0, 1, 1, 2, 3, 4};
 	uint64_t random = random64(seed);
 	unsigned count = random & 3, map = maps[(random >> 8) % sizeof(maps)];
 	uint8_t *at = bytes;
@@ -154,7 +155,8 @@ static void make_structured(uint8_t *bytes, uint64_t *seed)
 	}
 	/* Rare opcodes would starve in the three-byte maps. */
 	if (map == 2 || map == 4)
-		*at++ = random >> 40 & 1 ? (uint8_t)(0xf0 | (random >> 48 & 7)) : (uint8_t)(random >> 48);
+		*at++ = random >> 40 & 1 ? (uint8_t)(0xf0 | (random >> 48 & 7))
+					 : (uint8_t)(random >> 48);
 }
 
 static void streams_as_zydis(void **state)
@@ -169,7 +171,8 @@ static void streams_as_zydis(void **state)
 	ZydisDecoderInit(&decoders[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
 	ZydisDecoderInit(&decoders[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
 	ZydisDecoderInit(&decoders[2], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	for (unsigned i = 0; i < 3; i++) { /* parts of the hint space, not instructions, on this CPU */
+	for (unsigned i = 0; i < 3;
+	     i++) { /* parts of the hint space, not instructions, on this CPU */
 		ZydisDecoderEnableMode(&decoders[i], ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
 		ZydisDecoderEnableMode(&decoders[i], ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
 		ZydisDecoderEnableMode(&decoders[i], ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
@@ -193,7 +196,7 @@ static void streams_as_zydis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(streams_as_zydis),
+	    cmocka_unit_test(streams_as_zydis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

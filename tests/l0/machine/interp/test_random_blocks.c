@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Random straight-line code, faults included: executed as whole blocks, stepped one instruction at a time, and with
- * every memory access on the general path. Registers, flags, memory, exception frames and time must agree, so
- * dead-flag removal, fusion, accounting and unwinding are invisible. ABYME_BLOCKS sets how many (default 6000).
+ * Random straight-line code, faults included: executed as whole blocks, stepped one instruction at
+ * a time, and with every memory access on the general path. Registers, flags, memory, exception
+ * frames and time must agree, so dead-flag removal, fusion, accounting and unwinding are invisible.
+ * ABYME_BLOCKS sets how many (default 6000).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,12 +97,12 @@ static void make_tables(void)
 
 static void boot(void)
 {
-	struct cpu_boot_state state = { .mode = wide ? BOOT_LONG64 : BOOT_PROTECTED32,
-					.rip = CODE,
-					.rsp = STACK,
-					.cr3 = TABLES,
-					.gdt_base = GDT,
-					.gdt_limit = 0x1f };
+	struct cpu_boot_state state = {.mode = wide ? BOOT_LONG64 : BOOT_PROTECTED32,
+				       .rip = CODE,
+				       .rsp = STACK,
+				       .cr3 = TABLES,
+				       .gdt_base = GDT,
+				       .gdt_limit = 0x1f};
 
 	interp_cpu_ops.boot(machine.cpu, &state);
 	if (!wide) {
@@ -152,7 +153,7 @@ static unsigned random_insn(uint8_t *at)
 
 	env.mode = (wide ? MODE_CODE64 : MODE_CODE32) | MODE_FLAT;
 	for (;;) {
-		uint64_t random[2] = { random64(), random64() };
+		uint64_t random[2] = {random64(), random64()};
 
 		memcpy(at, random, 15);
 		if (random64() & 1) /* the two-byte map has its share */
@@ -165,7 +166,7 @@ static unsigned random_insn(uint8_t *at)
 
 static void random_program(struct program *program)
 {
-	static const uint8_t spin[] = { 0xeb, 0xfe };
+	static const uint8_t spin[] = {0xeb, 0xfe};
 
 	memset(program, 0x90, sizeof(program->code));
 	program->size = 0;
@@ -175,8 +176,8 @@ static void random_program(struct program *program)
 	memcpy(program->code + program->size + 16, spin, sizeof(spin));
 	program->size += 16 + sizeof(spin);
 	for (unsigned reg = 0; reg < REG_COUNT; reg++)
-		program->gpr[reg] = random64() & 3 ? DATA + 1024 + random64() % 4096 :
-						     random64() >> (wide ? random64() & 63 : 32);
+		program->gpr[reg] = random64() & 3 ? DATA + 1024 + random64() % 4096
+						   : random64() >> (wide ? random64() & 63 : 32);
 	program->gpr[REG_RSP] = STACK;
 	program->gpr[REG_RCX] &= 0xff;
 	program->rflags = (random64() & RFLAGS_STATUS) | RFLAGS_FIXED1;
@@ -207,8 +208,9 @@ static void load(const struct program *program, enum run_kind kind)
 	struct cpu *cpu = machine.cpu;
 
 	boot();
-	cpu->seg[SEG_TR] = (struct segment){ .base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x20 };
-	cpu->idtr = (struct table_register){ .base = IDT, .limit = 0x1ff };
+	cpu->seg[SEG_TR] =
+	    (struct segment){.base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x20};
+	cpu->idtr = (struct table_register){.base = IDT, .limit = 0x1ff};
 	memcpy(cpu->gpr, program->gpr, sizeof(program->gpr));
 	cpu_set_rflags(cpu, program->rflags);
 	cpu->cr2 = 0;
@@ -272,9 +274,10 @@ static void explain(const struct program *program, const struct outcome *a, cons
 	for (unsigned reg = 0; reg < REG_COUNT; reg++)
 		if (a->gpr[reg] != b->gpr[reg])
 			print_message("gpr %u: %#lx %#lx\n", reg, a->gpr[reg], b->gpr[reg]);
-	print_message("rip %#lx %#lx rflags %#lx %#lx cycles %lu %lu insns %lu %lu stop %d %d cr2 %#lx %#lx\n",
-		      a->rip, b->rip, a->rflags, b->rflags, a->cycles, b->cycles, a->insns, b->insns, a->stop,
-		      b->stop, a->cr2, b->cr2);
+	print_message("rip %#lx %#lx rflags %#lx %#lx cycles %lu %lu insns %lu %lu stop %d %d cr2 "
+		      "%#lx %#lx\n",
+		      a->rip, b->rip, a->rflags, b->rflags, a->cycles, b->cycles, a->insns,
+		      b->insns, a->stop, b->stop, a->cr2, b->cr2);
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t x, y;
 
@@ -340,8 +343,8 @@ static void test_blocks_32bit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_blocks_64bit),
-		cmocka_unit_test(test_blocks_32bit),
+	    cmocka_unit_test(test_blocks_64bit),
+	    cmocka_unit_test(test_blocks_32bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
