@@ -165,6 +165,12 @@ struct vmx_result emulate_vmptrld(struct shadow_vcpu *v, struct shadow_regs *reg
 	return result_succeed();
 }
 
+/* SDM 3C "VMCALL-Call to VM Monitor": there is no monitor below VMX root operation to call. */
+struct vmx_result emulate_vmcall(struct shadow_vcpu *v, struct shadow_regs *regs)
+{
+	return result_fail_valid(VMX_ERROR_VMCALL_IN_ROOT);
+}
+
 struct vmx_result emulate_vmptrst(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct vmx_operand op = operand_decode(v);

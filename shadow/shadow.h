@@ -107,9 +107,11 @@ bool shadow_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t value);
 bool shadow_cr0_allowed(const struct shadow_vcpu *v, uint64_t cr0);
 bool shadow_cr4_allowed(const struct shadow_vcpu *v, uint64_t cr4);
 
-/* L1 executed a VMX instruction (exit reasons VMCLEAR ... VMXON, INVEPT, INVVPID; not VMCALL, which is L0's
- * hypercall or #UD, nor VMFUNC). Emulates it, moves L1's RIP or injects the fault. */
-enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason);
+/* L1 executed a VMX instruction (exit reasons VMCLEAR ... VMXON, INVEPT, INVVPID; VMCALL only while
+ * vmx_on, else it is L0's hypercall or #UD; not VMFUNC). Emulates it, moves L1's RIP or injects the
+ * fault. */
+enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs,
+				    uint32_t reason);
 
 /* L2 exited. `reason` is the whole exit-reason field, a failed VM entry included. */
 enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason);

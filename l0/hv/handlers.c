@@ -74,6 +74,8 @@ enum exit_next handle_undefined(struct vcpu *vcpu)
  * VMCALL is the architecture's own and fails (SDM 3C "VMCALL-Call to VM Monitor"). */
 enum exit_next handle_vmcall(struct vcpu *vcpu)
 {
+	if (vcpu->shadow.vmx_on)
+		return handle_vmx_insn(vcpu);
 	if (guest_cpl())
 		return EXIT_NEXT_UD;
 	vcpu->regs.gpr[REG_RAX] = hv.machine.level;

@@ -216,6 +216,18 @@ static void launch_states(void **state)
 }
 
 /* The operand's own faults: paging, segmentation, canonical addresses. */
+/* SDM 3C "VMCALL-Call to VM Monitor": without dual-monitor treatment it fails in VMX root
+ * operation. */
+static void vmcall_in_root(void **state)
+{
+	struct fixture *f = *state;
+
+	l1_start_vmx(f);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMCALL), SEEN_VALID, VMX_ERROR_VMCALL_IN_ROOT);
+	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMCLEAR, VMCS_A), SEEN_SUCCEED, 0);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMCALL), SEEN_INVALID, 0);
+}
+
 static void operand_faults(void **state)
 {
 	struct fixture *f = *state;
@@ -253,6 +265,7 @@ int main(void)
 		BOTH(privilege),	  BOTH(vmxon),		BOTH(pointers),
 		BOTH(fields),		  BOTH(vmclear_keeps_data), BOTH(invalidations),
 		BOTH(launch_states),	  BOTH(operand_faults),
+		BOTH(vmcall_in_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
