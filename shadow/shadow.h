@@ -2,7 +2,7 @@
  *
  * Nested VMX: the whole interface between L0 and shadow/. L0 owns VMCS01 and runs L1 in it; shadow/
  * gives L1 a VMX of its own: it emulates L1's VMX instructions, keeps a VMCS02 per VMCS12, enters L2
- * and hands L2's exits to L1. Portable: no libc, no asm, no globals, no I/O; all state is in
+ * and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
  * struct shadow_vcpu and in pages from the env.
  *
  * L0's loop, in outline (`v` is the struct shadow_vcpu):
