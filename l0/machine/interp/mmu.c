@@ -191,8 +191,10 @@ static uint64_t load(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t l
 	case PAGE_APIC_ACCESS:
 		return vmx_apic_read(cpu, PAGE_OFFSET(linear), size, linear, access);
 	case PAGE_LAPIC:
+		cpu_charge(cpu, COST_MMIO);
 		return lapic_read(cpu, PAGE_OFFSET(linear), size);
 	case PAGE_MMIO:
+		cpu_charge(cpu, COST_MMIO);
 		return machine_mmio_read(cpu->machine, hpa, size);
 	case PAGE_RAM:
 		break;
@@ -210,9 +212,11 @@ static void save(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linea
 		vmx_apic_write(cpu, PAGE_OFFSET(linear), size, value, linear, access);
 		return;
 	case PAGE_LAPIC:
+		cpu_charge(cpu, COST_MMIO);
 		lapic_mmio_write(cpu->machine->lapic, PAGE_OFFSET(linear), (uint32_t)value);
 		return;
 	case PAGE_MMIO:
+		cpu_charge(cpu, COST_MMIO);
 		machine_mmio_write(cpu->machine, hpa, size, value);
 		return;
 	case PAGE_RAM:

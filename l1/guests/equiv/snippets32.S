@@ -2,7 +2,7 @@
  *
  * Snippets of 32-bit and 16-bit code in compatibility mode: what 64-bit mode does not have.
  */
-#include "l1/guests/equiv/snippet.h"
+#include "l1/guests/equiv/snippet.inc"
 
 	.section user_code, "ax"
 	.balign 4096

@@ -2,7 +2,7 @@
  *
  * Snippets of 64-bit code: faults, privileged instructions, and what both rings may do.
  */
-#include "l1/guests/equiv/snippet.h"
+#include "l1/guests/equiv/snippet.inc"
 
 	.section user_code, "ax"
 	.balign 4096

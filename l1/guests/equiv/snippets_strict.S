@@ -4,7 +4,7 @@
  * instruction pointers and stacks, the limit of 15 bytes. SPARE0 is a data segment of 256 bytes at
  * USER_DATA, SPARE1 an expand-down one that begins where that ends (harness.c).
  */
-#include "l1/guests/equiv/snippet.h"
+#include "l1/guests/equiv/snippet.inc"
 
 	.section user_code, "ax"
 	.balign 4096
