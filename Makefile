@@ -39,7 +39,8 @@ find_src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 
 SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
-MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l0/machine/interp/vmx l0/machine/kvm \
+MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l0/machine/interp/fp \
+	l0/machine/interp/simd l0/machine/interp/vmx l0/machine/kvm \
 	traces traces/format analysis)
 MAIN_SRC := l0/machine/main.c
 HV_SRC := $(call find_src,l0/hv) $(wildcard l0/hv/*.S)

@@ -112,6 +112,8 @@ static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint
 
 		if (!strncmp(token, "VEX", 3))
 			parse_vex(parts, token);
+		else if (!strcmp(token, "NF"))
+			continue;
 		else if (!strcmp(token, "NP"))
 			mandatory = true;
 		else if (!parts->opcodes && !parts->is_vex && (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
@@ -158,9 +160,108 @@ static uint64_t interesting(uint64_t *seed)
 	}
 }
 
+static bool is_simd(const struct insn_row *row)
+{
+	return !strncmp(row->handler, "simd_", 5);
+}
+
 static bool is_string(const struct insn_row *row)
 {
 	return strchr(row->operands, 'X') || strchr(row->operands, 'Y');
+}
+
+/* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling or not), near
+ * one of the ends, or moderate, so that two of them meet. */
+static uint64_t interesting_float(uint64_t *seed, unsigned fraction, unsigned emax)
+{
+	uint64_t random = insn_gen_random(seed), bits = insn_gen_random(seed);
+	uint64_t mask = (UINT64_C(1) << fraction) - 1, exp;
+
+	switch (random & 15) {
+	case 0:
+		exp = 0;
+		break;
+	case 1:
+		exp = 2 * emax + 1;
+		break;
+	case 2:
+		exp = 1 + (random >> 8 & 3);
+		break;
+	case 3:
+		exp = 2 * emax - (random >> 8 & 3);
+		break;
+	case 4:
+		exp = bits >> 8 & (2 * emax + 1);
+		break;
+	case 5:
+		exp = emax / 2 + (random >> 8 & 7);
+		break;
+	case 6:
+		exp = emax + emax / 2 + (random >> 8 & 7);
+		break;
+	case 7:
+		exp = emax + (random >> 8 & 63);
+		break;
+	default:
+		exp = emax - 4 + (random >> 8 & 7);
+		break;
+	}
+	switch (random >> 16 & 7) {
+	case 0:
+		bits &= ~mask;
+		break;
+	case 1:
+		bits |= mask;
+		break;
+	case 2:
+		bits &= ~(mask >> 3); /* halves and other short fractions */
+		break;
+	case 3:
+		bits = (bits & ~mask) | (bits & 7);
+		break;
+	default:
+		break;
+	}
+	return (random >> 63) << (fraction == 23 ? 31 : 63) | exp << fraction | (bits & mask);
+}
+
+/* Two lanes of single precision or one of double, or what the integer instructions like. */
+static uint64_t interesting_vector(uint64_t *seed)
+{
+	switch (insn_gen_random(seed) >> 32 & 3) {
+	case 0:
+		return interesting(seed);
+	case 1:
+		return interesting_float(seed, 52, 1023);
+	default:
+		return interesting_float(seed, 23, 127) | interesting_float(seed, 23, 127) << 32;
+	}
+}
+
+static void put(uint8_t *at, uint64_t value, unsigned size)
+{
+	memcpy(at, &value, size);
+}
+
+/* TOP anywhere, all rounding modes, DAZ, FTZ, some flags; exceptions mostly masked. */
+static void choose_extended(uint8_t *fx, uint64_t *seed)
+{
+	uint64_t random = insn_gen_random(seed);
+	uint32_t mxcsr = (random & 0x6000) | (random >> 16 & 7 ? 0x1f80 : random >> 24 & 0x1f80);
+
+	mxcsr |= (random >> 40 & 3 ? 0 : 0x40) | (random >> 42 & 3 ? 0 : 0x8000);
+	mxcsr |= random >> 44 & 1 ? random >> 48 & 63 : 0;
+	memset(fx, 0, NATIVE_FX_SIZE);
+	put(fx, 0x37f, 2);
+	put(fx + 2, random & 0x3800, 2);
+	fx[4] = random >> 56;
+	put(fx + 24, mxcsr, 4);
+	for (unsigned i = 0; i < 8; i++) {
+		put(fx + 32 + 16 * i, interesting_vector(seed), 8);
+		put(fx + 40 + 16 * i, insn_gen_random(seed), 2);
+	}
+	for (unsigned i = 0; i < 32; i++)
+		put(fx + 160 + 8 * i, interesting_vector(seed), 8);
 }
 
 static bool is_branch(const struct insn_row *row)
@@ -247,6 +348,8 @@ static uint64_t pick_target(const struct insn_row *row, uint64_t *seed)
 {
 	uint64_t offset = 1024 + insn_gen_random(seed) % 2048;
 
+	if (strchr(row->operands, 'x') && insn_gen_random(seed) >> 40 & 15)
+		offset &= ~UINT64_C(15); /* else mostly a fault */
 	if (!strcmp(row->mnemonic, "CMPXCHG8B"))
 		offset &= ~UINT64_C(15);
 	return NATIVE_DATA + offset;
@@ -262,6 +365,12 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 		gpr[REG_RSI] = middle + insn_gen_random(seed) % 64 - 32;
 		gpr[REG_RDI] = middle + insn_gen_random(seed) % 64 - 32;
 		gpr[REG_RCX] = insn_gen_random(seed) % 20;
+	}
+	if (!strncmp(row->mnemonic, "MASKMOV", 7))
+		gpr[REG_RDI] = middle + (insn_gen_random(seed) & 63);
+	if (!strncmp(row->mnemonic, "PCMPESTR", 8)) {
+		gpr[REG_RAX] = insn_gen_random(seed) % 40 - 20;
+		gpr[REG_RDX] = insn_gen_random(seed) % 40 - 20;
 	}
 	if (!strcmp(row->mnemonic, "XLAT"))
 		gpr[REG_RBX] = middle - 128;
@@ -279,10 +388,10 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 	}
 }
 
-static void fill_data(uint64_t *seed)
+static void fill_data(const struct insn_row *row, uint64_t *seed)
 {
 	for (unsigned i = 0; i < NATIVE_DATA_SIZE; i += 8) {
-		uint64_t value = interesting(seed);
+		uint64_t value = is_simd(row) ? interesting_vector(seed) : interesting(seed);
 
 		memcpy(native_data() + i, &value, 8);
 	}
@@ -321,6 +430,8 @@ static unsigned operand_size(const struct insn_row *row, const struct parts *par
 {
 	const char *type = row->operands;
 
+	if (is_simd(row) && strchr("VWUPQN", type[0]) && strchr(type, ','))
+		type = strchr(type, ',') + 1;
 	if (strchr("EGMRBZI", type[0]) && type[0])
 		type++;
 	else if (strchr("XY", type[0]) && type[0])
@@ -372,7 +483,7 @@ static bool choose_prefixes(const struct insn_row *row, struct parts *parts, boo
 			    uint64_t random)
 {
 	static const char *const no_66[] = {"BSWAP", "ENTER", "LEAVE"};
-	bool prefix66 = !mandatory && !parts->is_vex && !is_branch(row) && !(random & 3) &&
+	bool prefix66 = !mandatory && !is_simd(row) && !parts->is_vex && !is_branch(row) && !(random & 3) &&
 			!AMONG(no_66, row->mnemonic);
 
 	if (prefix66)
@@ -446,6 +557,7 @@ static void choose_state(const struct insn_row *row, struct native_state *state,
 	for (unsigned reg = 0; reg < 16; reg++)
 		state->gpr[reg] = interesting(seed);
 	state->rflags = (flags & RFLAGS_STATUS) | RFLAGS_FIXED1;
+	choose_extended(state->fx, seed);
 	if (is_string(row))
 		state->rflags |= flags & RFLAGS_DF;
 	state->vector = -1;
@@ -459,7 +571,7 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	bool prefix66 = choose_prefixes(row, &parts, mandatory, insn_gen_random(seed));
 	uint8_t *at;
 
-	fill_data(seed);
+	fill_data(row, seed);
 	*instance = (struct insn_instance){0};
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);

@@ -17,6 +17,8 @@
 #define STACK_TOP (NATIVE_CODE + 0xf00)
 #define SAVED_RSP (NATIVE_CODE + 0x8c0)
 #define WHERE (NATIVE_CODE + 0x8c8)
+#define MXCSR (NATIVE_CODE + 0x8d0) /* C's own */
+#define EXTENDED (NATIVE_CODE + 0xa00) /* FXSAVE image */
 
 static sigjmp_buf back;
 static struct native_state fault;
@@ -53,10 +55,23 @@ static uint8_t *emit_stack(uint8_t *at)
 	return emit32(at, STACK_TOP);
 }
 
+/* FXSAVE64 (digit 0), FXRSTOR64 (1), both with REX.W; LDMXCSR (2), STMXCSR (3): [absolute disp32]. */
+static uint8_t *emit_extended(uint8_t *at, unsigned digit, uint64_t address)
+{
+	if (digit < 2)
+		*at++ = 0x48;
+	at = emit(at, "\x0f\xae", 2);
+	*at++ = 0x04 | digit << 3;
+	*at++ = 0x25;
+	return emit32(at, address);
+}
+
 static uint8_t *emit_loader(uint8_t *at)
 {
 	at = emit(at, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57", 10); /* push what C preserves */
 	at = emit_mov(at, false, 4, SAVED_RSP);
+	at = emit_extended(at, 3, MXCSR);
+	at = emit_extended(at, 1, EXTENDED);
 	at = emit(at, "\xff\x34\x25", 3); /* push [flags] */
 	at = emit32(at, REGISTERS + 16 * 8);
 	*at++ = 0x9d; /* popf */
@@ -75,6 +90,9 @@ static uint8_t *emit_saver(uint8_t *at, uint8_t where)
 	*at++ = 0x9c; /* pushf */
 	at = emit(at, "\x8f\x04\x25", 3); /* pop [flags] */
 	at = emit32(at, REGISTERS + 16 * 8);
+	at = emit_extended(at, 0, EXTENDED);
+	at = emit(at, "\xdb\xe3", 2); /* fninit */
+	at = emit_extended(at, 2, MXCSR);
 	*at++ = 0xfc; /* cld */
 	at = emit(at, "\xc6\x04\x25", 3); /* mov byte [WHERE], where */
 	at = emit32(at, WHERE);
@@ -98,6 +116,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	for (unsigned reg = 0; reg < 16; reg++)
 		fault.gpr[reg] = user->uc_mcontext.gregs[reg_of_context[reg]];
 	fault.rflags = user->uc_mcontext.gregs[REG_EFL];
+	memcpy(fault.fx, user->uc_mcontext.fpregs, sizeof(fault.fx));
 	fault.rip = user->uc_mcontext.gregs[REG_RIP];
 	fault.vector = user->uc_mcontext.gregs[REG_TRAPNO];
 	siglongjmp(back, 1);
@@ -148,6 +167,7 @@ void native_execute(const uint8_t *insn, unsigned length, const struct native_st
 	emit_saver((uint8_t *)(uintptr_t)(NATIVE_CODE + 0x600), 0);
 	memcpy(registers, in->gpr, sizeof(in->gpr));
 	registers[16] = in->rflags | 2;
+	memcpy((uint8_t *)(uintptr_t)EXTENDED, in->fx, sizeof(in->fx));
 	if (sigsetjmp(back, 0)) {
 		running = 0;
 		*out = fault;
@@ -158,6 +178,7 @@ void native_execute(const uint8_t *insn, unsigned length, const struct native_st
 	running = 0;
 	memcpy(out->gpr, registers, sizeof(out->gpr));
 	out->rflags = registers[16];
+	memcpy(out->fx, (uint8_t *)(uintptr_t)EXTENDED, sizeof(out->fx));
 	out->rip = *(uint8_t *)(uintptr_t)WHERE ? NATIVE_OTHER : NATIVE_AT + length;
 	out->vector = -1;
 }

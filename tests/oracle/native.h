@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One user-mode instruction on the host's own CPU: registers and flags in, registers, flags, RIP or fault
- * out. x86-64 Linux hosts only. The instruction runs at NATIVE_CODE and may touch the data area; both lie at
+ * One user-mode instruction on the host's own CPU: registers (x87, MMX and SSE ones too) and flags in, registers,
+ * flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at NATIVE_CODE and may touch the data area; both lie at
  * fixed low addresses so that an interpreter can be given the very same ones.
  */
 #ifndef TESTS_ORACLE_NATIVE_H
@@ -15,12 +15,14 @@
 #define NATIVE_OTHER (NATIVE_CODE + 0x440) /* where a taken branch should go */
 #define NATIVE_DATA UINT64_C(0x10010000)  /* one page of data, nothing mapped around it */
 #define NATIVE_DATA_SIZE 4096
+#define NATIVE_FX_SIZE 512
 
 struct native_state {
 	uint64_t gpr[16];
 	uint64_t rflags; /* status flags and DF */
 	uint64_t rip;
 	int vector;      /* exception vector, -1 if none */
+	uint8_t fx[NATIVE_FX_SIZE] __attribute__((aligned(16))); /* x87, MMX, SSE state, FXSAVE layout */
 };
 
 /* Maps the areas. False: not possible here (wrong architecture, addresses taken). */

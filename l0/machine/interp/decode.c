@@ -321,6 +321,9 @@ static unsigned type_size(char type, unsigned v, const struct prefixes *p, uint3
 		return v == 8 ? 4 : v;
 	case 'n':
 		return code64(mode) ? 8 : 4;
+	case 'x':
+	case 'u':
+		return 16;
 	default: /* v, p, s */
 		return v;
 	}
@@ -395,8 +398,31 @@ static void decode_operand(struct cursor *c, struct op *op, const struct insn_op
 	case 'B':
 		op->vvvv = p->vex_vvvv;
 		break;
+	case 'P': /* REX does not reach MMX registers */
+		op->reg &= 7;
+		break;
+	case 'Q':
+	case 'N':
+		op->rm &= 7;
+		break;
 	default:
 		break;
+	}
+}
+
+/* Their size is the row's; op->opsize is that of general registers. */
+static bool vector_operand(const struct insn_operand *operand)
+{
+	switch (operand->method) {
+	case 'V':
+	case 'U':
+	case 'W':
+	case 'P':
+	case 'N':
+	case 'Q':
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -413,9 +439,9 @@ static void decode_operands(struct cursor *c, struct op *op, const struct insn_i
 		unsigned size = type_size(o->type, v, p, mode);
 
 		/* the 32-bit displacement of a near branch does not shrink in 64-bit mode */
-		if (!sized && o->type && o->method != 'J' && o->method != 'I')
+		if (!sized && o->type && o->method != 'J' && o->method != 'I' && !vector_operand(o))
 			op->opsize = (uint8_t)size;
-		sized = sized || o->type;
+		sized = sized || (o->type && !vector_operand(o));
 		decode_operand(c, op, o, size, p, &immediate);
 	}
 }

@@ -64,9 +64,20 @@ enum attribute_names {
 	{ROW(enc, mnem, ops, #name, feat, wr, un, rd, attr, cost), .family = family_##name},
 static struct insn_info table[] = {
 #include "l0/machine/interp/insns.def"
-};
 #undef CALL
 #undef FAST
+#define INT SIMD_INT
+#define FP SIMD_FP
+#define OUT SIMD_OUT
+#define SIMD(enc, mnem, ops, name, feat, wr, kind_, cost)                                          \
+	{ ROW(enc, mnem, ops, "simd_" #name, feat, wr, none, none, 0, cost),                       \
+	  .complex = simd_execute, .simd = { .kernel = simd_##name, .kind = kind_ } },
+#include "l0/machine/interp/simd/rows.def"
+#undef SIMD
+#undef INT
+#undef FP
+#undef OUT
+};
 #define ROW_COUNT (sizeof(table) / sizeof(table[0]))
 
 static uint16_t *candidates[SPACE_COUNT][256];
@@ -191,6 +202,37 @@ static bool parse_implicit(const char *token, struct insn_operand *operand)
 	return false;
 }
 
+static uint8_t simd_size(char type)
+{
+	static const char types[] = "bwdqxu";
+	static const uint8_t sizes[] = { 1, 2, 4, 8, 16, 16, 0 };
+	const char *at = strchr(types, type);
+
+	return sizes[at ? at - types : 6];
+}
+
+static void parse_simd(struct insn_info *info)
+{
+	struct simd_info *simd = &info->simd;
+
+	for (unsigned i = 0; i < 2 && info->operands[i].method; i++) {
+		const struct insn_operand *operand = &info->operands[i];
+		bool xmm = strchr("VWU", operand->method), mmx = strchr("PQN", operand->method);
+
+		simd->operands[i].file = xmm			 ? FILE_XMM :
+					 mmx			 ? FILE_MMX :
+					 operand->method == 'I' ? FILE_IMMEDIATE :
+								   FILE_GENERAL;
+		simd->operands[i].size = simd_size(operand->type);
+		simd->operands[i].in_rm = strchr("EMRWUQN", operand->method);
+		simd->operands[i].aligned = operand->type == 'x';
+		simd->sse |= xmm;
+		simd->mmx |= mmx;
+	}
+	simd->mmx |= !info->operands[0].method;
+	simd->mmx_register = simd->kind == SIMD_OUT && info->operands[0].method == 'V';
+}
+
 static void parse_operands(struct insn_info *info)
 {
 	char text[32], *save = NULL;
@@ -204,8 +246,8 @@ static void parse_operands(struct insn_info *info)
 			bad_row(info, token);
 		if (parse_implicit(token, operand))
 			continue;
-		if (!strchr("EGMRCDSBZIJOAXY", token[0]) || !strchr("bwdqvzypsn", token[1]) ||
-		    token[2])
+		if (!strchr("EGMRCDSBZIJOAXYVWUPQN", token[0]) ||
+		    !strchr("bwdqvzypsnxu", token[1]) || token[2])
 			bad_row(info, token);
 		operand->method = token[0];
 		operand->type = token[1];
@@ -244,6 +286,8 @@ void insn_table_init(void)
 	for (unsigned row = 0; row < ROW_COUNT; row++) {
 		parse_encoding(&table[row]);
 		parse_operands(&table[row]);
+		if (table[row].simd.kernel)
+			parse_simd(&table[row]);
 		table[row].row.fast = table[row].family != NULL;
 		index_row(row);
 	}

@@ -7,6 +7,7 @@
 #define L0_MACHINE_INTERP_INSN_TABLE_H
 
 #include "l0/machine/interp/decode.h"
+#include "l0/machine/interp/simd/simd.h"
 
 enum insn_attributes {
 	INSN_LOCK = 1,
@@ -63,6 +64,21 @@ struct insn_operand {
 	uint8_t value; /* 's': enum x86_seg */
 };
 
+/* An operand of a SIMD row. size: 0 is op->opsize. */
+enum simd_file { FILE_NONE, FILE_XMM, FILE_MMX, FILE_GENERAL, FILE_IMMEDIATE };
+struct simd_operand {
+	uint8_t file, size;
+	bool in_rm, aligned;
+};
+
+struct simd_info {
+	simd_kernel *kernel;
+	enum simd_kind kind;
+	struct simd_operand operands[2];
+	bool sse, mmx;     /* uses XMM registers or memory operands like theirs, MMX ones */
+	bool mmx_register; /* MMX only if the operand is a register: CVTPI2PD */
+};
+
 struct insn_info {
 	struct insn_row row;
 	enum insn_space space;
@@ -77,6 +93,7 @@ struct insn_info {
 	bool byte_reg, byte_rm; /* the operand is a byte register if it is a register */
 	void (*complex)(struct cpu *cpu, const struct op *op);
 	const struct op_family *family; /* of 16 if count == 16 */
+	struct simd_info simd;          /* rows of simd/rows.def */
 };
 
 const struct insn_info *insn_info(unsigned row);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Kernels of floating-point arithmetic and comparison. Each operation is written for one lane; SIZES makes the
+ * packed and scalar, single and double instructions of it.
+ */
+#include "l0/machine/interp/simd/lanes.h"
+
+#include "l0/machine/interp/flags.h"
+
+typedef void lane_op(struct simd *s, enum width width, unsigned lane);
+
+#define SIZES(name)                                                                                \
+	void simd_##name##ps(struct simd *s)                                                       \
+	{                                                                                          \
+		for (unsigned lane = 0; lane < 4; lane++)                                          \
+			lane_##name(s, SINGLE, lane);                                              \
+	}                                                                                          \
+	void simd_##name##pd(struct simd *s)                                                       \
+	{                                                                                          \
+		for (unsigned lane = 0; lane < 2; lane++)                                          \
+			lane_##name(s, DOUBLE, lane);                                              \
+	}                                                                                          \
+	void simd_##name##ss(struct simd *s)                                                       \
+	{                                                                                          \
+		lane_##name(s, SINGLE, 0);                                                         \
+	}                                                                                          \
+	void simd_##name##sd(struct simd *s)                                                       \
+	{                                                                                          \
+		lane_##name(s, DOUBLE, 0);                                                         \
+	}
+
+#define ARITHMETIC(name)                                                                           \
+	static void lane_##name(struct simd *s, enum width width, unsigned lane)                   \
+	{                                                                                          \
+		put_lane(s, width, lane,                                                           \
+			 soft_##name(&s->fp, format_of(width), get_lane(s, &s->d, width, lane),    \
+				     get_lane(s, &s->s, width, lane)));                            \
+	}                                                                                          \
+	SIZES(name)
+ARITHMETIC(add)
+ARITHMETIC(sub)
+ARITHMETIC(mul)
+ARITHMETIC(div)
+
+static void lane_sqrt(struct simd *s, enum width width, unsigned lane)
+{
+	put_lane(s, width, lane, soft_sqrt(&s->fp, format_of(width), get_lane(s, &s->s, width, lane)));
+}
+SIZES(sqrt)
+
+/* The second operand unless the first is truly beyond it; NaNs and equal zeros are "not". */
+static void choose(struct simd *s, enum width width, unsigned lane, enum soft_order wanted)
+{
+	struct soft a = get_lane(s, &s->d, width, lane), b = get_lane(s, &s->s, width, lane);
+	bool first = soft_compare(&s->fp, a, b, false) == wanted;
+	const struct soft *chosen = first ? &a : &b;
+	uint64_t bits = get_bits(first ? &s->d : &s->s, width, lane);
+
+	if (chosen->class == SOFT_ZERO) /* a denormal under DAZ */
+		bits = soft_pack(format_of(width), chosen);
+	put_bits(&s->d, width, lane, bits);
+}
+
+static void lane_min(struct simd *s, enum width width, unsigned lane)
+{
+	choose(s, width, lane, SOFT_LESS);
+}
+SIZES(min)
+
+static void lane_max(struct simd *s, enum width width, unsigned lane)
+{
+	choose(s, width, lane, SOFT_GREATER);
+}
+SIZES(max)
+
+/* SDM 2 "CMPPS", predicates 0-7: bit n of a mask is the result for enum soft_order n. */
+static void lane_cmp(struct simd *s, enum width width, unsigned lane)
+{
+	static const struct {
+		uint8_t holds;
+		bool quiet;
+	} predicates[8] = {
+		{ 1 << SOFT_EQUAL, true },
+		{ 1 << SOFT_LESS, false },
+		{ 1 << SOFT_LESS | 1 << SOFT_EQUAL, false },
+		{ 1 << SOFT_UNORDERED, true },
+		{ 1 << SOFT_LESS | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, true },
+		{ 1 << SOFT_EQUAL | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false },
+		{ 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false },
+		{ 1 << SOFT_LESS | 1 << SOFT_EQUAL | 1 << SOFT_GREATER, true },
+	};
+	struct soft a = get_lane(s, &s->d, width, lane), b = get_lane(s, &s->s, width, lane);
+	enum soft_order order = soft_compare(&s->fp, a, b, predicates[s->imm & 7].quiet);
+
+	put_bits(&s->d, width, lane, predicates[s->imm & 7].holds >> order & 1 ? UINT64_MAX : 0);
+}
+SIZES(cmp)
+
+/* ---- COMISx, UCOMISx: flags change only if nothing is unmasked ---- */
+
+static void compare_flags(struct simd *s, enum width width, bool quiet)
+{
+	static const uint32_t flags[] = { [SOFT_LESS] = RFLAGS_CF, [SOFT_EQUAL] = RFLAGS_ZF, [SOFT_GREATER] = 0,
+					  [SOFT_UNORDERED] = RFLAGS_ZF | RFLAGS_PF | RFLAGS_CF };
+	enum soft_order order = soft_compare(&s->fp, get_lane(s, &s->d, width, 0), get_lane(s, &s->s, width, 0),
+					     quiet);
+
+	s->store = false;
+	if (!(s->fp.flags & ~s->fp.masked))
+		cc_set_explicit(s->cpu, flags[order]);
+}
+
+void simd_comiss(struct simd *s)
+{
+	compare_flags(s, SINGLE, false);
+}
+
+void simd_comisd(struct simd *s)
+{
+	compare_flags(s, DOUBLE, false);
+}
+
+void simd_ucomiss(struct simd *s)
+{
+	compare_flags(s, SINGLE, true);
+}
+
+void simd_ucomisd(struct simd *s)
+{
+	compare_flags(s, DOUBLE, true);
+}
+
+/* ---- SSE3 ---- */
+
+typedef struct soft arithmetic(struct soft_env *env, const struct soft_format *format, struct soft a,
+			       struct soft b);
+
+static void horizontal(struct simd *s, enum width width, arithmetic *operation)
+{
+	unsigned count = width == DOUBLE ? 2 : 4;
+	union vec from[2] = { s->d, s->s };
+
+	for (unsigned i = 0; i < count; i++) {
+		const union vec *pair = &from[2 * i >= count];
+		unsigned first = 2 * i & (count - 1);
+
+		put_lane(s, width, i,
+			 operation(&s->fp, format_of(width), get_lane(s, pair, width, first),
+				   get_lane(s, pair, width, first + 1)));
+	}
+}
+
+static void alternate(struct simd *s, enum width width)
+{
+	for (unsigned i = 0; i < (width == DOUBLE ? 2 : 4); i++)
+		(i & 1 ? lane_add : lane_sub)(s, width, i);
+}
+
+void simd_haddps(struct simd *s)
+{
+	horizontal(s, SINGLE, soft_add);
+}
+
+void simd_haddpd(struct simd *s)
+{
+	horizontal(s, DOUBLE, soft_add);
+}
+
+void simd_hsubps(struct simd *s)
+{
+	horizontal(s, SINGLE, soft_sub);
+}
+
+void simd_hsubpd(struct simd *s)
+{
+	horizontal(s, DOUBLE, soft_sub);
+}
+
+void simd_addsubps(struct simd *s)
+{
+	alternate(s, SINGLE);
+}
+
+void simd_addsubpd(struct simd *s)
+{
+	alternate(s, DOUBLE);
+}
+
+/* ---- dot product: products, then sums of pairs, each rounded ---- */
+
+/* An intermediate result as the next step reads it. */
+static struct soft reread(struct simd *s, enum width width, struct soft value)
+{
+	return soft_unpack(&s->fp, format_of(width), soft_pack(format_of(width), &value));
+}
+
+static void dot_product(struct simd *s, enum width width, unsigned count)
+{
+	const struct soft_format *format = format_of(width);
+	struct soft term[4] = { { 0 } };
+	uint8_t unmasked;
+
+	for (unsigned i = 0; i < count; i++)
+		if (s->imm >> (4 + i) & 1)
+			term[i] = reread(s, width, soft_mul(&s->fp, format, get_lane(s, &s->d, width, i),
+							    get_lane(s, &s->s, width, i)));
+	unmasked = s->fp.flags & ~s->fp.masked;
+	for (unsigned step = 1; step < count && !unmasked; step *= 2) {
+		for (unsigned i = 0; i < count; i += 2 * step)
+			term[i] = reread(s, width, soft_add(&s->fp, format, term[i], term[i + step]));
+		unmasked = s->fp.flags & ~s->fp.masked;
+	}
+	for (unsigned i = 0; i < count; i++)
+		put_bits(&s->d, width, i, s->imm >> i & 1 ? soft_pack(format, &term[0]) : 0);
+}
+
+void simd_dpps(struct simd *s)
+{
+	dot_product(s, SINGLE, 4);
+}
+
+void simd_dppd(struct simd *s)
+{
+	dot_product(s, DOUBLE, 2);
+}
+
+/* ---- approximations: denormals are zeros, no exceptions, MXCSR is not looked at ---- */
+
+/* Truncated to 13 bits of significand, which is within 1.5 * 2^-12 and flushes all tiny results. */
+static const struct soft_format thirteen_bits = { 13, 23, -126, 127 };
+
+static void approximate(struct simd *s, unsigned lane, bool root)
+{
+	struct soft_env env = { .rounding = SOFT_TO_ZERO, .masked = SOFT_ALL, .daz = true, .ftz = true };
+	struct soft one = { .class = SOFT_FINITE, .sig = UINT64_C(1) << 63 };
+	struct soft value = soft_unpack(&env, &soft_f32, s->s.d[lane]);
+
+	if (root)
+		value = soft_sqrt(&env, &soft_f64, value);
+	put_lane(s, SINGLE, lane, soft_div(&env, &thirteen_bits, one, value));
+}
+
+void simd_rcpss(struct simd *s)
+{
+	approximate(s, 0, false);
+}
+
+void simd_rsqrtss(struct simd *s)
+{
+	approximate(s, 0, true);
+}
+
+void simd_rcpps(struct simd *s)
+{
+	for (unsigned lane = 0; lane < 4; lane++)
+		approximate(s, lane, false);
+}
+
+void simd_rsqrtps(struct simd *s)
+{
+	for (unsigned lane = 0; lane < 4; lane++)
+		approximate(s, lane, true);
+}

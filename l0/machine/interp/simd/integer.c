@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Kernels of integer arithmetic, comparison, shifts and packing: one body, one line an instruction.
+ */
+#include "l0/machine/interp/simd/simd.h"
+
+#include <string.h>
+
+#include "l0/machine/interp/flags.h"
+
+static int32_t clamp(int32_t value, int32_t low, int32_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static int32_t max(int32_t a, int32_t b)
+{
+	return a > b ? a : b;
+}
+
+static int32_t min(int32_t a, int32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Each lane of d: an expression of a and b, the lanes of both operands. */
+#define LANES(name, lane, type, expression)                                                        \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		for (unsigned i = 0; i < s->bytes / sizeof(type); i++) {                           \
+			type a = s->d.lane[i], b = s->s.lane[i];                                   \
+                                                                                                   \
+			(void)a;                                                                   \
+			s->d.lane[i] = (type)(expression);                                         \
+		}                                                                                  \
+	}
+LANES(pand, q, uint64_t, a & b)
+LANES(pandn, q, uint64_t, ~a & b)
+LANES(por, q, uint64_t, a | b)
+LANES(pxor, q, uint64_t, a ^ b)
+LANES(paddb, b, uint8_t, a + b)
+LANES(paddw, w, uint16_t, a + b)
+LANES(paddd, d, uint32_t, a + b)
+LANES(paddq, q, uint64_t, a + b)
+LANES(psubb, b, uint8_t, a - b)
+LANES(psubw, w, uint16_t, a - b)
+LANES(psubd, d, uint32_t, a - b)
+LANES(psubq, q, uint64_t, a - b)
+LANES(paddsb, sb, int8_t, clamp(a + b, -128, 127))
+LANES(paddsw, sw, int16_t, clamp(a + b, -32768, 32767))
+LANES(paddusb, b, uint8_t, clamp(a + b, 0, 255))
+LANES(paddusw, w, uint16_t, clamp(a + b, 0, 65535))
+LANES(psubsb, sb, int8_t, clamp(a - b, -128, 127))
+LANES(psubsw, sw, int16_t, clamp(a - b, -32768, 32767))
+LANES(psubusb, b, uint8_t, clamp(a - b, 0, 255))
+LANES(psubusw, w, uint16_t, clamp(a - b, 0, 65535))
+LANES(pavgb, b, uint8_t, (a + b + 1) >> 1)
+LANES(pavgw, w, uint16_t, (a + b + 1) >> 1)
+LANES(pminub, b, uint8_t, min(a, b))
+LANES(pmaxub, b, uint8_t, max(a, b))
+LANES(pminsw, sw, int16_t, min(a, b))
+LANES(pmaxsw, sw, int16_t, max(a, b))
+LANES(pminsb, sb, int8_t, min(a, b))
+LANES(pmaxsb, sb, int8_t, max(a, b))
+LANES(pminuw, w, uint16_t, min(a, b))
+LANES(pmaxuw, w, uint16_t, max(a, b))
+LANES(pminsd, sd, int32_t, min(a, b))
+LANES(pmaxsd, sd, int32_t, max(a, b))
+LANES(pminud, d, uint32_t, a < b ? a : b)
+LANES(pmaxud, d, uint32_t, a > b ? a : b)
+LANES(pcmpgtb, sb, int8_t, -(a > b))
+LANES(pcmpgtw, sw, int16_t, -(a > b))
+LANES(pcmpgtd, sd, int32_t, -(a > b))
+LANES(pcmpgtq, sq, int64_t, -(a > b))
+LANES(pcmpeqb, sb, int8_t, -(a == b))
+LANES(pcmpeqw, sw, int16_t, -(a == b))
+LANES(pcmpeqd, sd, int32_t, -(a == b))
+LANES(pcmpeqq, sq, int64_t, -(a == b))
+LANES(pmullw, sw, int16_t, a * b)
+LANES(pmulld, d, uint32_t, a *b)
+LANES(pmulhw, sw, int16_t, a * b >> 16)
+LANES(pmulhuw, w, uint16_t, (uint32_t)a * b >> 16)
+LANES(pmulhrsw, sw, int16_t, ((a * b >> 14) + 1) >> 1)
+LANES(pmuludq, q, uint64_t, (uint64_t)(uint32_t)a * (uint32_t)b)
+LANES(pmuldq, sq, int64_t, (int64_t)(int32_t)a * (int32_t)b)
+LANES(psignb, sb, int8_t, b < 0 ? -a : b ? a : 0)
+LANES(psignw, sw, int16_t, b < 0 ? -a : b ? a : 0)
+LANES(psignd, d, uint32_t, b >> 31 ? -a : b ? a : 0)
+LANES(pabsb, sb, int8_t, b < 0 ? -b : b)
+LANES(pabsw, sw, int16_t, b < 0 ? -b : b)
+LANES(pabsd, d, uint32_t, b >> 31 ? -b : b)
+
+/* ---- neighbours ---- */
+
+/* Pairs of lanes of d, then of s. */
+#define HORIZONTAL(name, lane, type, expression)                                                   \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		unsigned count = s->bytes / sizeof(type);                                          \
+		union vec from[2] = { s->d, s->s };                                                \
+                                                                                                   \
+		for (unsigned i = 0; i < count; i++) {                                             \
+			const union vec *pair = &from[2 * i >= count];                             \
+			type a = pair->lane[2 * i & (count - 1)],                                  \
+			     b = pair->lane[(2 * i & (count - 1)) + 1];                            \
+                                                                                                   \
+			s->d.lane[i] = (type)(expression);                                         \
+		}                                                                                  \
+	}
+HORIZONTAL(phaddw, w, uint16_t, a + b)
+HORIZONTAL(phaddd, d, uint32_t, a + b)
+HORIZONTAL(phaddsw, sw, int16_t, clamp(a + b, -32768, 32767))
+HORIZONTAL(phsubw, w, uint16_t, a - b)
+HORIZONTAL(phsubd, d, uint32_t, a - b)
+HORIZONTAL(phsubsw, sw, int16_t, clamp(a - b, -32768, 32767))
+
+void simd_pmaddwd(struct simd *s)
+{
+	for (unsigned i = 0; i < s->bytes / 4; i++)
+		s->d.d[i] = (uint32_t)(s->d.sw[2 * i] * s->s.sw[2 * i]) +
+			    (uint32_t)(s->d.sw[2 * i + 1] * s->s.sw[2 * i + 1]);
+}
+
+void simd_pmaddubsw(struct simd *s)
+{
+	for (unsigned i = 0; i < s->bytes / 2; i++)
+		s->d.sw[i] = (int16_t)clamp(s->d.b[2 * i] * s->s.sb[2 * i] +
+						    s->d.b[2 * i + 1] * s->s.sb[2 * i + 1],
+					    -32768, 32767);
+}
+
+static unsigned distance(unsigned a, unsigned b)
+{
+	return a > b ? a - b : b - a;
+}
+
+void simd_psadbw(struct simd *s)
+{
+	for (unsigned i = 0; i < s->bytes / 8; i++) {
+		unsigned sum = 0;
+
+		for (unsigned k = 8 * i; k < 8 * i + 8; k++)
+			sum += distance(s->d.b[k], s->s.b[k]);
+		s->d.q[i] = sum;
+	}
+}
+
+void simd_mpsadbw(struct simd *s)
+{
+	unsigned from = s->imm & 4, against = (s->imm & 3) * 4;
+	union vec a = s->d;
+
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned sum = 0;
+
+		for (unsigned k = 0; k < 4; k++)
+			sum += distance(a.b[from + i + k], s->s.b[against + k]);
+		s->d.w[i] = (uint16_t)sum;
+	}
+}
+
+void simd_phminposuw(struct simd *s)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < 8; i++)
+		if (s->s.w[i] < s->s.w[best])
+			best = i;
+	s->d.q[0] = s->s.w[best] | best << 16;
+	s->d.q[1] = 0;
+}
+
+void simd_ptest(struct simd *s)
+{
+	bool zero = !((s->d.q[0] & s->s.q[0]) | (s->d.q[1] & s->s.q[1]));
+	bool carry = !((~s->d.q[0] & s->s.q[0]) | (~s->d.q[1] & s->s.q[1]));
+
+	s->store = false;
+	cc_set_explicit(s->cpu, (zero ? RFLAGS_ZF : 0) | (carry ? RFLAGS_CF : 0));
+}
+
+/* ---- shifts: the count is the low quadword of the second operand ---- */
+
+#define SHIFT(name, lane, type, bits, operation, beyond)                                           \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		uint64_t count = s->s.q[0];                                                        \
+                                                                                                   \
+		for (unsigned i = 0; i < s->bytes / sizeof(type); i++) {                           \
+			type a = s->d.lane[i];                                                     \
+                                                                                                   \
+			s->d.lane[i] = (type)(count < (bits) ? a operation count : (beyond));      \
+		}                                                                                  \
+	}
+SHIFT(psrlw, w, uint16_t, 16, >>, 0)
+SHIFT(psrld, d, uint32_t, 32, >>, 0)
+SHIFT(psrlq, q, uint64_t, 64, >>, 0)
+SHIFT(psraw, sw, int16_t, 16, >>, a >> 15)
+SHIFT(psrad, sd, int32_t, 32, >>, a >> 31)
+SHIFT(psllw, w, uint16_t, 16, <<, 0)
+SHIFT(pslld, d, uint32_t, 32, <<, 0)
+SHIFT(psllq, q, uint64_t, 64, <<, 0)
+
+void simd_psrldq(struct simd *s)
+{
+	union vec result = { .q = { 0 } };
+
+	for (unsigned i = s->imm; i < 16; i++)
+		result.b[i - s->imm] = s->d.b[i];
+	s->d = result;
+}
+
+void simd_pslldq(struct simd *s)
+{
+	union vec result = { .q = { 0 } };
+
+	for (unsigned i = s->imm; i < 16; i++)
+		result.b[i] = s->d.b[i - s->imm];
+	s->d = result;
+}
+
+/* ---- packing: d into the low half, s into the high half ---- */
+
+#define PACK(name, to, type, from, low, high)                                                      \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		unsigned count = s->bytes / sizeof(type);                                          \
+		union vec operands[2] = { s->d, s->s };                                            \
+                                                                                                   \
+		for (unsigned i = 0; i < count; i++)                                               \
+			s->d.to[i] = (type)clamp(                                                  \
+				operands[2 * i >= count].from[i & (count / 2 - 1)], low, high);    \
+	}
+PACK(packsswb, sb, int8_t, sw, -128, 127)
+PACK(packuswb, b, uint8_t, sw, 0, 255)
+PACK(packssdw, sw, int16_t, sd, -32768, 32767)
+PACK(packusdw, w, uint16_t, sd, 0, 65535)
