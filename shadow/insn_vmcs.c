@@ -36,28 +36,48 @@ static uint32_t read_revision(struct shadow_vcpu *v, struct l1_gpa pointer)
 	return revision;
 }
 
-/* What makes VMXON #GP outside VMX operation. */
-static bool vmxon_is_allowed(struct shadow_vcpu *v)
+/* CR0 and CR4 as L1 sees them: of the bits that L0 owns, the read shadows. The real ones always fit
+ * VMX operation, because L0 is in it. */
+static uint64_t l1_cr0(struct shadow_vcpu *v)
 {
-	struct shadow_env *env = v->env;
-	uint64_t cr0 = env->vmcs_read(env, VMCS_GUEST_CR0);
-	uint64_t cr4 = env->vmcs_read(env, VMCS_GUEST_CR4);
-	uint64_t enabled = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+	uint64_t mask = vmcs_get(v->l0.vmcs01, CR0_GUEST_HOST_MASK);
 
-	return (env->vmcs_read(env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL) == 0 &&
-	       (cr0 & vmx_cap(&v->caps, CR0_FIXED0)) == vmx_cap(&v->caps, CR0_FIXED0) &&
-	       (cr4 & vmx_cap(&v->caps, CR4_FIXED0)) == vmx_cap(&v->caps, CR4_FIXED0) &&
-	       (v->feature_control & enabled) == enabled;
+	return (v->env->vmcs_read(v->env, VMCS_GUEST_CR0) & ~mask) |
+	       (v->env->vmcs_read(v->env, VMCS_CR0_READ_SHADOW) & mask);
 }
 
-/* L1's view of CR4.VMXE: the real one is always 1 while L0 is in VMX operation. */
-static bool l1_has_vmxe(struct shadow_vcpu *v)
+static uint64_t l1_cr4(struct shadow_vcpu *v)
 {
 	uint64_t mask = vmcs_get(v->l0.vmcs01, CR4_GUEST_HOST_MASK);
 
-	if (mask & CR4_VMXE)
-		return v->env->vmcs_read(v->env, VMCS_CR4_READ_SHADOW) & CR4_VMXE;
-	return v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & CR4_VMXE;
+	return (v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & ~mask) |
+	       (v->env->vmcs_read(v->env, VMCS_CR4_READ_SHADOW) & mask);
+}
+
+static bool fits_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1)
+{
+	return (value & fixed0) == fixed0 && !(value & ~fixed1);
+}
+
+/* What makes VMXON #UD: the mode. */
+static bool vmxon_is_defined(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+	bool compatibility = (env->vmcs_read(env, VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) &&
+			     !(env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L);
+
+	return (l1_cr0(v) & CR0_PE) && (l1_cr4(v) & CR4_VMXE) && !compatibility &&
+	       !(env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_VM);
+}
+
+/* What makes it #GP outside VMX operation, privilege aside. */
+static bool vmxon_is_allowed(struct shadow_vcpu *v)
+{
+	uint64_t enabled = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+
+	return fits_fixed(l1_cr0(v), vmx_cap(&v->caps, CR0_FIXED0), vmx_cap(&v->caps, CR0_FIXED1)) &&
+	       fits_fixed(l1_cr4(v), vmx_cap(&v->caps, CR4_FIXED0), vmx_cap(&v->caps, CR4_FIXED1)) &&
+	       (v->feature_control & enabled) == enabled;
 }
 
 struct vmx_result emulate_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
@@ -65,13 +85,12 @@ struct vmx_result emulate_vmxon(struct shadow_vcpu *v, struct shadow_regs *regs)
 	struct l1_gpa pointer;
 	struct vmx_result r;
 
-	if (!l1_has_vmxe(v))
+	if (!vmxon_is_defined(v))
 		return result_fault(VECTOR_UD, 0);
-	if (v->vmx_on) {
-		if (v->env->vmcs_read(v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL)
-			return result_fault(VECTOR_GP, 0);
+	if (v->env->vmcs_read(v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL)
+		return result_fault(VECTOR_GP, 0);
+	if (v->vmx_on)
 		return result_fail_valid(VMX_ERROR_VMXON_IN_ROOT);
-	}
 	if (!vmxon_is_allowed(v))
 		return result_fault(VECTOR_GP, 0);
 	r = read_pointer(v, regs, &pointer);

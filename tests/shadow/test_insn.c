@@ -59,6 +59,41 @@ static void vmxon(void **state)
 	assert_outcome(l1_insn(f, EXIT_REASON_VMXOFF), SEEN_UD, 0);
 }
 
+/* The mode and the control registers that count are those that L1 sees, whatever L0 keeps set
+ * beneath: a row changes one thing. */
+static void vmxon_by_what_l1_sees(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t cr0 = CR0_PG | CR0_PE | CR0_NE, cr4 = CR4_PAE | CR4_VMXE;
+	const struct {
+		uint64_t cr0, cr4, rflags, cs;
+		enum seen seen;
+	} rows[] = {
+		{cr0 & ~CR0_NE, cr4, 0, 0xa09b, SEEN_GP},
+		{cr0 & ~CR0_PG, cr4, 0, 0xa09b, SEEN_GP},
+		{cr0 & ~CR0_PE, cr4, 0, 0xa09b, SEEN_UD},
+		{cr0, cr4 & ~CR4_VMXE, 0, 0xa09b, SEEN_UD},
+		{cr0, cr4 | BIT64(40), 0, 0xa09b, SEEN_GP},
+		{cr0 | BIT64(40), cr4, 0, 0xa09b, SEEN_GP},
+		{cr0, cr4, RFLAGS_VM, 0xa09b, SEEN_UD},
+		{cr0, cr4, 0, 0xc09b, SEEN_UD}, /* compatibility mode */
+		{cr0, cr4, 0, 0xa09b, SEEN_SUCCEED},
+	};
+	static const uint32_t revision = VMCS_REVISION;
+
+	memcpy(f->fake.ram + VMXON_REGION, &revision, 4);
+	assert_true(shadow_wrmsr(&f->v, MSR_IA32_FEATURE_CONTROL, 5));
+	vmcs_set(&f->vmcs01, CR0_GUEST_HOST_MASK, UINT64_MAX);
+	vmcs_set(&f->vmcs01, CR4_GUEST_HOST_MASK, UINT64_MAX);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		SET01(f, CR0_READ_SHADOW, rows[i].cr0);
+		SET01(f, CR4_READ_SHADOW, rows[i].cr4);
+		SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1 | rows[i].rflags);
+		SET01(f, GUEST_CS_ACCESS_RIGHTS, rows[i].cs);
+		assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMXON, VMXON_REGION), rows[i].seen, 0);
+	}
+}
+
 static void pointers(void **state)
 {
 	struct fixture *f = *state;
@@ -265,7 +300,7 @@ int main(void)
 		BOTH(privilege),	  BOTH(vmxon),		BOTH(pointers),
 		BOTH(fields),		  BOTH(vmclear_keeps_data), BOTH(invalidations),
 		BOTH(launch_states),	  BOTH(operand_faults),
-		BOTH(vmcall_in_root),
+		BOTH(vmcall_in_root),	  BOTH(vmxon_by_what_l1_sees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
