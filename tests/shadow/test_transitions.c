@@ -192,6 +192,27 @@ static void event_injection(void **state)
 	assert_false(GET02(f, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 }
 
+/* SDM 3C "Injection of Pending MTF VM Exits": L1 can have the exit without the control, and L0 never
+ * wants it for itself. */
+static void pending_mtf(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t mtf = INTR_INFO_VALID | INTR_TYPE_OTHER_EVENT << INTR_INFO_TYPE_SHIFT;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_ENTRY_INTERRUPTION_INFO, mtf);
+	l1_launch(f);
+	assert_int_equal(GET02(f, ENTRY_INTERRUPTION_INFO), mtf);
+	assert_int_equal(l2_exit(f, EXIT_REASON_MONITOR_TRAP_FLAG, 0), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_MONITOR_TRAP_FLAG);
+	assert_false(l1_read(f, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
+	l1_write(f, VMCS_PRIMARY_CONTROLS,
+		 l1_read(f, VMCS_PRIMARY_CONTROLS) | (uint32_t)PRIMARY_MONITOR_TRAP_FLAG);
+	reenter(f);
+	assert_true(GET02(f, PRIMARY_CONTROLS) & (uint32_t)PRIMARY_MONITOR_TRAP_FLAG);
+	assert_int_equal(l2_exit(f, EXIT_REASON_MONITOR_TRAP_FLAG, 0), SHADOW_RESUME_L1);
+}
+
 static void refused_entries(void **state)
 {
 	struct fixture *f = *state;
@@ -406,6 +427,7 @@ int main(void)
 		BOTH(exit_information),	      BOTH(event_injection),	   BOTH(refused_entries),
 		BOTH(failed_entries),	      BOTH(msr_lists),		   BOTH(bad_msr_lists),
 		BOTH(unsteady_registers),     BOTH(preemption_timer),	   BOTH(eviction),
+		BOTH(pending_mtf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
