@@ -33,6 +33,8 @@ void shadow_inject_fault(struct shadow_env *env, uint8_t vector, bool has_code, 
 		env->vmcs_write(env, VMCS_ENTRY_EXCEPTION_ERROR_CODE, code);
 	}
 	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO, info);
+	/* SDM 3A "RFLAGS", RF: the CPU's own fault pushes it set; injection pushes what it finds. */
+	env->vmcs_write(env, VMCS_GUEST_RFLAGS, env->vmcs_read(env, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 }
 
 static bool type_needs_length(uint32_t type)

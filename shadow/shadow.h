@@ -132,7 +132,8 @@ void shadow_ept01_changed(struct shadow_vcpu *v);
 /* L0 has changed VMCS01's controls (in l0.vmcs01) or its bitmaps. */
 void shadow_l0_changed(struct shadow_vcpu *v);
 
-/* Injects an exception into the guest of the current VMCS, RIP unmoved. */
+/* Injects a fault into the guest of the current VMCS as the CPU would raise it: RIP unmoved, RF set in the
+ * RFLAGS that it pushes. */
 void shadow_inject_fault(struct shadow_env *env, uint8_t vector, bool has_code, uint32_t code);
 
 /* Moves RIP of the current VMCS past the instruction that exited, with the side effects of a completed

@@ -7,16 +7,12 @@
 
 void guest_inject(uint8_t vector)
 {
-	hw_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO,
-		   vector | INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT | INTR_INFO_VALID);
+	shadow_inject_fault(hv_vcpu.shadow.env, vector, false, 0);
 }
 
 void guest_inject_code(uint8_t vector, uint32_t code)
 {
-	hw_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO,
-		   vector | INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT |
-			   INTR_INFO_ERROR_CODE | INTR_INFO_VALID);
-	hw_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, code);
+	shadow_inject_fault(hv_vcpu.shadow.env, vector, true, code);
 }
 
 /* SDM 3C "Checks on Guest Non-Register State": not under blocking by MOV SS; one event a time. */

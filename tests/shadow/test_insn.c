@@ -94,6 +94,23 @@ static void vmxon_by_what_l1_sees(void **state)
 	}
 }
 
+/* A fault pushes RF set (SDM 3A "RFLAGS"), and injection pushes RFLAGS as it is. */
+static void faults_set_rf(void **state)
+{
+	struct fixture *f = *state;
+
+	SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_CF);
+	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, VMCS_A), SEEN_UD, 0);
+	assert_int_equal(GET01(f, GUEST_RFLAGS), RFLAGS_FIXED1 | RFLAGS_CF | RFLAGS_RF);
+	SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1);
+	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMXON, VMXON_REGION), SEEN_GP, 0);
+	assert_int_equal(GET01(f, GUEST_RFLAGS), RFLAGS_FIXED1 | RFLAGS_RF);
+	SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1);
+	assert_true(shadow_wrmsr(&f->v, MSR_IA32_FEATURE_CONTROL, 5));
+	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMXON, VMXON_REGION + 1), SEEN_INVALID, 0);
+	assert_int_equal(GET01(f, GUEST_RFLAGS) & RFLAGS_RF, 0);
+}
+
 static void pointers(void **state)
 {
 	struct fixture *f = *state;
@@ -300,7 +317,7 @@ int main(void)
 		BOTH(privilege),	  BOTH(vmxon),		BOTH(pointers),
 		BOTH(fields),		  BOTH(vmclear_keeps_data), BOTH(invalidations),
 		BOTH(launch_states),	  BOTH(operand_faults),
-		BOTH(vmcall_in_root),	  BOTH(vmxon_by_what_l1_sees),
+		BOTH(vmcall_in_root),	  BOTH(vmxon_by_what_l1_sees), BOTH(faults_set_rf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
