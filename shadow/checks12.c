@@ -97,20 +97,28 @@ static bool link_pointer_holds(struct shadow_vcpu *v, struct shadow_slot *slot)
 	return !shadowing || v->linked;
 }
 
+unsigned checks12_guest_registers(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	struct vmx_check_env env = check_env(v, slot);
+	const struct vmx_check *check = vmx_checks_run(VMX_CHECK_GUEST, &env);
+
+	if (!check)
+		return 0;
+	v->failed_check = check;
+	if (v->env->note)
+		v->env->note(v->env, check->name, VMX_CHECK_GUEST, check->qualification);
+	return check->qualification + 1u;
+}
+
 unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	const unsigned invalid_link = 4;
 
 	if (vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT)) {
-		struct vmx_check_env env = check_env(v, slot);
-		const struct vmx_check *check = vmx_checks_run(VMX_CHECK_GUEST, &env);
+		unsigned failed = checks12_guest_registers(v, slot);
 
-		if (check) {
-			v->failed_check = check;
-			if (v->env->note)
-				v->env->note(v->env, check->name, VMX_CHECK_GUEST, check->qualification);
-			return check->qualification + 1u;
-		}
+		if (failed)
+			return failed;
 	}
 	return link_pointer_holds(v, slot) ? 0 : invalid_link + 1;
 }

@@ -72,6 +72,16 @@ static struct vmx_result fail_entry(struct shadow_vcpu *v, enum vmx_exit_reason 
 	return (struct vmx_result){.outcome = VMX_DO_EXIT};
 }
 
+/* The PDPTEs are checked last, so anything that the hardware would have found has precedence. */
+static struct vmx_result fail_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	const unsigned invalid_pdpte = 2;
+	unsigned failed = checks12_guest_registers(v, slot);
+
+	return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE,
+			  failed ? failed - 1 : invalid_pdpte);
+}
+
 static struct vmx_result out_of_pages(struct shadow_vcpu *v)
 {
 	v->dead = "L0's page pool is too small for this VM entry";
@@ -112,7 +122,7 @@ static struct vmx_result enter(struct shadow_vcpu *v, bool launch)
 	if (failed)
 		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, failed - 1);
 	if (guest02_uses_pdptes(slot) && !slot_has_ept12(slot) && !guest02_load_pdptes(v, slot))
-		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, 2);
+		return fail_pdptes(v, slot);
 	l1 = read_inherited(v, slot);
 	vpid02_transition(v, slot);
 	if (!slot->vmcs02.va && !vmcs02_create(v, slot))

@@ -29,5 +29,7 @@ bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot);
 struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Guest-state checks. 0: they hold, else the exit qualification + 1 of the failed entry. Sets v->linked. */
 unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot);
+/* The same with those that the hardware will make on VMCS02, for an entry that fails before it gets there. */
+unsigned checks12_guest_registers(struct shadow_vcpu *v, struct shadow_slot *slot);
 
 #endif

@@ -269,6 +269,32 @@ static void failed_entries(void **state)
 	l1_launch(f);
 }
 
+/* Without EPT12 L0 loads L2's PDPTEs itself, before the hardware sees the registers; yet their checks come
+ * first (SDM 3C "Checks on Guest Page-Directory-Pointer-Table Entries"). */
+static void pdptes_come_last(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t failed = EXIT_REASON_ENTRY_FAILURE;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_SECONDARY_CONTROLS, 0);
+	l1_write(f, VMCS_ENTRY_CONTROLS,
+		 l1_read(f, VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST);
+	l1_write(f, VMCS_GUEST_CR3, AREA);
+	fake_poke64(&f->fake, AREA, PTE_P | PTE_W); /* bit 1 is reserved */
+	assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_EXIT,
+		       EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | failed);
+	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 0); /* IA32_EFER.LMA */
+	l1_write(f, VMCS_GUEST_IA32_EFER, 0);
+	SET01(f, GUEST_RIP, L1_RIP);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_EXIT,
+		       EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | failed);
+	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 2);
+	fake_poke64(&f->fake, AREA, PTE_P);
+	SET01(f, GUEST_RIP, L1_RIP);
+	l1_launch(f);
+}
+
 static void put_msr(struct fixture *f, uint64_t area, unsigned i, uint32_t msr, uint64_t value)
 {
 	fake_poke64(&f->fake, area + 16 * i, msr);
@@ -427,7 +453,7 @@ int main(void)
 		BOTH(exit_information),	      BOTH(event_injection),	   BOTH(refused_entries),
 		BOTH(failed_entries),	      BOTH(msr_lists),		   BOTH(bad_msr_lists),
 		BOTH(unsteady_registers),     BOTH(preemption_timer),	   BOTH(eviction),
-		BOTH(pending_mtf),
+		BOTH(pending_mtf),		   BOTH(pdptes_come_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
