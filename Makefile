@@ -53,8 +53,8 @@ LIB_OBJ := $(call obj,host,$(filter-out $(MAIN_SRC),$(MACHINE_SRC)) $(SHADOW_SRC
 IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/images/tiny.elf) \
 	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf)
 UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
-# The oracle that runs instructions natively needs an x86-64 host.
-ifneq ($(shell uname -m),x86_64)
+# The oracle that runs instructions natively needs an x86-64 host, and its address space free of a sanitizer's.
+ifneq ($(shell uname -m)$(SAN),x86_64)
 UNIT_SRC := $(filter-out %/test_native.c,$(UNIT_SRC))
 endif
 # What tests share (fakes, oracles): every other C file below tests/, images aside.
