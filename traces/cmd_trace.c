@@ -149,7 +149,7 @@ static int load(struct trap_log *log, const char *path)
 /* What a log's damage makes of the status of reading it. */
 static int report_damage(const struct trap_log *log, const char *path, int status)
 {
-	if (!log->damage[0])
+	if (!log->damage[0] || status == EX_DATAERR) /* the verb has said it */
 		return status;
 	fprintf(stderr, "abyme trace: %s: %s\n", path, log->damage);
 	return status ? status : 1;

@@ -37,8 +37,9 @@ int trace_cmd_tree(const struct trace_options *options, const struct trap_log *l
 	uint16_t level = options->stream > 0 ? options->stream : 0;
 
 	if (!trap_forest_walk(forest, level, options->sequence, visit, &sums)) {
-		fprintf(stderr, "abyme trace tree: %s has no exit #%" PRIu64 ": see abyme trace dump\n",
-			trap_stream_name(level), options->sequence);
+		fprintf(stderr, "abyme trace tree: %s has no exit #%" PRIu64 ": %s\n",
+			trap_stream_name(level), options->sequence,
+			log->damage[0] ? log->damage : "see abyme trace dump");
 		trap_forest_free(forest);
 		return EX_DATAERR;
 	}

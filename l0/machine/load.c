@@ -96,7 +96,9 @@ bool load_map_take(struct load_map *map, uint64_t start, uint64_t size, const ch
 				 what, (unsigned long long)start, other->what,
 				 (unsigned long long)other->start);
 	if (map->count == sizeof(map->ranges) / sizeof(map->ranges[0]))
-		return load_fail(error, STATUS_BAD_IMAGE, "too many segments and modules");
+		return load_fail(error, STATUS_BAD_IMAGE,
+				 "more than %zu segments and modules; use a lower --depth or fewer --module",
+				 sizeof(map->ranges) / sizeof(map->ranges[0]) - 2);
 	map->ranges[map->count++] = (struct load_range){ start, start + size, what };
 	return true;
 }
@@ -125,6 +127,9 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 	memset(state, 0, sizeof(*state));
 	if (linux_claims(&file))
 		loaded = linux_load(&map, &file, request, state, error);
+	else if (request->initrd)
+		loaded = load_fail(error, STATUS_USAGE,
+				   "--initrd is for Linux, which %s is not; use --module", file.path);
 	else if (multiboot_claims(&file))
 		loaded = multiboot_load(&map, &file, request, state, error);
 	else

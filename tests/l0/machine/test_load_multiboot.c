@@ -276,6 +276,17 @@ static void modules_that_do_not_load(void **state)
 	free(large);
 }
 
+/* What would be ignored is refused. */
+static void initrd(void **state)
+{
+	struct image32 image = image32();
+	struct load_request request = { .image = { make_file(&image, sizeof(image)), NULL },
+					.initrd = "/nonexistent" };
+
+	assert_false(load(&request));
+	assert_refused(STATUS_USAGE, "--module");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,7 +295,7 @@ int main(void)
 		LOAD_TEST(refusals),	LOAD_TEST(overlapping_segments),
 		LOAD_TEST(address_fields), LOAD_TEST(information),
 		LOAD_TEST(memory_map),	LOAD_TEST(low_image),
-		LOAD_TEST(modules_that_do_not_load),
+		LOAD_TEST(modules_that_do_not_load), LOAD_TEST(initrd),
 	};
 	return cmocka_run_group_tests_name("load_multiboot", tests, NULL, NULL);
 }
