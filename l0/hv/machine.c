@@ -4,6 +4,7 @@
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
+#include "shadow/sdm/cpuid.h"
 
 #define CPUID_FEATURES_VMX BIT32(5)
 #define CPUID_FEATURES_XSAVE BIT32(26)
@@ -83,13 +84,23 @@ uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word
 	return (wanted & (uint32_t)(allowed >> 32)) | (uint32_t)allowed;
 }
 
-static void read_widths(struct vmx_caps *caps)
+static uint32_t highest_leaf(uint32_t range)
 {
-	uint32_t highest = hw_cpuid(0x80000000, 0).eax;
+	return hw_cpuid(range, 0).eax;
+}
+
+/* What the checks of a VM entry want to know besides the capability MSRs. */
+static void read_facts(struct vmx_caps *caps)
+{
+	uint32_t highest = highest_leaf(0x80000000);
+	struct cpuid_regs perfmon = {0};
 
 	caps->maxphyaddr = highest >= 0x80000008 ? hw_cpuid(0x80000008, 0).eax & 0xff : 36;
+	if (highest_leaf(0) >= CPUID_PERFMON)
+		perfmon = hw_cpuid(CPUID_PERFMON, 0);
 	caps->cr4_valid = vmx_cap(caps, CR4_FIXED1);
-	caps->efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	caps->efer_valid = cpuid_efer_valid(hw_cpuid(CPUID_EXTENDED_FEATURES, 0).edx);
+	caps->perf_global_ctrl_valid = cpuid_perf_global_ctrl_valid(perfmon.eax, perfmon.edx);
 	caps->debugctl_valid = DEBUGCTL_LBR | DEBUGCTL_BTF;
 }
 
@@ -134,7 +145,7 @@ void machine_probe(struct hv_machine *machine)
 	read_allowed(machine);
 	machine->caps.features = features(machine);
 	drop_unrestricted_guest(machine);
-	read_widths(&machine->caps);
+	read_facts(&machine->caps);
 	require(machine, VMX_FEATURE_EPT, "EPT");
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "shadow/sdm/cpuid.h"
 #include "shadow/sdm/msr.h"
 #include "shadow/sdm/vmcs.h"
 
@@ -128,6 +129,18 @@ static void test_ept_vpid(void **state)
 	assert_int_equal(vmx_cap(&caps, EPT_VPID_CAP), cap & ~(EPT_CAP_1G | EPT_CAP_EXECUTE_ONLY));
 }
 
+/* The *_valid facts, from CPUID as some parts answer. */
+static void test_cpuid_facts(void **state)
+{
+	assert_int_equal(cpuid_perf_global_ctrl_valid(0x07300404, 0x603), UINT64_C(0x70000000f));
+	assert_int_equal(cpuid_perf_global_ctrl_valid(0x08300805, 0x604), UINT64_C(0xf000000ff));
+	assert_int_equal(cpuid_perf_global_ctrl_valid(0x201, 3), 3); /* version 1 has no fixed counters */
+	assert_int_equal(cpuid_perf_global_ctrl_valid(0, 3), 0);
+	assert_int_equal(cpuid_efer_valid(UINT32_C(0x2c100800)), EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	assert_int_equal(cpuid_efer_valid(BIT32(29)), EFER_LME | EFER_LMA);
+	assert_int_equal(cpuid_efer_valid(0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_misc),
 		cmocka_unit_test(test_fixed_bits_and_enumeration),
 		cmocka_unit_test(test_ept_vpid),
+		cmocka_unit_test(test_cpuid_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Facts that VM-entry checks need and that no VMX capability MSR tells: which bits of an MSR exist, from
+ * CPUID as the CPU answers it. Source: SDM 2A "CPUID-CPU Identification".
+ */
+#ifndef SHADOW_SDM_CPUID_H
+#define SHADOW_SDM_CPUID_H
+
+#include "shadow/sdm/x86.h"
+
+#define CPUID_PERFMON UINT32_C(0xa)
+#define CPUID_EXTENDED_FEATURES UINT32_C(0x80000001)
+#define CPUID_EXTENDED_EDX_SYSCALL BIT32(11)
+#define CPUID_EXTENDED_EDX_NX BIT32(20)
+#define CPUID_EXTENDED_EDX_LM BIT32(29)
+
+/* IA32_EFER, from EDX of leaf 80000001H. */
+static inline uint64_t cpuid_efer_valid(uint32_t edx)
+{
+	return (edx & CPUID_EXTENDED_EDX_SYSCALL ? EFER_SCE : 0) |
+	       (edx & CPUID_EXTENDED_EDX_LM ? EFER_LME | EFER_LMA : 0) |
+	       (edx & CPUID_EXTENDED_EDX_NX ? EFER_NXE : 0);
+}
+
+/* IA32_PERF_GLOBAL_CTRL, from leaf 0AH:
+ *   EAX 7:0 version | 15:8 general-purpose counters; EDX 4:0 fixed counters, if the version is above 1
+ * A counter's bit is its number; the fixed ones start at bit 32. */
+static inline uint64_t cpuid_perf_global_ctrl_valid(uint32_t eax, uint32_t edx)
+{
+	uint32_t version = eax & 0xff, general = eax >> 8 & 0xff, fixed = version > 1 ? edx & 31 : 0;
+	uint64_t low = general < 32 ? BIT64(general) - 1 : UINT32_MAX;
+
+	return version ? low | (BIT64(fixed) - 1) << 32 : 0;
+}
+
+#endif
