@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash disable=SC2034,SC2154
 # What the sections of the benchmark share. Sourced by bash with $build set. Times are CPU times, user and
 # system, of a command and its children: other load on the host disturbs them far less than the wall's.
 abyme=$build/abyme
@@ -31,4 +32,12 @@ spread() {
 		END { m = v[int((NR + 1) / 2)]; printf "%.0f", (m > 0) ? 100 * (v[NR] - v[1]) / m : 0 }'
 }
 
-ratio() { awk -v a="$1" -v b="$2" -v digits="${3:-2}" 'BEGIN { if (b > 0) printf "%.*f", digits, a / b; else printf "-" }'; }
+# ratio A B [DIGITS]: "-" if there is no B.
+ratio() {
+	awk -v a="$1" -v b="$2" -v digits="${3:-2}" 'BEGIN {
+		if (b > 0)
+			printf "%.*f", digits, a / b
+		else
+			printf "-"
+	}'
+}

@@ -15,8 +15,10 @@ trips() {
 	seconds "$abyme" run --depth "$1" --cpu "$2" --append "iters=$3" --stats "$out/stats.json" "$image" >/dev/null
 }
 insns() { sed -n "s/^$1 insns=\([0-9]*\) .*/\1/p" "$out/last"; }
-# exits REASON: of the last run, 0 if there was none.
-exits() { sed -n "/\"vm_exits\"/,/}/s/.*\"$1\":[ \t]*\([0-9]*\).*/\1/p" "$out/stats.json" | awk '{ n += $1 } END { print n + 0 }'; }
+# exits REASON FILE: in the statistics in FILE, 0 if there was none.
+exits() {
+	sed -n "/\"vm_exits\"/,/}/s/.*\"$1\":[ \t]*\([0-9]*\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
 
 echo 'cost of nesting, instructions below L1 for one exit of L2 and back, and for an exit of L1:'
 printf '%-24s %6s %12s %16s %12s\n' 'VMCS shadowing' depth 'L2 CPUID' 'same, usual L1' 'L1 CPUID'
@@ -37,9 +39,8 @@ for cpu in skylake skylake,-vmcs-shadowing; do
 	line=
 	total=0
 	for reason in CPUID VMCALL IO_INSTRUCTION RDMSR EPT_VIOLATION VMRESUME VMREAD VMWRITE; do
-		many=$(exits $reason)
-		few=$(sed -n "/\"vm_exits\"/,/}/s/.*\"$reason\":[ \t]*\([0-9]*\).*/\1/p" "$out/few.json")
-		each=$(ratio $((many - ${few:-0})) 100 0)
+		few=$(exits $reason "$out/few.json")
+		each=$(ratio $(($(exits $reason "$out/stats.json") - few)) 100 0)
 		total=$((total + each))
 		[ "$each" = 0 ] || line="$line $reason $each"
 	done
