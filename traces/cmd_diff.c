@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * abyme trace diff: where two logs first differ, stream by stream. Two runs of one image with the same
- * options must not differ at all.
+ * abyme trace diff: where two logs first differ, stream by stream. Two runs of one image with the
+ * same options must not differ at all.
  */
 #include "traces/cmd_trace.h"
 
@@ -56,7 +56,8 @@ int trace_cmd_diff(const struct trace_options *options, const struct trap_log *a
 	}
 	for (size_t i = 0; i < b->count; i++)
 		if (!trap_log_stream(a, b->streams[i].stream)) {
-			printf("%s: only in the second log\n", trap_stream_name(b->streams[i].stream));
+			printf("%s: only in the second log\n",
+			       trap_stream_name(b->streams[i].stream));
 			differences++;
 		}
 	if (!differences)

@@ -9,9 +9,10 @@
 static void print_interval(bool json, const struct trap_record *from, const struct trap_record *to,
 			   uint64_t exits)
 {
-	const char *form = json ? "{\"mark\":%" PRIu64 ",\"exits\":%" PRIu64 ",\"instructions\":%" PRIu64
-				  ",\"cycles\":%" PRIu64 "}\n"
-				: "mark=%" PRIu64 " exits=%" PRIu64 " insns=%" PRIu64 " cycles=%" PRIu64 "\n";
+	const char *form = json ? "{\"mark\":%" PRIu64 ",\"exits\":%" PRIu64
+				  ",\"instructions\":%" PRIu64 ",\"cycles\":%" PRIu64 "}\n"
+				: "mark=%" PRIu64 " exits=%" PRIu64 " insns=%" PRIu64
+				  " cycles=%" PRIu64 "\n";
 
 	printf(form, from->qualification, exits, to->insns_at - from->insns_at,
 	       to->cycles_at - from->cycles_at);

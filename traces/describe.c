@@ -78,9 +78,9 @@ static void describe_io(const struct trap_record *record, char *text, size_t siz
 	uint64_t q = record->qualification;
 	bool in = q & BIT64(3);
 
-	snprintf(text, size, "%s%s%s port 0x%04" PRIx64 ", %" PRIu64 " byte%s", q & BIT64(5) ? "rep " : "",
-		 in ? "in" : "out", q & BIT64(4) ? "s" : "", q >> 16 & 0xffff, (q & 7) + 1,
-		 q & 7 ? "s" : "");
+	snprintf(text, size, "%s%s%s port 0x%04" PRIx64 ", %" PRIu64 " byte%s",
+		 q & BIT64(5) ? "rep " : "", in ? "in" : "out", q & BIT64(4) ? "s" : "",
+		 q >> 16 & 0xffff, (q & 7) + 1, q & 7 ? "s" : "");
 }
 
 static void describe_field(const struct trap_record *record, char *text, size_t size)

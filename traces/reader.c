@@ -29,11 +29,13 @@ bool trap_log_open(struct trap_log_reader *reader, const char *path, char *error
 	if (fread(&reader->header, sizeof(reader->header), 1, reader->file) != 1)
 		snprintf(error, size, "%s is not a trap log: shorter than its header", path);
 	else if (reader->header.magic != TRAP_LOG_FILE_MAGIC)
-		snprintf(error, size, "%s is not a trap log: make one with abyme run --trace", path);
+		snprintf(error, size, "%s is not a trap log: make one with abyme run --trace",
+			 path);
 	else if (reader->header.version != TRAP_LOG_VERSION ||
 		 reader->header.record_size != sizeof(struct trap_record))
-		snprintf(error, size, "%s: trap log version %" PRIu32 ", this tool reads version %d",
-			 path, reader->header.version, TRAP_LOG_VERSION);
+		snprintf(error, size,
+			 "%s: trap log version %" PRIu32 ", this tool reads version %d", path,
+			 reader->header.version, TRAP_LOG_VERSION);
 	else if (!header_intact(&reader->header))
 		snprintf(error, size, "%s is damaged in its header; nothing of it was read", path);
 	else {
@@ -81,7 +83,8 @@ bool trap_log_read(struct trap_log_reader *reader)
 		return damaged(reader, "cut before the end mark");
 	if (got != sizeof(*block))
 		return damaged(reader, "cut inside a block header");
-	if (block->magic != TRAP_LOG_BLOCK_MAGIC || block->record_size != sizeof(struct trap_record))
+	if (block->magic != TRAP_LOG_BLOCK_MAGIC ||
+	    block->record_size != sizeof(struct trap_record))
 		return damaged(reader, "no block header here");
 	reader->records = realloc(reader->records, (block->count + 1) * sizeof(*reader->records));
 	if (!reader->records)

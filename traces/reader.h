@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reads a trap log block by block and survives damage: whatever lies before it is delivered, then the
- * reader says where and what the damage is.
+ * Reads a trap log block by block and survives damage: whatever lies before it is delivered, then
+ * the reader says where and what the damage is.
  */
 #ifndef TRACES_READER_H
 #define TRACES_READER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Counting records by (stream, path, reason). A run has a few dozen keys, so a linear search is enough for
- * what the table of recent rows does not know.
+ * Counting records by (stream, path, reason). A run has a few dozen keys, so a linear search is
+ * enough for what the table of recent rows does not know.
  */
 #include "traces/totals.h"
 
@@ -17,7 +17,8 @@ static bool same_key(const struct trap_log_total *row, uint16_t stream, uint8_t 
 	return row->stream == stream && row->path == path && row->reason == reason;
 }
 
-static size_t find_or_add(struct trap_totals *totals, uint16_t stream, uint8_t path, uint16_t reason)
+static size_t find_or_add(struct trap_totals *totals, uint16_t stream, uint8_t path,
+			  uint16_t reason)
 {
 	for (size_t i = 0; i < totals->count; i++)
 		if (same_key(&totals->rows[i], stream, path, reason))
@@ -32,7 +33,8 @@ static size_t find_or_add(struct trap_totals *totals, uint16_t stream, uint8_t p
 	return totals->count++;
 }
 
-size_t trap_totals_row(struct trap_totals *totals, uint16_t stream, const struct trap_record *record)
+size_t trap_totals_row(struct trap_totals *totals, uint16_t stream,
+		       const struct trap_record *record)
 {
 	uint16_t reason = record->reason & EXIT_REASON_BASIC;
 	unsigned hash = reason + record->path * 67u + stream * 29u;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The exits beneath an exit. Within a level, `cause` says which exit's handling made another happen.
- * Across levels: level n sees an exit only because level n-1 reflected one to it, in the same order, so
- * the k-th exit of level n is the k-th record of level n-1 with path 201.
+ * The exits beneath an exit. Within a level, `cause` says which exit's handling made another
+ * happen. Across levels: level n sees an exit only because level n-1 reflected one to it, in the
+ * same order, so the k-th exit of level n is the k-th record of level n-1 with path 201.
  */
 #ifndef TRACES_TREE_H
 #define TRACES_TREE_H

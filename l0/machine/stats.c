@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * --stats. Digests are FNV-1a, 64 bits, in hexadecimal; counts are decimal numbers. Everything but
- * wall_s, cpu_s, mips and peak_rss_kib is the same in every run of the same image, options and input.
+ * wall_s, cpu_s, mips and peak_rss_kib is the same in every run of the same image, options and
+ * input.
  */
 #include "l0/machine/stats.h"
 

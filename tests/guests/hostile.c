@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * An L1 that means harm: random VMX instructions, VMCS12 values, EPT12 entries, and addresses that point
- * anywhere, from a fixed seed. It prints one line in the end; whether the hypervisor below kept its memory
- * to itself is for the machine to say (l0/machine/guard.h). Options: seed=N, entries=N (attempts), reach (EPT12
- * also maps the hypervisor's memory, which ends L1 as soon as L2 touches it), and die=triple|abort|memory:
- * do just that, which the hypervisor must report. guard: has its scratch memory guarded, as a hypervisor
- * would its own, so that L2 must be caught.
+ * An L1 that means harm: random VMX instructions, VMCS12 values, EPT12 entries, and addresses that
+ * point anywhere, from a fixed seed. It prints one line in the end; whether the hypervisor below
+ * kept its memory to itself is for the machine to say (l0/machine/guard.h). Options: seed=N,
+ * entries=N (attempts), reach (EPT12 also maps the hypervisor's memory, which ends L1 as soon as L2
+ * touches it), and die=triple|abort|memory: do just that, which the hypervisor must report. guard:
+ * has its scratch memory guarded, as a hypervisor would its own, so that L2 must be caught.
  */
 #include "tests/guests/hostile/hostile.h"
 
@@ -127,7 +127,8 @@ int main(void)
 	}
 	for (uint64_t i = 0; i < entries; i++)
 		attempt(top);
-	printf("seed=%lu attempts=%lu entered=%lu failed=%lu refused=%lu", seed, entries, entered, failed, refused);
+	printf("seed=%lu attempts=%lu entered=%lu failed=%lu refused=%lu", seed, entries, entered,
+	       failed, refused);
 	for (unsigned i = 0; i < EXIT_REASON_COUNT; i++)
 		if (reasons[i])
 			printf(" %u:%lu", i, reasons[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Random instances of a row of the instruction table, for 64-bit mode: bytes, and a register state in which
- * its memory operands lie in the data page and its branch goes to NATIVE_OTHER.
+ * Random instances of a row of the instruction table, for 64-bit mode: bytes, and a register state
+ * in which its memory operands lie in the data page and its branch goes to NATIVE_OTHER.
  */
 #ifndef TESTS_ORACLE_INSN_GEN_H
 #define TESTS_ORACLE_INSN_GEN_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Runs one instruction natively. Generated code loads all registers and flags from a block, falls into the
- * instruction, and whatever comes after it (the next address or NATIVE_OTHER) stores them all again; a fault
- * comes back through the signal handler, which takes the registers from its context.
+ * Runs one instruction natively. Generated code loads all registers and flags from a block, falls
+ * into the instruction, and whatever comes after it (the next address or NATIVE_OTHER) stores them
+ * all again; a fault comes back through the signal handler, which takes the registers from its
+ * context.
  */
 #include "tests/oracle/native.h"
 
@@ -134,7 +135,8 @@ bool native_init(void)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 	stack_t stack = {.ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack)};
-	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction action = { .sa_sigaction = on_signal,
+				    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
 	if (!map(NATIVE_CODE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
 	    !map(NATIVE_DATA, PROT_READ | PROT_WRITE))

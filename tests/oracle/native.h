@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One user-mode instruction on the host's own CPU: registers (x87, MMX and SSE ones too) and flags in, registers,
- * flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at NATIVE_CODE and may touch the data area; both lie at
- * fixed low addresses so that an interpreter can be given the very same ones.
+ * One user-mode instruction on the host's own CPU: registers (x87, MMX and SSE ones too) and flags
+ * in, registers, flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at
+ * NATIVE_CODE and may touch the data area; both lie at fixed low addresses so that an interpreter
+ * can be given the very same ones.
  */
 #ifndef TESTS_ORACLE_NATIVE_H
 #define TESTS_ORACLE_NATIVE_H

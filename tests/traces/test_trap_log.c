@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The trap log written and read back: whole, cut at every byte, with every byte damaged; the report's
- * sums, the comparison of levels, and the tree of exits, on a small log built by hand.
+ * The trap log written and read back: whole, cut at every byte, with every byte damaged; the
+ * report's sums, the comparison of levels, and the tree of exits, on a small log built by hand.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,8 @@
 
 static char path[64];
 
-static struct trap_record record(uint32_t reason, uint8_t trap_path, uint64_t sequence, uint64_t cause,
-				 uint32_t insns)
+static struct trap_record record(uint32_t reason, uint8_t trap_path, uint64_t sequence,
+				 uint64_t cause, uint32_t insns)
 {
 	return (struct trap_record){
 		.sequence = sequence,
@@ -73,7 +73,8 @@ static void write_log(void)
 
 	assert_non_null(writer);
 	for (int i = 0; i < 3; i++) {
-		struct trap_record seen = record(level0[i].reason, TRAP_PATH_MACHINE, 0, TRAP_NO_CAUSE, 10);
+		struct trap_record seen =
+			record(level0[i].reason, TRAP_PATH_MACHINE, 0, TRAP_NO_CAUSE, 10);
 
 		trap_log_append(writer, &seen);
 	}

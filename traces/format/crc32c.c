@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CRC-32C, eight bytes at a step. Hypervisors leave checksums to whoever writes the file, so this is hosted
- * code and its tables are made at first use.
+ * CRC-32C, eight bytes at a step. Hypervisors leave checksums to whoever writes the file, so this
+ * is hosted code and its tables are made at first use.
  */
 #include "traces/format/trap_log.h"
 
@@ -41,7 +41,8 @@ uint32_t trap_log_crc32c(uint32_t crc, const void *data, uint64_t length)
 
 		crc = table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^
 		      table[5][low >> 16 & 0xff] ^ table[4][low >> 24] ^ table[3][high & 0xff] ^
-		      table[2][high >> 8 & 0xff] ^ table[1][high >> 16 & 0xff] ^ table[0][high >> 24];
+		      table[2][high >> 8 & 0xff] ^ table[1][high >> 16 & 0xff] ^
+		      table[0][high >> 24];
 	}
 	while (length--)
 		crc = crc >> 8 ^ table[0][(crc ^ *byte++) & 0xff];

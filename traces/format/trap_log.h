@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The trap log: what every level writes about every exit, little-endian, in checksummed blocks. The same
- * header serves the freestanding writer in the hypervisor and the hosted writer and reader.
+ * The trap log: what every level writes about every exit, little-endian, in checksummed blocks. The
+ * same header serves the freestanding writer in the hypervisor and the hosted writer and reader.
  *
- * File: struct trap_log_file_header, then blocks in the order in which they were completed, then the end
- * mark: a block of stream TRAP_LOG_END without records, whose `sequence` is the number of blocks before
- * it. A file without it has been cut. The file header's `crc` covers it with crc = 0.
- * Block: struct trap_log_block_header, then `count` records of `record_size` bytes. `crc` is CRC-32C over
- * the header with crc = 0 and the records. A block belongs to one stream: the machine's own log
- * (TRAP_LOG_MACHINE) or a hypervisor level's (0 = L0, 1 = the abyme hypervisor above it ...).
- * `sequence` is that of the block's first record; a gap between blocks of one stream is `dropped`.
+ * File: struct trap_log_file_header, then blocks in the order in which they were completed, then
+ * the end mark: a block of stream TRAP_LOG_END without records, whose `sequence` is the number of
+ * blocks before it. A file without it has been cut. The file header's `crc` covers it with crc = 0.
+ * Block: struct trap_log_block_header, then `count` records of `record_size` bytes. `crc` is
+ * CRC-32C over the header with crc = 0 and the records. A block belongs to one stream: the
+ * machine's own log (TRAP_LOG_MACHINE) or a hypervisor level's (0 = L0, 1 = the abyme hypervisor
+ * above it ...). `sequence` is that of the block's first record; a gap between blocks of one stream
+ * is `dropped`.
  *
- * Transport from a hypervisor: OUT to the log port (LOG_PORT), which any level may execute without an
- * exit if the levels below pass ports through. A level writes one whole block as: OUT 32-bit
- * LOG_BEGIN to LOG_PORT, REP OUTSD of the block to LOG_PORT + 4, OUT 32-bit LOG_END to LOG_PORT. A lower level may
- * interrupt the REP OUTSD and write a whole block of its own, so begin and end nest like brackets. IN
- * 32-bit from LOG_PORT reads LOG_MAGIC where the machine has the port and keeps a log; otherwise
- * levels do not log. A hypervisor leaves `crc` 0: whoever writes the file (the machine) computes it.
+ * Transport from a hypervisor: OUT to the log port (LOG_PORT), which any level may execute without
+ * an exit if the levels below pass ports through. A level writes one whole block as: OUT 32-bit
+ * LOG_BEGIN to LOG_PORT, REP OUTSD of the block to LOG_PORT + 4, OUT 32-bit LOG_END to LOG_PORT. A
+ * lower level may interrupt the REP OUTSD and write a whole block of its own, so begin and end nest
+ * like brackets. IN 32-bit from LOG_PORT reads LOG_MAGIC where the machine has the port and keeps a
+ * log; otherwise levels do not log. A hypervisor leaves `crc` 0: whoever writes the file (the
+ * machine) computes it.
  */
 #ifndef TRACES_FORMAT_TRAP_LOG_H
 #define TRACES_FORMAT_TRAP_LOG_H
@@ -28,7 +30,8 @@
 #define LOG_BEGIN UINT32_C(1)
 #define LOG_END UINT32_C(2)
 /* OUT of LOG_MARK | n by any level: the machine puts a record with path TRAP_PATH_MARK, reason
- * TRAP_MARK_REASON and qualification n into its own stream, so that a guest can bracket what it measures. */
+ * TRAP_MARK_REASON and qualification n into its own stream, so that a guest can bracket what it
+ * measures. */
 #define LOG_MARK UINT32_C(0x80000000)
 #define TRAP_MARK_REASON UINT32_C(0xffff)
 
@@ -95,7 +98,8 @@ struct trap_record {
 	uint8_t reserved;
 };
 _Static_assert(sizeof(struct trap_record) == 80, "the record is part of the file format");
-_Static_assert(sizeof(struct trap_log_block_header) == 32, "the block header is part of the format");
+_Static_assert(sizeof(struct trap_log_block_header) == 32,
+	       "the block header is part of the format");
 
 /* CRC-32C (Castagnoli), as iSCSI and ext4 use it; start with crc = 0. */
 uint32_t trap_log_crc32c(uint32_t crc, const void *data, uint64_t length);

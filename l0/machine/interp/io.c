@@ -141,16 +141,16 @@ static void outs_one(struct cpu *cpu, const struct op *op)
 	repeat_advance(cpu, op, REG_RSI, repeat_step(cpu, op));
 }
 
-/* Only to ports that take no time; there is nothing then that could come between two iterations. What
- * is asked before the first one has the same answer before the others. */
+/* Only to ports that take no time; there is nothing then that could come between two iterations.
+ * What is asked before the first one has the same answer before the others. */
 static uint64_t outs_run(struct cpu *cpu, const struct op *op, uint64_t most)
 {
 	struct vmx_io io = string_io(cpu, op, false);
 	uint64_t linear, count;
 	const uint8_t *source;
 
-	if (!machine_port_is_fast(cpu->machine, io.port) || !repeat_run_possible(cpu, op, op->seg) ||
-	    debug_armed(cpu, BIT32(DEBUG_IO)))
+	if (!machine_port_is_fast(cpu->machine, io.port) ||
+	    !repeat_run_possible(cpu, op, op->seg) || debug_armed(cpu, BIT32(DEBUG_IO)))
 		return 0;
 	begin(cpu, &io);
 	linear = seg_linear(cpu, op->seg, repeat_offset(cpu, op, REG_RSI), op->opsize, MEM_READ);

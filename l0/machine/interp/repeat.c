@@ -32,16 +32,16 @@ static int64_t time_left(const struct cpu *cpu)
 	return (int64_t)(cpu->deadline - cpu_now(cpu));
 }
 
-/* Single-stepping traps after every iteration, and so does the monitor trap flag: SDM 3B "Single-Step
- * Exception Condition", SDM 3C "Monitor Trap Flag". */
+/* Single-stepping traps after every iteration, and so does the monitor trap flag: SDM 3B
+ * "Single-Step Exception Condition", SDM 3C "Monitor Trap Flag". */
 static bool each_iteration_counts(const struct cpu *cpu)
 {
 	return (cpu->eflags_rest & RFLAGS_TF) ||
 	       (cpu->vmx->nonroot && (cpu->vmx->primary & PRIMARY_MONITOR_TRAP_FLAG));
 }
 
-/* More iterations to do: let others have the instruction boundary if they want it. The instruction then
- * starts over with what is left. */
+/* More iterations to do: let others have the instruction boundary if they want it. The instruction
+ * then starts over with what is left. */
 static void pause_if_wanted(struct cpu *cpu)
 {
 	if (!cpu->attention && !cpu->code_written && time_left(cpu) > 0 &&
@@ -92,7 +92,8 @@ bool repeat_run_possible(const struct cpu *cpu, const struct op *op, unsigned se
 	if (!(cpu->mode & MODE_FLAT) || (cpu->mode & MODE_CAREFUL) || op->addrsize == 2 ||
 	    (cpu->eflags_rest & RFLAGS_DF))
 		return false;
-	return (cpu->mode & MODE_CODE64) || segment == SEG_DS || segment == SEG_ES || segment == SEG_SS;
+	return (cpu->mode & MODE_CODE64) || segment == SEG_DS || segment == SEG_ES ||
+	       segment == SEG_SS;
 }
 
 uint64_t repeat_run_length(uint64_t linear, unsigned size, uint64_t most)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * REP for string instructions, port I/O included. An instruction retires once, however many iterations
- * it makes; every iteration under REP costs COST_STRING_ITERATION cycles, charged as it happens, and the
- * CPU may look elsewhere between any two of them (SDM 2 "REP": "between iterations ... interrupts").
+ * REP for string instructions, port I/O included. An instruction retires once, however many
+ * iterations it makes; every iteration under REP costs COST_STRING_ITERATION cycles, charged as it
+ * happens, and the CPU may look elsewhere between any two of them (SDM 2 "REP": "between iterations
+ * ... interrupts").
  */
 #ifndef L0_MACHINE_INTERP_REPEAT_H
 #define L0_MACHINE_INTERP_REPEAT_H
@@ -14,8 +15,8 @@ typedef void (*repeat_iteration_fn)(struct cpu *cpu, const struct op *op);
 /* At most `most` iterations at once, if that is invisible; returns how many. */
 typedef uint64_t (*repeat_run_fn)(struct cpu *cpu, const struct op *op, uint64_t most);
 
-/* The whole instruction. run: NULL if there is no such form. `compares`: REP is REPE, and both end at a
- * difference or match. */
+/* The whole instruction. run: NULL if there is no such form. `compares`: REP is REPE, and both end
+ * at a difference or match. */
 void repeat_insn(struct cpu *cpu, const struct op *op, repeat_iteration_fn iterate,
 		 repeat_run_fn run, bool compares);
 

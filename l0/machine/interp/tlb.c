@@ -139,7 +139,8 @@ void tlb_note_fetch(struct cpu *cpu, uint64_t linear, const struct walk *walk)
 	struct mmu_spaces *s = cpu->mmu.spaces;
 
 	if (walk->shift > PAGE_SHIFT)
-		mark_large(cpu, walk->global ? s->global : s->current, large_page(linear, walk->shift));
+		mark_large(cpu, walk->global ? s->global : s->current,
+			   large_page(linear, walk->shift));
 	filter_add(&s->current->code, filter_bit(linear));
 }
 

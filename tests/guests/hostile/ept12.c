@@ -65,6 +65,7 @@ void ept12_spoil(uint64_t top)
 		if (chance_one_in(32))
 			pointers[1 + (chance() >> 8) % 3] = random_entry(top);
 		else
-			pointers[1 + (chance() >> 8) % 3] = (uint64_t)directories[1 + (chance() >> 8) % 3] | EPT_RWX;
+			pointers[1 + (chance() >> 8) % 3] =
+				(uint64_t)directories[1 + (chance() >> 8) % 3] | EPT_RWX;
 	}
 }

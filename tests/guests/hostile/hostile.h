@@ -2,8 +2,9 @@
  *
  * The parts of the hostile L1: chance, addresses, its VMCS12 and EPT12, stray VMX instructions.
  *
- * It stays alive by two rules, for it has no use once dead: no address that the hypervisor may write to lies
- * in its own image (HOSTILE_OWN), and what an exit loads into L1 is either right or refused at entry.
+ * It stays alive by two rules, for it has no use once dead: no address that the hypervisor may
+ * write to lies in its own image (HOSTILE_OWN), and what an exit loads into L1 is either right or
+ * refused at entry.
  */
 #ifndef TESTS_GUESTS_HOSTILE_HOSTILE_H
 #define TESTS_GUESTS_HOSTILE_HOSTILE_H
@@ -25,8 +26,9 @@ void chance_seed(uint64_t seed);
 uint64_t chance(void);
 /* True once in n. */
 bool chance_one_in(uint64_t n);
-/* An address to make trouble with: the hypervisor's memory, scratch, holes, MMIO without a device, beyond the
- * physical width, unaligned. Never in HOSTILE_OWN. top: first byte after RAM as far as L1 is told. */
+/* An address to make trouble with: the hypervisor's memory, scratch, holes, MMIO without a device,
+ * beyond the physical width, unaligned. Never in HOSTILE_OWN. top: first byte after RAM as far as
+ * L1 is told. */
 uint64_t chance_address(uint64_t top);
 /* A value for a field of any kind. */
 uint64_t chance_value(uint64_t top);
@@ -46,8 +48,8 @@ uint64_t ept12_create(void);
 void ept12_spoil(uint64_t top);
 
 /* ---- stray.c ---- */
-/* One random VMX instruction with random operands; faults are caught. True: VMX operation or the current
- * VMCS may have changed. */
+/* One random VMX instruction with random operands; faults are caught. True: VMX operation or the
+ * current VMCS may have changed. */
 bool stray_instruction(uint64_t top);
 
 /* ---- enter.S ---- */

@@ -42,14 +42,17 @@ static void write_controls(void)
 {
 	uint32_t secondary = vmx_controls(MSR_IA32_VMX_PROCBASED_CTLS2, SECONDARY_ENABLE_EPT);
 
-	vmx_vmwrite(VMCS_PIN_BASED_CONTROLS, vmx_controls(MSR_IA32_VMX_PINBASED_CTLS, PIN_PREEMPTION_TIMER));
+	vmx_vmwrite(VMCS_PIN_BASED_CONTROLS,
+		    vmx_controls(MSR_IA32_VMX_PINBASED_CTLS, PIN_PREEMPTION_TIMER));
 	vmx_vmwrite(VMCS_PRIMARY_CONTROLS,
 		    vmx_controls(MSR_IA32_VMX_PROCBASED_CTLS,
-				 PRIMARY_UNCONDITIONAL_IO_EXITING | (uint32_t)PRIMARY_ACTIVATE_SECONDARY));
+				 PRIMARY_UNCONDITIONAL_IO_EXITING |
+					 (uint32_t)PRIMARY_ACTIVATE_SECONDARY));
 	vmx_vmwrite(VMCS_SECONDARY_CONTROLS, secondary);
 	vmx_vmwrite(VMCS_EXIT_CONTROLS,
 		    vmx_controls(MSR_IA32_VMX_EXIT_CTLS, EXIT_HOST_ADDRESS_SPACE_SIZE));
-	vmx_vmwrite(VMCS_ENTRY_CONTROLS, vmx_controls(MSR_IA32_VMX_ENTRY_CTLS, ENTRY_IA32E_MODE_GUEST));
+	vmx_vmwrite(VMCS_ENTRY_CONTROLS,
+		    vmx_controls(MSR_IA32_VMX_ENTRY_CTLS, ENTRY_IA32E_MODE_GUEST));
 	if (secondary & SECONDARY_ENABLE_EPT)
 		vmx_vmwrite(VMCS_EPT_POINTER, ept12_create());
 	vmx_vmwrite(VMCS_PREEMPTION_TIMER_VALUE, TIMER_VALUE);
@@ -139,7 +142,8 @@ bool vmcs12_restore(void)
 /* Fields whose values decide whether L1 outlives L2's run, made harmless after the spoiling. */
 static void tame(void)
 {
-	uint64_t pin = vmx_vmread(VMCS_PIN_BASED_CONTROLS), primary = vmx_vmread(VMCS_PRIMARY_CONTROLS);
+	uint64_t pin = vmx_vmread(VMCS_PIN_BASED_CONTROLS),
+		 primary = vmx_vmread(VMCS_PRIMARY_CONTROLS);
 
 	vmx_vmwrite(VMCS_PIN_BASED_CONTROLS, pin | PIN_PREEMPTION_TIMER);
 	vmx_vmwrite(VMCS_PRIMARY_CONTROLS, primary | PRIMARY_UNCONDITIONAL_IO_EXITING);
@@ -161,15 +165,17 @@ static void tame(void)
 void vmcs12_spoil(uint64_t top)
 {
 	for (unsigned i = chance() >> 61; i < 8; i++) {
-		const struct vmcs_field_info *info = &vmcs_fields[(chance() >> 8) % VMCS_FIELD_COUNT];
+		const struct vmcs_field_info *info =
+			&vmcs_fields[(chance() >> 8) % VMCS_FIELD_COUNT];
 		enum vmcs_field field = (enum vmcs_field)info->encoding;
 
 		if (is_kept(field) || vmcs_field_type(field) == VMCS_TYPE_READ_ONLY)
 			continue;
-		if (vmcs_field_type(field) == VMCS_TYPE_CONTROL && vmcs_field_width(field) == VMCS_WIDTH_32 &&
-		    chance_one_in(2))
+		if (vmcs_field_type(field) == VMCS_TYPE_CONTROL &&
+		    vmcs_field_width(field) == VMCS_WIDTH_32 && chance_one_in(2))
 			vmx_vmwrite(field, vmx_vmread(field) ^ BIT64(chance() >> 59));
-		else if (vmcs_field_type(field) == VMCS_TYPE_CONTROL && vmcs_field_width(field) == VMCS_WIDTH_64)
+		else if (vmcs_field_type(field) == VMCS_TYPE_CONTROL &&
+			 vmcs_field_width(field) == VMCS_WIDTH_64)
 			vmx_vmwrite(field, chance_address(top));
 		else
 			vmx_vmwrite(field, chance_value(top));

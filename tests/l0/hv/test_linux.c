@@ -126,7 +126,8 @@ static void e820_hides_our_region(void **state)
 
 		if (get(0x2e0 + 20 * i, 4) != MULTIBOOT_MEMORY_RAM)
 			continue;
-		assert_true(base + length <= memory_map.region.base || base >= memory_map.region.end);
+		assert_true(base + length <= memory_map.region.base ||
+			    base >= memory_map.region.end);
 		ram += length;
 	}
 	assert_int_equal(ram, 0xa0000 + FAKE_RAM - 0x100000 - 0x200000);

@@ -84,7 +84,8 @@ static uint64_t translate(uint64_t linear)
 
 static void identity_map(void **state)
 {
-	static const uint64_t rows[] = { 0, 0x1000200, 0x3fffffff, 0x40000000, 0xfee00030, 0xffffffff };
+	static const uint64_t rows[] = { 0,	     0x1000200,	 0x3fffffff,
+					 0x40000000, 0xfee00030, 0xffffffff };
 
 	build();
 	assert_true(load_linux(NULL, NULL));

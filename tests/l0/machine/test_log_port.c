@@ -137,7 +137,8 @@ static void blocks_in_runs(void **state)
 
 		out32(LOG_PORT, LOG_BEGIN);
 		machine_port_write_run(&fixture.machine, DATA, 4, bytes, cut / 4);
-		machine_port_write_run(&fixture.machine, DATA, 4, bytes + cut, (sizeof(block) - cut) / 4);
+		machine_port_write_run(&fixture.machine, DATA, 4, bytes + cut,
+				       (sizeof(block) - cut) / 4);
 		out32(LOG_PORT, LOG_END);
 		assert_int_equal(total(0, 10), 2 * (cut / 4));
 	}

@@ -55,7 +55,8 @@ static void bounds(void **state)
 
 	assert_true(memory_init(&memory, 3 * GIB + 4096));
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(memory_read(&memory, rows[i].at, data, rows[i].length), rows[i].ok);
+		assert_int_equal(memory_read(&memory, rows[i].at, data, rows[i].length),
+				 rows[i].ok);
 		if (rows[i].ok)
 			assert_true(memory_write(&memory, rows[i].at, data, rows[i].length));
 	}

@@ -148,7 +148,8 @@ static void depth_stack(void **state)
 	struct load_error error;
 	struct stack stack;
 
-	assert_int_equal(parse("--depth 2 --hv hv.elf --hv-append v -a payload --module m:x top"), -1);
+	assert_int_equal(parse("--depth 2 --hv hv.elf --hv-append v -a payload --module m:x top"),
+			 -1);
 	assert_true(stack_build(&options, &stack, &error));
 	assert_int_equal(stack.depth, 2);
 	assert_string_equal(stack.request.image.path, "hv.elf");

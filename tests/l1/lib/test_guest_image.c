@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The image loader of l1/lib on files that may be anything: where it says a good file goes, and that it
- * refuses every truncation and every wild header without looking outside the file (run with SAN=1).
+ * The image loader of l1/lib on files that may be anything: where it says a good file goes, and
+ * that it refuses every truncation and every wild header without looking outside the file (run with
+ * SAN=1).
  */
 #include "l1/lib/guest_image.h"
 

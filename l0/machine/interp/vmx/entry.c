@@ -152,9 +152,9 @@ static bool check_everything(struct cpu *cpu)
 	return true;
 }
 
-/* SDM 3C "Operations that Invalidate Cached Mappings": without VPIDs, the linear and combined mappings
- * of VPID 0. Guest-physical mappings may stay, but parts that exist walk EPT again then, and
- * software counts on seeing its accessed and dirty flags set again. */
+/* SDM 3C "Operations that Invalidate Cached Mappings": without VPIDs, the linear and combined
+ * mappings of VPID 0. Guest-physical mappings may stay, but parts that exist walk EPT again then,
+ * and software counts on seeing its accessed and dirty flags set again. */
 static void forget_translations(struct cpu *cpu)
 {
 	if (cpu->vmx->vpid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Page faults of instruction fetch on the whole engine: CR2 is the address of the byte that could not be
- * fetched, also in the second page of an instruction (SDM 3A "Control Registers", CR2).
+ * Page faults of instruction fetch on the whole engine: CR2 is the address of the byte that could
+ * not be fetched, also in the second page of an instruction (SDM 3A "Control Registers", CR2).
  */
 #include <setjmp.h>
 #include <stdarg.h>

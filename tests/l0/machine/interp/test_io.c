@@ -260,8 +260,8 @@ static void test_exit_order(void **state)
 	fixture_free(f);
 }
 
-/* Somebody wants every boundary: one iteration at a time, registers by address size and direction; the
- * instruction starts over until the count is 0. */
+/* Somebody wants every boundary: one iteration at a time, registers by address size and direction;
+ * the instruction starts over until the count is 0. */
 static void test_string_forms(void **state)
 {
 	for (unsigned addrsize = 2; addrsize <= 4; addrsize += 2)
@@ -337,7 +337,9 @@ static void test_repeated_fast(void **state)
 {
 	for (unsigned limited = 0; limited < 2; limited++) {
 		struct fixture *f = with_device();
-		struct op op = {.opsize = 4, .addrsize = 4, .len = 2, .flags = OP_REP, .seg = SEG_DS};
+		struct op op = {
+			.opsize = 4, .addrsize = 4, .len = 2, .flags = OP_REP, .seg = SEG_DS
+		};
 		uint64_t first = limited ? 1500 : 2000;
 
 		region.fast = true;
