@@ -9,6 +9,7 @@
 #include "shadow/route.h"
 #include "shadow/vcpu.h"
 
+/* A failure's number goes into the current VMCS, which is L1's: L2 does not find it in the shadow VMCS. */
 static void finish(struct l2_exit *x, const struct vmx_result *r)
 {
 	struct shadow_env *env = x->v->env;
@@ -22,7 +23,7 @@ static void finish(struct l2_exit *x, const struct vmx_result *r)
 		flags |= RFLAGS_CF;
 	if (r->outcome == VMX_FAIL_VALID) {
 		flags |= RFLAGS_ZF;
-		vmcs_set(&x->v->linked->v12, INSTRUCTION_ERROR, r->error);
+		vmcs_set(&x->slot->v12, INSTRUCTION_ERROR, r->error);
 	}
 	env->vmcs_write(env, VMCS_GUEST_RFLAGS, flags);
 	shadow_skip_insn(env);

@@ -277,12 +277,19 @@ static void shadowed_accesses(void **state)
 	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, 0), SHADOW_RESUME_L2);
 	assert_int_equal(f->regs.gpr[REG_RAX], 0x1234);
 	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP + 4);
+	/* An unsupported field: VMfailValid, and the number is in the current VMCS, which is L1's. */
+	f->fake.ram[VMREAD_PAGE + 0x7ffe / 8] &= (uint8_t)~(1u << 0x7ffe % 8);
+	f->regs.gpr[REG_RDX] = 0x7ffe;
+	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, 0), SHADOW_RESUME_L2);
+	assert_int_equal(GET02(f, GUEST_RFLAGS) & RFLAGS_STATUS, RFLAGS_ZF);
 	f->regs.gpr[REG_RDX] = VMCS_TSC_OFFSET;
 	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, 0), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_INSTRUCTION_ERROR), VMX_ERROR_UNSUPPORTED_FIELD);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_VMREAD);
 	/* L1 finds in its shadow VMCS what L2 wrote. */
 	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, VMCS_SHADOW), SEEN_SUCCEED, 0);
 	assert_int_equal(l1_read(f, VMCS_EPT_POINTER), 0x1234);
+	assert_int_equal(l1_read(f, VMCS_INSTRUCTION_ERROR), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
