@@ -16,7 +16,7 @@ static uint32_t interruption_info(const struct l2_exit *x)
 /* SDM 3C "Exception Bitmap": bit of the vector; for #PF flipped if the error code does not match. */
 static bool bitmap_has(const struct l2_exit *x, const struct vmcs *vmcs, uint32_t info)
 {
-	uint32_t vector = info & INTR_INFO_VECTOR;
+	uint32_t vector = info & 31; /* exceptions have no other vectors */
 	bool bit = vmcs_get(vmcs, EXCEPTION_BITMAP) >> vector & 1;
 	uint64_t code;
 
