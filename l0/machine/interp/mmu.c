@@ -318,5 +318,5 @@ void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
 	check_alignment(cpu, linear, size, access);
 	translate(cpu, linear, access);
 	if (PAGE_BASE(last) != PAGE_BASE(linear))
-		translate(cpu, last, access);
+		translate(cpu, PAGE_BASE(last), access);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Floating-point formats, rounding, NaNs and arithmetic of soft.h. Intermediate results are exact in 128 bits,
- * or have a sticky lowest bit.
+ * Floating-point formats, rounding, NaNs and arithmetic of soft.h. Intermediate results are exact
+ * in 128 bits, or have a sticky lowest bit.
  */
 #include "l0/machine/interp/fp/soft.h"
 
@@ -10,9 +10,9 @@ typedef unsigned __int128 wide;
 #define TOP UINT64_C(0x8000000000000000)
 #define QUIET UINT64_C(0x4000000000000000)
 
-const struct soft_format soft_f32 = { 24, 23, -126, 127 };
-const struct soft_format soft_f64 = { 53, 52, -1022, 1023 };
-const struct soft_format soft_f80 = { 64, 64, -16382, 16383 };
+const struct soft_format soft_f32 = {24, 23, -126, 127};
+const struct soft_format soft_f64 = {53, 52, -1022, 1023};
+const struct soft_format soft_f80 = {64, 64, -16382, 16383};
 
 /* ---- formats ---- */
 
@@ -21,7 +21,7 @@ struct soft soft_unpack(const struct soft_env *env, const struct soft_format *fo
 	unsigned fraction = format->fraction;
 	uint64_t sig = bits << (63 - fraction) & ~TOP;
 	int32_t exp = (int32_t)(bits >> fraction) & (2 * format->emax + 1);
-	struct soft value = { .sign = bits >> fraction & (uint64_t)(2 * format->emax + 2) };
+	struct soft value = {.sign = bits >> fraction & (uint64_t)(2 * format->emax + 2)};
 
 	if (exp == 2 * format->emax + 1) {
 		value.class = !sig ? SOFT_INFINITY : sig & QUIET ? SOFT_QNAN : SOFT_SNAN;
@@ -55,8 +55,8 @@ uint64_t soft_pack(const struct soft_format *format, const struct soft *value)
 		exp = (uint64_t)(value->exp + format->emax);
 		sig = value->sig >> (63 - fraction);
 	}
-	return (uint64_t)value->sign * ((uint64_t)format->emax * 2 + 2) << fraction | exp << fraction |
-	       (sig & mask);
+	return (uint64_t)value->sign * ((uint64_t)format->emax * 2 + 2) << fraction |
+	       exp << fraction | (sig & mask);
 }
 
 /* ---- rounding ---- */
@@ -86,22 +86,24 @@ static wide round_bits(struct soft_env *env, bool sign, wide v, unsigned shift, 
 }
 
 /* Too large: SDM 1 "Numeric Overflow Exception (#O)", masked response. */
-static struct soft overflow(struct soft_env *env, const struct soft_format *format, bool sign, bool inexact)
+static struct soft overflow(struct soft_env *env, const struct soft_format *format, bool sign,
+			    bool inexact)
 {
-	bool to_max = env->rounding == SOFT_TO_ZERO || env->rounding == (sign ? SOFT_UP : SOFT_DOWN);
-	struct soft max = { .class = SOFT_FINITE, .sign = sign, .exp = format->emax };
+	bool to_max =
+	    env->rounding == SOFT_TO_ZERO || env->rounding == (sign ? SOFT_UP : SOFT_DOWN);
+	struct soft max = {.class = SOFT_FINITE, .sign = sign, .exp = format->emax};
 
 	env->flags |= SOFT_OE | (inexact || (env->masked & SOFT_OE) ? SOFT_PE : 0);
 	env->rounded_up = !to_max;
 	if (!to_max)
-		return (struct soft){ .class = SOFT_INFINITY, .sign = sign, .sig = TOP };
+		return (struct soft){.class = SOFT_INFINITY, .sign = sign, .sig = TOP};
 	max.sig = UINT64_MAX << (64 - format->precision);
 	return max;
 }
 
 /* Too small after rounding: SDM 1 "Numeric Underflow Exception (#U)". v counts from `exp`. */
-static struct soft underflow(struct soft_env *env, const struct soft_format *format, bool sign, int32_t exp,
-			     wide v)
+static struct soft underflow(struct soft_env *env, const struct soft_format *format, bool sign,
+			     int32_t exp, wide v)
 {
 	unsigned shift = 128u - format->precision, zeros;
 	bool inexact;
@@ -109,7 +111,7 @@ static struct soft underflow(struct soft_env *env, const struct soft_format *for
 
 	if (env->ftz && (env->masked & SOFT_UE)) {
 		env->flags |= SOFT_UE | SOFT_PE;
-		return (struct soft){ .class = SOFT_ZERO, .sign = sign };
+		return (struct soft){.class = SOFT_ZERO, .sign = sign};
 	}
 	if (!(env->masked & SOFT_UE)) { /* as if the exponent had no bounds */
 		round_bits(env, sign, v, shift, &inexact);
@@ -119,15 +121,18 @@ static struct soft underflow(struct soft_env *env, const struct soft_format *for
 	if (inexact && (env->masked & SOFT_UE))
 		env->flags |= SOFT_UE | SOFT_PE;
 	if (!kept)
-		return (struct soft){ .class = SOFT_ZERO, .sign = sign };
+		return (struct soft){.class = SOFT_ZERO, .sign = sign};
 	zeros = (unsigned)__builtin_clzll(kept);
-	return (struct soft){ .class = SOFT_FINITE, .sign = sign, .sig = kept << zeros,
-			      .exp = format->emin - format->precision + 64 - (int32_t)zeros };
+	return (struct soft){.class = SOFT_FINITE,
+			     .sign = sign,
+			     .sig = kept << zeros,
+			     .exp = format->emin - format->precision + 64 - (int32_t)zeros};
 }
 
-struct soft soft_round(struct soft_env *env, const struct soft_format *format, bool sign, int32_t exp, wide v)
+struct soft soft_round(struct soft_env *env, const struct soft_format *format, bool sign,
+		       int32_t exp, wide v)
 {
-	struct soft value = { .class = SOFT_FINITE, .sign = sign, .exp = exp };
+	struct soft value = {.class = SOFT_FINITE, .sign = sign, .exp = exp};
 	bool inexact;
 	wide kept = round_bits(env, sign, v, 128u - format->precision, &inexact);
 
@@ -145,11 +150,11 @@ struct soft soft_round(struct soft_env *env, const struct soft_format *format, b
 	return value;
 }
 
-static struct soft normalize(struct soft_env *env, const struct soft_format *format, bool sign, int32_t exp,
-			     wide v)
+static struct soft normalize(struct soft_env *env, const struct soft_format *format, bool sign,
+			     int32_t exp, wide v)
 {
-	unsigned zeros = (uint64_t)(v >> 64) ? (unsigned)__builtin_clzll((uint64_t)(v >> 64)) :
-					       64 + (unsigned)__builtin_clzll((uint64_t)v);
+	unsigned zeros = (uint64_t)(v >> 64) ? (unsigned)__builtin_clzll((uint64_t)(v >> 64))
+					     : 64 + (unsigned)__builtin_clzll((uint64_t)v);
 
 	return soft_round(env, format, sign, exp - (int32_t)zeros, v << zeros);
 }
@@ -159,11 +164,11 @@ static struct soft normalize(struct soft_env *env, const struct soft_format *for
 struct soft soft_invalid(struct soft_env *env)
 {
 	env->flags |= SOFT_IE;
-	return (struct soft){ .class = SOFT_QNAN, .sign = true, .sig = TOP | QUIET };
+	return (struct soft){.class = SOFT_QNAN, .sign = true, .sig = TOP | QUIET};
 }
 
-/* SDM 1 "Rules for Handling NaNs": the x87 takes the larger significand, and a quiet NaN before a signaling
- * one; SSE takes the first operand. */
+/* SDM 1 "Rules for Handling NaNs": the x87 takes the larger significand, and a quiet NaN before a
+ * signaling one; SSE takes the first operand. */
 static bool first_nan(const struct soft_env *env, const struct soft *a, const struct soft *b)
 {
 	if (!soft_is_nan(a) || !soft_is_nan(b))
@@ -220,17 +225,19 @@ static struct soft add_finite(struct soft_env *env, const struct soft_format *fo
 
 	sum = high.sign == low.sign ? sum + addend : sum - addend;
 	if (!sum)
-		return (struct soft){ .class = SOFT_ZERO, .sign = env->rounding == SOFT_DOWN };
+		return (struct soft){.class = SOFT_ZERO, .sign = env->rounding == SOFT_DOWN};
 	return normalize(env, format, high.sign, high.exp + 1, sum);
 }
 
-/* The value itself, as an operation with a zero gives it: rounded, for the other may have been wider. */
+/* The value itself, as an operation with a zero gives it: rounded, for the other may have been
+ * wider. */
 static struct soft same(struct soft_env *env, const struct soft_format *format, struct soft a)
 {
 	return soft_round(env, format, a.sign, a.exp, (wide)a.sig << 64);
 }
 
-struct soft soft_add(struct soft_env *env, const struct soft_format *format, struct soft a, struct soft b)
+struct soft soft_add(struct soft_env *env, const struct soft_format *format, struct soft a,
+		     struct soft b)
 {
 	if (either_nan(&a, &b))
 		return soft_nan(env, a, b);
@@ -249,14 +256,16 @@ struct soft soft_add(struct soft_env *env, const struct soft_format *format, str
 	return add_finite(env, format, a, b);
 }
 
-struct soft soft_sub(struct soft_env *env, const struct soft_format *format, struct soft a, struct soft b)
+struct soft soft_sub(struct soft_env *env, const struct soft_format *format, struct soft a,
+		     struct soft b)
 {
 	if (!soft_is_nan(&b))
 		b.sign = !b.sign;
 	return soft_add(env, format, a, b);
 }
 
-struct soft soft_mul(struct soft_env *env, const struct soft_format *format, struct soft a, struct soft b)
+struct soft soft_mul(struct soft_env *env, const struct soft_format *format, struct soft a,
+		     struct soft b)
 {
 	bool sign = a.sign != b.sign;
 
@@ -266,14 +275,14 @@ struct soft soft_mul(struct soft_env *env, const struct soft_format *format, str
 		return soft_invalid(env); /* zero by infinity */
 	note_denormals(env, &a, &b);
 	if (a.class == SOFT_INFINITY || b.class == SOFT_INFINITY)
-		return (struct soft){ .class = SOFT_INFINITY, .sign = sign, .sig = TOP };
+		return (struct soft){.class = SOFT_INFINITY, .sign = sign, .sig = TOP};
 	if (a.class == SOFT_ZERO || b.class == SOFT_ZERO)
-		return (struct soft){ .class = SOFT_ZERO, .sign = sign };
+		return (struct soft){.class = SOFT_ZERO, .sign = sign};
 	return normalize(env, format, sign, a.exp + b.exp + 1, (wide)a.sig * b.sig);
 }
 
-static struct soft div_finite(struct soft_env *env, const struct soft_format *format, bool sign, struct soft a,
-			      struct soft b)
+static struct soft div_finite(struct soft_env *env, const struct soft_format *format, bool sign,
+			      struct soft a, struct soft b)
 {
 	wide dividend = (wide)a.sig << 63, high = dividend / b.sig, rest = (dividend % b.sig) << 64,
 	     low = rest != 0;
@@ -283,7 +292,8 @@ static struct soft div_finite(struct soft_env *env, const struct soft_format *fo
 	return normalize(env, format, sign, a.exp - b.exp, high << 64 | low);
 }
 
-struct soft soft_div(struct soft_env *env, const struct soft_format *format, struct soft a, struct soft b)
+struct soft soft_div(struct soft_env *env, const struct soft_format *format, struct soft a,
+		     struct soft b)
 {
 	bool sign = a.sign != b.sign;
 
@@ -293,13 +303,13 @@ struct soft soft_div(struct soft_env *env, const struct soft_format *format, str
 		return soft_invalid(env); /* zero by zero, infinity by infinity */
 	if (a.class == SOFT_FINITE && b.class == SOFT_ZERO) {
 		env->flags |= SOFT_ZE;
-		return (struct soft){ .class = SOFT_INFINITY, .sign = sign, .sig = TOP };
+		return (struct soft){.class = SOFT_INFINITY, .sign = sign, .sig = TOP};
 	}
 	note_denormals(env, &a, &b);
 	if (a.class == SOFT_INFINITY || b.class == SOFT_ZERO)
-		return (struct soft){ .class = SOFT_INFINITY, .sign = sign, .sig = TOP };
+		return (struct soft){.class = SOFT_INFINITY, .sign = sign, .sig = TOP};
 	if (a.class == SOFT_ZERO || b.class == SOFT_INFINITY)
-		return (struct soft){ .class = SOFT_ZERO, .sign = sign };
+		return (struct soft){.class = SOFT_ZERO, .sign = sign};
 	return div_finite(env, format, sign, a, b);
 }
 

@@ -17,8 +17,10 @@ struct soft soft_convert(struct soft_env *env, const struct soft_format *format,
 	return soft_round(env, format, a.sign, a.exp, (unsigned __int128)a.sig << 64);
 }
 
-/* The magnitude of a, |a| < 2^64, as an integer; whether it was none, and (unless NULL) was rounded up. */
-static uint64_t magnitude(const struct soft *a, enum soft_rounding rounding, bool *inexact, bool *carry)
+/* The magnitude of a, |a| < 2^64, as an integer; whether it was none, and (unless NULL) was rounded
+ * up. */
+static uint64_t magnitude(const struct soft *a, enum soft_rounding rounding, bool *inexact,
+			  bool *carry)
 {
 	uint64_t kept = 0, dropped = 0; /* dropped: in units of 2^-64, sticky */
 	bool up = false;
@@ -53,13 +55,14 @@ struct soft soft_integral(struct soft_env *env, struct soft a, enum soft_roundin
 	if (inexact)
 		env->flags |= SOFT_PE;
 	if (!kept)
-		return (struct soft){ .class = SOFT_ZERO, .sign = a.sign };
+		return (struct soft){.class = SOFT_ZERO, .sign = a.sign};
 	zeros = (unsigned)__builtin_clzll(kept);
-	return (struct soft){ .class = SOFT_FINITE, .sign = a.sign, .sig = kept << zeros,
-			      .exp = 63 - (int32_t)zeros };
+	return (struct soft){
+	    .class = SOFT_FINITE, .sign = a.sign, .sig = kept << zeros, .exp = 63 - (int32_t)zeros};
 }
 
-int64_t soft_to_integer(struct soft_env *env, struct soft a, unsigned bits, enum soft_rounding rounding)
+int64_t soft_to_integer(struct soft_env *env, struct soft a, unsigned bits,
+			enum soft_rounding rounding)
 {
 	uint64_t limit = UINT64_C(1) << (bits - 1), kept = 0;
 	bool inexact = false, carry = false;
@@ -83,7 +86,7 @@ struct soft soft_from_integer(struct soft_env *env, const struct soft_format *fo
 	unsigned zeros;
 
 	if (!value)
-		return (struct soft){ .class = SOFT_ZERO };
+		return (struct soft){.class = SOFT_ZERO};
 	zeros = (unsigned)__builtin_clzll(absolute);
 	return soft_round(env, format, value < 0, 63 - (int32_t)zeros,
 			  (unsigned __int128)(absolute << zeros) << 64);

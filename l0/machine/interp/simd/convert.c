@@ -84,15 +84,17 @@ void simd_cvtdq2pd(struct simd *s)
 
 static void to_general(struct simd *s, enum width width, unsigned rounding)
 {
-	s->d.sq[0] = soft_to_integer(&s->fp, get_lane(s, &s->s, width, 0), 8u * s->op->opsize, rounding);
+	s->d.sq[0] =
+	    soft_to_integer(&s->fp, get_lane(s, &s->s, width, 0), 8u * s->op->opsize, rounding);
 }
 
 static void to_lanes(struct simd *s, enum width width, unsigned count, unsigned rounding)
 {
-	union vec result = { .q = { 0 } };
+	union vec result = {.q = {0}};
 
 	for (unsigned i = 0; i < count; i++)
-		result.sd[i] = (int32_t)soft_to_integer(&s->fp, get_lane(s, &s->s, width, i), 32, rounding);
+		result.sd[i] =
+		    (int32_t)soft_to_integer(&s->fp, get_lane(s, &s->s, width, i), 32, rounding);
 	s->d = result;
 }
 
@@ -111,7 +113,8 @@ TO_INTEGER(ps2dq, to_lanes, SINGLE, 4)
 TO_INTEGER(ps2pi, to_lanes, SINGLE, 2)
 TO_INTEGER(pd2dq, to_lanes, DOUBLE, 2)
 
-/* ---- ROUNDxx: SDM 2 "ROUNDPD": imm 1:0 rounding, 2 take MXCSR.RC instead, 3 no precision exception ---- */
+/* ---- ROUNDxx: SDM 2 "ROUNDPD": imm 1:0 rounding, 2 take MXCSR.RC instead, 3 no precision
+ * exception ---- */
 
 static void lane_round(struct simd *s, enum width width, unsigned lane)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What all SIMD instructions have in common: who may execute them, operands, the x87 state that MMX changes,
- * SIMD floating-point exceptions. The order of the checks is that of SDM 2 "Exception Types" for legacy
- * instructions and SDM 3A "Effect of MMX Instructions on x87 FPU State".
+ * What all SIMD instructions have in common: who may execute them, operands, the x87 state that MMX
+ * changes, SIMD floating-point exceptions. The order of the checks is that of SDM 2 "Exception
+ * Types" for legacy instructions and SDM 3A "Effect of MMX Instructions on x87 FPU State".
  */
 #include "l0/machine/interp/simd/simd.h"
 
@@ -94,8 +94,8 @@ static unsigned operand_size(const struct simd_operand *operand, const struct op
 }
 
 /* Alignment is checked before paging: SDM 2 "Exceptions Type 1" and 4. */
-static uint64_t operand_address(struct cpu *cpu, const struct op *op, const struct simd_operand *operand,
-				unsigned size, unsigned access)
+static uint64_t operand_address(struct cpu *cpu, const struct op *op,
+				const struct simd_operand *operand, unsigned size, unsigned access)
 {
 	uint64_t linear = seg_linear(cpu, op->seg, op_ea(cpu, op), size, access);
 
@@ -157,7 +157,8 @@ static void store(struct simd *s, const struct simd_operand *operand)
 	unsigned reg = operand->in_rm ? op->rm : op->reg, size = operand_size(operand, op);
 
 	if (in_memory(operand, op))
-		simd_store(s->cpu, operand_address(s->cpu, op, operand, size, MEM_WRITE), &s->d, size);
+		simd_store(s->cpu, operand_address(s->cpu, op, operand, size, MEM_WRITE), &s->d,
+			   size);
 	else if (operand->file == FILE_XMM)
 		*simd_xmm(s->cpu, reg) = s->d;
 	else if (operand->file == FILE_MMX)
@@ -180,7 +181,7 @@ void simd_execute(struct cpu *cpu, const struct op *op)
 {
 	const struct insn_info *info = insn_info(op->row);
 	const struct simd_operand *operand = info->simd.operands;
-	struct simd s = { .cpu = cpu, .op = op, .imm = (uint8_t)op->imm, .store = true };
+	struct simd s = {.cpu = cpu, .op = op, .imm = (uint8_t)op->imm, .store = true};
 	bool mmx = info->simd.mmx && !(info->simd.mmx_register && (op->flags & OP_MEMORY));
 
 	check_available(cpu, info->simd.sse, mmx);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Kernels of floating-point arithmetic and comparison. Each operation is written for one lane; SIZES makes the
- * packed and scalar, single and double instructions of it.
+ * Kernels of floating-point arithmetic and comparison. Each operation is written for one lane;
+ * SIZES makes the packed and scalar, single and double instructions of it.
  */
 #include "l0/machine/interp/simd/lanes.h"
 
@@ -44,7 +44,8 @@ ARITHMETIC(div)
 
 static void lane_sqrt(struct simd *s, enum width width, unsigned lane)
 {
-	put_lane(s, width, lane, soft_sqrt(&s->fp, format_of(width), get_lane(s, &s->s, width, lane)));
+	put_lane(s, width, lane,
+		 soft_sqrt(&s->fp, format_of(width), get_lane(s, &s->s, width, lane)));
 }
 SIZES(sqrt)
 
@@ -80,14 +81,14 @@ static void lane_cmp(struct simd *s, enum width width, unsigned lane)
 		uint8_t holds;
 		bool quiet;
 	} predicates[8] = {
-		{ 1 << SOFT_EQUAL, true },
-		{ 1 << SOFT_LESS, false },
-		{ 1 << SOFT_LESS | 1 << SOFT_EQUAL, false },
-		{ 1 << SOFT_UNORDERED, true },
-		{ 1 << SOFT_LESS | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, true },
-		{ 1 << SOFT_EQUAL | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false },
-		{ 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false },
-		{ 1 << SOFT_LESS | 1 << SOFT_EQUAL | 1 << SOFT_GREATER, true },
+	    {1 << SOFT_EQUAL, true},
+	    {1 << SOFT_LESS, false},
+	    {1 << SOFT_LESS | 1 << SOFT_EQUAL, false},
+	    {1 << SOFT_UNORDERED, true},
+	    {1 << SOFT_LESS | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, true},
+	    {1 << SOFT_EQUAL | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false},
+	    {1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false},
+	    {1 << SOFT_LESS | 1 << SOFT_EQUAL | 1 << SOFT_GREATER, true},
 	};
 	struct soft a = get_lane(s, &s->d, width, lane), b = get_lane(s, &s->s, width, lane);
 	enum soft_order order = soft_compare(&s->fp, a, b, predicates[s->imm & 7].quiet);
@@ -100,10 +101,12 @@ SIZES(cmp)
 
 static void compare_flags(struct simd *s, enum width width, bool quiet)
 {
-	static const uint32_t flags[] = { [SOFT_LESS] = RFLAGS_CF, [SOFT_EQUAL] = RFLAGS_ZF, [SOFT_GREATER] = 0,
-					  [SOFT_UNORDERED] = RFLAGS_ZF | RFLAGS_PF | RFLAGS_CF };
-	enum soft_order order = soft_compare(&s->fp, get_lane(s, &s->d, width, 0), get_lane(s, &s->s, width, 0),
-					     quiet);
+	static const uint32_t flags[] = {[SOFT_LESS] = RFLAGS_CF,
+					 [SOFT_EQUAL] = RFLAGS_ZF,
+					 [SOFT_GREATER] = 0,
+					 [SOFT_UNORDERED] = RFLAGS_ZF | RFLAGS_PF | RFLAGS_CF};
+	enum soft_order order =
+	    soft_compare(&s->fp, get_lane(s, &s->d, width, 0), get_lane(s, &s->s, width, 0), quiet);
 
 	s->store = false;
 	if (!(s->fp.flags & ~s->fp.masked))
@@ -132,13 +135,13 @@ void simd_ucomisd(struct simd *s)
 
 /* ---- SSE3 ---- */
 
-typedef struct soft arithmetic(struct soft_env *env, const struct soft_format *format, struct soft a,
-			       struct soft b);
+typedef struct soft arithmetic(struct soft_env *env, const struct soft_format *format,
+			       struct soft a, struct soft b);
 
 static void horizontal(struct simd *s, enum width width, arithmetic *operation)
 {
 	unsigned count = width == DOUBLE ? 2 : 4;
-	union vec from[2] = { s->d, s->s };
+	union vec from[2] = {s->d, s->s};
 
 	for (unsigned i = 0; i < count; i++) {
 		const union vec *pair = &from[2 * i >= count];
@@ -197,17 +200,19 @@ static struct soft reread(struct simd *s, enum width width, struct soft value)
 static void dot_product(struct simd *s, enum width width, unsigned count)
 {
 	const struct soft_format *format = format_of(width);
-	struct soft term[4] = { { 0 } };
+	struct soft term[4] = {{0}};
 	uint8_t unmasked;
 
 	for (unsigned i = 0; i < count; i++)
 		if (s->imm >> (4 + i) & 1)
-			term[i] = reread(s, width, soft_mul(&s->fp, format, get_lane(s, &s->d, width, i),
-							    get_lane(s, &s->s, width, i)));
+			term[i] = reread(s, width,
+					 soft_mul(&s->fp, format, get_lane(s, &s->d, width, i),
+						  get_lane(s, &s->s, width, i)));
 	unmasked = s->fp.flags & ~s->fp.masked;
 	for (unsigned step = 1; step < count && !unmasked; step *= 2) {
 		for (unsigned i = 0; i < count; i += 2 * step)
-			term[i] = reread(s, width, soft_add(&s->fp, format, term[i], term[i + step]));
+			term[i] =
+			    reread(s, width, soft_add(&s->fp, format, term[i], term[i + step]));
 		unmasked = s->fp.flags & ~s->fp.masked;
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -227,12 +232,13 @@ void simd_dppd(struct simd *s)
 /* ---- approximations: denormals are zeros, no exceptions, MXCSR is not looked at ---- */
 
 /* Truncated to 13 bits of significand, which is within 1.5 * 2^-12 and flushes all tiny results. */
-static const struct soft_format thirteen_bits = { 13, 23, -126, 127 };
+static const struct soft_format thirteen_bits = {13, 23, -126, 127};
 
 static void approximate(struct simd *s, unsigned lane, bool root)
 {
-	struct soft_env env = { .rounding = SOFT_TO_ZERO, .masked = SOFT_ALL, .daz = true, .ftz = true };
-	struct soft one = { .class = SOFT_FINITE, .sig = UINT64_C(1) << 63 };
+	struct soft_env env = {
+	    .rounding = SOFT_TO_ZERO, .masked = SOFT_ALL, .daz = true, .ftz = true};
+	struct soft one = {.class = SOFT_FINITE, .sig = UINT64_C(1) << 63};
 	struct soft value = soft_unpack(&env, &soft_f32, s->s.d[lane]);
 
 	if (root)

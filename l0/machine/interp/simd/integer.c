@@ -34,8 +34,8 @@ static int32_t min(int32_t a, int32_t b)
 			s->d.lane[i] = (type)(expression);                                         \
 		}                                                                                  \
 	}
-LANES(pand, q, uint64_t, a & b)
-LANES(pandn, q, uint64_t, ~a & b)
+LANES(pand, q, uint64_t, a &b)
+LANES(pandn, q, uint64_t, ~a &b)
 LANES(por, q, uint64_t, a | b)
 LANES(pxor, q, uint64_t, a ^ b)
 LANES(paddb, b, uint8_t, a + b)
@@ -76,13 +76,13 @@ LANES(pcmpeqb, sb, int8_t, -(a == b))
 LANES(pcmpeqw, sw, int16_t, -(a == b))
 LANES(pcmpeqd, sd, int32_t, -(a == b))
 LANES(pcmpeqq, sq, int64_t, -(a == b))
-LANES(pmullw, sw, int16_t, a * b)
+LANES(pmullw, sw, int16_t, a *b)
 LANES(pmulld, d, uint32_t, a *b)
-LANES(pmulhw, sw, int16_t, a * b >> 16)
-LANES(pmulhuw, w, uint16_t, (uint32_t)a * b >> 16)
+LANES(pmulhw, sw, int16_t, a *b >> 16)
+LANES(pmulhuw, w, uint16_t, (uint32_t)a *b >> 16)
 LANES(pmulhrsw, sw, int16_t, ((a * b >> 14) + 1) >> 1)
-LANES(pmuludq, q, uint64_t, (uint64_t)(uint32_t)a * (uint32_t)b)
-LANES(pmuldq, sq, int64_t, (int64_t)(int32_t)a * (int32_t)b)
+LANES(pmuludq, q, uint64_t, (uint64_t)(uint32_t)a *(uint32_t)b)
+LANES(pmuldq, sq, int64_t, (int64_t)(int32_t)a *(int32_t)b)
 LANES(psignb, sb, int8_t, b < 0 ? -a : b ? a : 0)
 LANES(psignw, sw, int16_t, b < 0 ? -a : b ? a : 0)
 LANES(psignd, d, uint32_t, b >> 31 ? -a : b ? a : 0)
@@ -97,7 +97,7 @@ LANES(pabsd, d, uint32_t, b >> 31 ? -b : b)
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
 		unsigned count = s->bytes / sizeof(type);                                          \
-		union vec from[2] = { s->d, s->s };                                                \
+		union vec from[2] = {s->d, s->s};                                                  \
                                                                                                    \
 		for (unsigned i = 0; i < count; i++) {                                             \
 			const union vec *pair = &from[2 * i >= count];                             \
@@ -125,7 +125,7 @@ void simd_pmaddubsw(struct simd *s)
 {
 	for (unsigned i = 0; i < s->bytes / 2; i++)
 		s->d.sw[i] = (int16_t)clamp(s->d.b[2 * i] * s->s.sb[2 * i] +
-						    s->d.b[2 * i + 1] * s->s.sb[2 * i + 1],
+						s->d.b[2 * i + 1] * s->s.sb[2 * i + 1],
 					    -32768, 32767);
 }
 
@@ -203,7 +203,7 @@ SHIFT(psllq, q, uint64_t, 64, <<, 0)
 
 void simd_psrldq(struct simd *s)
 {
-	union vec result = { .q = { 0 } };
+	union vec result = {.q = {0}};
 
 	for (unsigned i = s->imm; i < 16; i++)
 		result.b[i - s->imm] = s->d.b[i];
@@ -212,7 +212,7 @@ void simd_psrldq(struct simd *s)
 
 void simd_pslldq(struct simd *s)
 {
-	union vec result = { .q = { 0 } };
+	union vec result = {.q = {0}};
 
 	for (unsigned i = s->imm; i < 16; i++)
 		result.b[i] = s->d.b[i - s->imm];
@@ -225,11 +225,11 @@ void simd_pslldq(struct simd *s)
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
 		unsigned count = s->bytes / sizeof(type);                                          \
-		union vec operands[2] = { s->d, s->s };                                            \
+		union vec operands[2] = {s->d, s->s};                                              \
                                                                                                    \
 		for (unsigned i = 0; i < count; i++)                                               \
 			s->d.to[i] = (type)clamp(                                                  \
-				operands[2 * i >= count].from[i & (count / 2 - 1)], low, high);    \
+			    operands[2 * i >= count].from[i & (count / 2 - 1)], low, high);        \
 	}
 PACK(packsswb, sb, int8_t, sw, -128, 127)
 PACK(packuswb, b, uint8_t, sw, 0, 255)

@@ -27,7 +27,8 @@ static inline void put_bits(union vec *v, enum width width, unsigned lane, uint6
 		v->d[lane] = (uint32_t)bits;
 }
 
-static inline struct soft get_lane(const struct simd *s, const union vec *v, enum width width, unsigned lane)
+static inline struct soft get_lane(const struct simd *s, const union vec *v, enum width width,
+				   unsigned lane)
 {
 	return soft_unpack(&s->fp, format_of(width), get_bits(v, width, lane));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Kernels that move, duplicate, interleave, shuffle, insert and extract. Rows of rows.def name them.
+ * Kernels that move, duplicate, interleave, shuffle, insert and extract. Rows of rows.def name
+ * them.
  */
 #include "l0/machine/interp/simd/simd.h"
 
@@ -67,7 +68,8 @@ void simd_pmovmskb(struct simd *s)
 
 void simd_movmskps(struct simd *s)
 {
-	s->d.q[0] = s->s.d[0] >> 31 | s->s.d[1] >> 31 << 1 | s->s.d[2] >> 31 << 2 | s->s.d[3] >> 31 << 3;
+	s->d.q[0] =
+	    s->s.d[0] >> 31 | s->s.d[1] >> 31 << 1 | s->s.d[2] >> 31 << 2 | s->s.d[3] >> 31 << 3;
 }
 
 void simd_movmskpd(struct simd *s)
@@ -99,7 +101,7 @@ void simd_maskmov(struct simd *s)
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
 		unsigned half = s->bytes / (width) / 2, from = (first) ? half : 0;                 \
-		union vec result = { .q = { 0 } };                                                 \
+		union vec result = {.q = {0}};                                                     \
                                                                                                    \
 		for (unsigned i = 0; i < half; i++) {                                              \
 			result.lane[2 * i] = s->d.lane[from + i];                                  \
@@ -167,9 +169,9 @@ void simd_palignr(struct simd *s)
 	for (unsigned i = 0; i < s->bytes; i++) {
 		unsigned from = i + s->imm;
 
-		s->d.b[i] = from < s->bytes	? s->s.b[from] :
-			    from < 2 * s->bytes ? a.b[from - s->bytes] :
-						  0;
+		s->d.b[i] = from < s->bytes	  ? s->s.b[from]
+			    : from < 2 * s->bytes ? a.b[from - s->bytes]
+						  : 0;
 	}
 }
 

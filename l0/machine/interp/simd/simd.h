@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a kernel of rows.def sees of its instruction. Kernels compute; execute.c checks, loads, raises and
- * stores. The registers live in cpu->xsave_area, in the layout of FXSAVE.
+ * What a kernel of rows.def sees of its instruction. Kernels compute; execute.c checks, loads,
+ * raises and stores. The registers live in cpu->xsave_area, in the layout of FXSAVE.
  */
 #ifndef L0_MACHINE_INTERP_SIMD_SIMD_H
 #define L0_MACHINE_INTERP_SIMD_SIMD_H
@@ -22,11 +22,11 @@ union vec {
 };
 
 struct simd {
-	union vec d;        /* first operand: in (if it is a register and not OUT) and out */
-	union vec s;        /* second operand; an immediate if that is the second */
-	unsigned bytes;     /* 8: MMX, 16: XMM */
+	union vec d;	/* first operand: in (if it is a register and not OUT) and out */
+	union vec s;	/* second operand; an immediate if that is the second */
+	unsigned bytes; /* 8: MMX, 16: XMM */
 	uint8_t imm;
-	bool store;         /* write d back; a kernel may clear it */
+	bool store; /* write d back; a kernel may clear it */
 	uint32_t mxcsr;
 	struct soft_env fp;
 	struct cpu *cpu;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: SDM 1 "Comparison and Aggregation", SDM 2 "Imm8 Control Byte
- * Operation for PCMPESTRI / PCMPESTRM / PCMPISTRI / PCMPISTRM".
+ * PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: SDM 1 "Comparison and Aggregation", SDM 2 "Imm8
+ * Control Byte Operation for PCMPESTRI / PCMPESTRM / PCMPISTRI / PCMPISTRM".
  */
 #include "l0/machine/interp/simd/simd.h"
 
@@ -12,8 +12,8 @@ enum aggregation { EQUAL_ANY, RANGES, EQUAL_EACH, EQUAL_ORDERED };
 
 struct strings {
 	const struct simd *s;
-	int count;      /* elements in a register */
-	int length[2];  /* valid ones of d and of s */
+	int count;     /* elements in a register */
+	int length[2]; /* valid ones of d and of s */
 };
 
 static int element(const struct strings *x, const union vec *v, int i)
@@ -116,16 +116,18 @@ static uint32_t polarize(const struct strings *x, uint32_t result)
 
 static uint32_t compare(struct simd *s, bool is_explicit)
 {
-	struct strings x = { .s = s, .count = s->imm & 1 ? 8 : 16 };
+	struct strings x = {.s = s, .count = s->imm & 1 ? 8 : 16};
 	uint32_t result;
 
-	x.length[0] = is_explicit ? explicit_length(&x, s->cpu->gpr[REG_RAX]) : implicit_length(&x, &s->d);
-	x.length[1] = is_explicit ? explicit_length(&x, s->cpu->gpr[REG_RDX]) : implicit_length(&x, &s->s);
+	x.length[0] =
+	    is_explicit ? explicit_length(&x, s->cpu->gpr[REG_RAX]) : implicit_length(&x, &s->d);
+	x.length[1] =
+	    is_explicit ? explicit_length(&x, s->cpu->gpr[REG_RDX]) : implicit_length(&x, &s->s);
 	result = polarize(&x, aggregate(&x));
 	s->store = false;
 	cc_set_explicit(s->cpu, (result ? RFLAGS_CF : 0) | (x.length[1] < x.count ? RFLAGS_ZF : 0) |
-					(x.length[0] < x.count ? RFLAGS_SF : 0) |
-					(result & 1 ? RFLAGS_OF : 0));
+				    (x.length[0] < x.count ? RFLAGS_SF : 0) |
+				    (result & 1 ? RFLAGS_OF : 0));
 	return result;
 }
 
@@ -136,8 +138,8 @@ static void put_index(struct simd *s, uint32_t result)
 	if (!result)
 		s->cpu->gpr[REG_RCX] = none;
 	else
-		s->cpu->gpr[REG_RCX] = (unsigned)(s->imm & 64 ? 31 - __builtin_clz(result) :
-								__builtin_ctz(result));
+		s->cpu->gpr[REG_RCX] =
+		    (unsigned)(s->imm & 64 ? 31 - __builtin_clz(result) : __builtin_ctz(result));
 }
 
 static void put_mask(struct simd *s, uint32_t result)

@@ -36,6 +36,9 @@ static bool covered(ZydisISAExt extension)
 {
 	switch (extension) {
 	case ZYDIS_ISA_EXT_BASE:
+	case ZYDIS_ISA_EXT_AES:
+	case ZYDIS_ISA_EXT_PCLMULQDQ:
+	case ZYDIS_ISA_EXT_SHA:
 	case ZYDIS_ISA_EXT_ADOX_ADCX:
 	case ZYDIS_ISA_EXT_BMI1:
 	case ZYDIS_ISA_EXT_BMI2:
