@@ -2,7 +2,8 @@
  *
  * Bitmaps. The merged ones are kept per VMCS12. L1 may change its bitmaps with plain stores while it
  * runs, so they are merged again at an entry unless L0 watches the pages (env->watch) and has
- * seen no store since. An L1 that stores often is not watched any more.
+ * seen no store since. An L1 that stores often is not watched any more. L2 may reach them too; while it
+ * does, everything exits and is decided by what stands in L1's memory.
  */
 #include "shadow/bitmap.h"
 
@@ -10,6 +11,7 @@
 
 #include "shadow/ept02.h"
 #include "shadow/fields.h"
+#include "shadow/route.h"
 #include "shadow/vcpu.h"
 
 #define WORDS (PAGE_SIZE / sizeof(uint64_t))
@@ -51,6 +53,7 @@ bool bitmap_update(struct shadow_vcpu *v, struct shadow_slot *slot)
 	bool io = slot_primary(slot) & (uint32_t)PRIMARY_USE_IO_BITMAPS;
 	bool watched = true, ok = true;
 
+	slot->bitmaps_open = false;
 	if (msr)
 		ok = update_page(v, slot, &slot->msr_bitmap, vmcs_get(v12, MSR_BITMAP),
 				 v->l0.msr_bitmap, &watched);
@@ -76,15 +79,39 @@ static bool slot_uses_page(const struct shadow_slot *slot, uint64_t page)
 	       PAGE_BASE(vmcs_get(&slot->v12, IO_BITMAP_B)) == page;
 }
 
+/* The store has not happened yet, and more may follow unnoticed; the next exit tells. */
+static void open_bitmaps(struct shadow_slot *slot)
+{
+	const struct shadow_page *pages[] = {&slot->msr_bitmap, &slot->io_bitmap_a, &slot->io_bitmap_b};
+
+	for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (pages[i]->va)
+			memset(pages[i]->va, 0xff, PAGE_SIZE);
+	slot->bitmaps_open = true;
+}
+
 void shadow_page_written(struct shadow_vcpu *v, struct l1_gpa page)
 {
 	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next) {
 		if (!slot_uses_page(slot, PAGE_BASE(page.value)))
 			continue;
 		slot->dirty |= DIRTY_BITMAPS;
-		if (slot->watch_budget)
+		if (v->in_l2 && slot == v->current)
+			open_bitmaps(slot);
+		else if (slot->watch_budget)
 			slot->watch_budget--;
 	}
+}
+
+/* Nothing is lost if nobody wants the exit: L2 executes the instruction again. L1's answer is the same
+ * before and after the merge, so only the others have to wait for it. */
+enum route first_bitmapped(struct l2_exit *x)
+{
+	if (!x->slot->bitmaps_open || route_l1_asks(x))
+		return ROUTE_ASK;
+	if (!bitmap_update(x->v, x->slot))
+		x->v->dead = "L0's page pool is too small for a bitmap";
+	return ROUTE_DONE;
 }
 
 /* Only the words that hold a carried field matter; all others stay ones. */

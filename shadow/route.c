@@ -166,6 +166,11 @@ static bool l1_wants(const struct l2_exit *x, const struct route_row *row)
 	}
 }
 
+bool route_l1_asks(const struct l2_exit *x)
+{
+	return l1_wants(x, &rows[x->as.reason & EXIT_REASON_BASIC]);
+}
+
 enum route route_l2_exit(struct l2_exit *x)
 {
 	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;

@@ -19,10 +19,13 @@ enum route { ROUTE_ASK, ROUTE_DONE, ROUTE_L0, ROUTE_L1 };
 
 /* Handlers that come before the questions: ROUTE_ASK = ask them, ROUTE_DONE = L2 can go on. */
 typedef enum route route_first(struct l2_exit *x);
-route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc;
+route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc, first_bitmapped;
 
 /* Answers the questions for an exit of a known reason; unknown reasons are L0's. */
 enum route route_l2_exit(struct l2_exit *x);
+
+/* The second question alone: does L1 want this exit? */
+bool route_l1_asks(const struct l2_exit *x);
 
 enum route_info { ROUTE_INFO_I = 1, ROUTE_INFO_L = 2, ROUTE_INFO_G = 4 };
 /* Which of the optional exit fields the reason defines. */

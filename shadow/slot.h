@@ -48,6 +48,7 @@ struct shadow_slot {
 	bool rare_was_written; /* v12 has rare fields that the shadow VMCS has not */
 	uint8_t rare_credit;   /* reflections left that fetch the rare fields at once */
 	uint8_t watch_budget;  /* bitmap writes until L0 gives up watching and merges at each entry */
+	bool bitmaps_open;     /* L2 has stored to L1's bitmaps: the merged ones are all ones for now */
 	uint32_t dirty;        /* enum slot_dirty */
 	uint32_t seen_primary; /* primary controls at the last merge */
 	uint8_t unsteady;      /* enum unsteady: state to be loaded anew at each entry */

@@ -257,6 +257,53 @@ static void bitmaps(void **state)
 	assert_int_equal(msr02[3], 0x1010);
 }
 
+static enum shadow_next io_exit(struct fixture *f, uint64_t port)
+{
+	return l2_exit(f, EXIT_REASON_IO_INSTRUCTION, port << 16);
+}
+
+/* L2 has L1's bitmap in reach and stores to it: what it then does goes by what it wrote. */
+static void bitmaps_written_by_l2(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t *io02;
+
+	f->io_bitmap01_a[2] = 1; /* port 80h is L0's */
+	l1_prepare(f);
+	l1_write(f, VMCS_PRIMARY_CONTROLS,
+		 l1_read(f, VMCS_PRIMARY_CONTROLS) | (uint32_t)PRIMARY_USE_IO_BITMAPS);
+	l1_write(f, VMCS_IO_BITMAP_A, IO_PAGE_A);
+	l1_write(f, VMCS_IO_BITMAP_B, IO_PAGE_B);
+	l1_launch(f);
+	io02 = f->v.current->io_bitmap_a.va;
+	assert_int_equal(io02[1], 0);
+	/* The notice comes before the store, so until that is looked at, all ports exit. */
+	shadow_page_written(&f->v, (struct l1_gpa){IO_PAGE_A});
+	fake_poke64(&f->fake, IO_PAGE_A + 8, 1); /* port 40h */
+	assert_int_equal(io02[1], UINT64_MAX);
+	assert_int_equal(io_exit(f, 0x40), SHADOW_RESUME_L1);
+	reenter(f);
+	assert_int_equal(io02[1], 1);
+	/* A port that nobody wants: merge, watch again, and let L2 execute it once more. */
+	shadow_page_written(&f->v, (struct l1_gpa){IO_PAGE_A});
+	fake_poke64(&f->fake, IO_PAGE_A + 8, 2);
+	f->fake.watches = 0;
+	assert_int_equal(io_exit(f, 0x50), SHADOW_RESUME_L2);
+	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP);
+	assert_int_equal(io02[1], 2);
+	assert_int_equal(f->fake.watches, 2);
+	/* So it is with a port of L0's, which exits again then. */
+	shadow_page_written(&f->v, (struct l1_gpa){IO_PAGE_A});
+	assert_int_equal(io_exit(f, 0x80), SHADOW_RESUME_L2);
+	assert_int_equal(io_exit(f, 0x80), SHADOW_L0);
+	/* L2's stores don't make L0 give up watching. */
+	for (unsigned i = 0; i < 2 * SLOT_WATCH_BUDGET; i++) {
+		shadow_page_written(&f->v, (struct l1_gpa){IO_PAGE_A});
+		assert_int_equal(io_exit(f, 0x50), SHADOW_RESUME_L2);
+	}
+	assert_int_not_equal(f->v.current->watch_budget, 0);
+}
+
 static void bitmaps_unwatched(void **state)
 {
 	struct fixture *f = *state;
@@ -338,7 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(control_words), TEST(io_controls),	      cmocka_unit_test(tsc),
 		cmocka_unit_test(exceptions), TEST(addresses), TEST(bitmaps),
-		TEST(bitmaps_unwatched), TEST(linked),	      TEST(writes_only_changes),
+		TEST(bitmaps_unwatched), TEST(bitmaps_written_by_l2), TEST(linked),	      TEST(writes_only_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
