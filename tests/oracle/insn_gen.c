@@ -18,18 +18,23 @@ uint64_t insn_gen_random(uint64_t *seed)
 	return *seed * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-/* Rows outside what one user-mode instruction can show, by mnemonic; operands with a segment register too. */
+/* Rows outside what one user-mode instruction can show, by mnemonic; operands with a segment
+ * register too. */
 static const char *const privileged[] = {
-	"JMPF", "CALLF", "RETF", "INT3", "INT", "INT1", "IRET", "SYSCALL", "SYSRET", "SYSENTER", "SYSEXIT",
-	"CLI", "STI", "CLAC", "STAC", "INS", "OUTS", "IN", "OUT", "HLT", "POPF", "LLDT", "LTR", "LGDT",
-	"LIDT", "LMSW", "INVLPG", "SWAPGS", "CLTS", "INVD", "WBINVD", "INVPCID", "MONITOR", "MWAIT", "WRMSR",
-	"RDMSR", "RDPMC", "XSETBV", "XRSTORS", "XSAVES", "VMCALL", "VMLAUNCH", "VMRESUME", "VMXOFF", "VMFUNC",
-	"VMCLEAR", "VMXON", "VMPTRLD", "VMPTRST", "VMREAD", "VMWRITE", "INVEPT", "INVVPID",
+    "JMPF",    "CALLF",	   "RETF",     "INT3",	 "INT",	    "INT1",    "IRET",	  "SYSCALL",
+    "SYSRET",  "SYSENTER", "SYSEXIT",  "CLI",	 "STI",	    "CLAC",    "STAC",	  "INS",
+    "OUTS",    "IN",	   "OUT",      "HLT",	 "POPF",    "LLDT",    "LTR",	  "LGDT",
+    "LIDT",    "LMSW",	   "INVLPG",   "SWAPGS", "CLTS",    "INVD",    "WBINVD",  "INVPCID",
+    "MONITOR", "MWAIT",	   "WRMSR",    "RDMSR",	 "RDPMC",   "XSETBV",  "XRSTORS", "XSAVES",
+    "VMCALL",  "VMLAUNCH", "VMRESUME", "VMXOFF", "VMFUNC",  "VMCLEAR", "VMXON",	  "VMPTRLD",
+    "VMPTRST", "VMREAD",   "VMWRITE",  "INVEPT", "INVVPID",
 };
 static const char *const environment[] = {
-	"SLDT", "STR", "SGDT", "SIDT", "SMSW", "VERR", "VERW", "LAR", "LSL", "LSS", "LFS", "LGS", "RDFSBASE",
-	"RDGSBASE", "WRFSBASE", "WRGSBASE", "RDTSC", "RDTSCP", "RDPID", "CPUID", "RDRAND", "RDSEED", "XGETBV",
-	"FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR", "XSAVE", "XRSTOR", "XSAVEOPT", "XSAVEC", "WAIT", "PUSHF",
+    "SLDT",	"STR",	    "SGDT",   "SIDT",	 "SMSW",    "VERR",	"VERW",
+    "LAR",	"LSL",	    "LSS",    "LFS",	 "LGS",	    "RDFSBASE", "RDGSBASE",
+    "WRFSBASE", "WRGSBASE", "RDTSC",  "RDTSCP",	 "RDPID",   "CPUID",	"RDRAND",
+    "RDSEED",	"XGETBV",   "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR",	"XSAVE",
+    "XRSTOR",	"XSAVEOPT", "XSAVEC", "WAIT",	 "PUSHF",
 };
 
 static bool among(const char *const *names, size_t count, const char *name)
@@ -43,20 +48,23 @@ static bool among(const char *const *names, size_t count, const char *name)
 
 static bool uses_segment(const struct insn_row *row)
 {
-	return strstr(row->operands, "Sw") || !strcmp(row->operands, "FS") || !strcmp(row->operands, "GS");
+	return strstr(row->operands, "Sw") || !strcmp(row->operands, "FS") ||
+	       !strcmp(row->operands, "GS");
 }
 
 static bool not_in_64bit(const struct insn_row *row)
 {
-	static const char *const legacy[] = {"DAA", "DAS", "AAA", "AAS", "AAM", "AAD", "BOUND", "ARPL", "SALC",
-					     "LES", "LDS", "INTO", "PUSHA", "POPA"};
+	static const char *const legacy[] = {"DAA",  "DAS",  "AAA", "AAS", "AAM",  "AAD",   "BOUND",
+					     "ARPL", "SALC", "LES", "LDS", "INTO", "PUSHA", "POPA"};
 	unsigned opcode = strtoul(row->encoding, NULL, 16);
 	bool one_byte = row->encoding[2] != ' ' || row->encoding[3] == '/' || !row->encoding[2];
 
 	return AMONG(legacy, row->mnemonic) || (one_byte && !strncmp(row->encoding, "82", 2)) ||
 	       (one_byte && row->encoding[2] == '+' && (opcode == 0x40 || opcode == 0x48)) ||
-	       (!strcmp(row->mnemonic, "PUSH") && strlen(row->operands) == 2 && row->operands[1] == 'S') ||
-	       (!strcmp(row->mnemonic, "POP") && strlen(row->operands) == 2 && row->operands[1] == 'S');
+	       (!strcmp(row->mnemonic, "PUSH") && strlen(row->operands) == 2 &&
+		row->operands[1] == 'S') ||
+	       (!strcmp(row->mnemonic, "POP") && strlen(row->operands) == 2 &&
+		row->operands[1] == 'S');
 }
 
 const char *insn_gen_excluded(const struct insn_row *row)
@@ -74,11 +82,11 @@ const char *insn_gen_excluded(const struct insn_row *row)
 
 struct parts {
 	uint8_t prefix[4], prefixes;
-	uint8_t rex;         /* 0: none */
+	uint8_t rex; /* 0: none */
 	uint8_t opcode[4], opcodes;
 	bool modrm, is_vex, want_reg, want_mem;
-	int digit;           /* /n or -1 */
-	int exact;           /* =XX or -1 */
+	int digit; /* /n or -1 */
+	int exact; /* =XX or -1 */
 	uint8_t vex_map, vex_pp;
 	uint8_t mod, reg, rm;
 	bool sib;
@@ -97,7 +105,10 @@ static void parse_vex(struct parts *parts, const char *token)
 {
 	parts->is_vex = true;
 	parts->vex_map = strstr(token, "0F38") ? 2 : strstr(token, "0F3A") ? 3 : 1;
-	parts->vex_pp = strstr(token, ".66.") ? 1 : strstr(token, ".F3.") ? 2 : strstr(token, ".F2.") ? 3 : 0;
+	parts->vex_pp = strstr(token, ".66.")	? 1
+			: strstr(token, ".F3.") ? 2
+			: strstr(token, ".F2.") ? 3
+						: 0;
 }
 
 /* Returns whether the row fixes its mandatory prefix. */
@@ -116,7 +127,8 @@ static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint
 			continue;
 		else if (!strcmp(token, "NP"))
 			mandatory = true;
-		else if (!parts->opcodes && !parts->is_vex && (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
+		else if (!parts->opcodes && !parts->is_vex &&
+			 (!strcmp(token, "66") || !strcmp(token, "F2") || !strcmp(token, "F3"))) {
 			mandatory = true;
 			put_legacy_prefix(parts, byte);
 		} else if (!strcmp(token, "mem"))
@@ -170,8 +182,8 @@ static bool is_string(const struct insn_row *row)
 	return strchr(row->operands, 'X') || strchr(row->operands, 'Y');
 }
 
-/* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling or not), near
- * one of the ends, or moderate, so that two of them meet. */
+/* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling
+ * or not), near one of the ends, or moderate, so that two of them meet. */
 static uint64_t interesting_float(uint64_t *seed, unsigned fraction, unsigned emax)
 {
 	uint64_t random = insn_gen_random(seed), bits = insn_gen_random(seed);
@@ -266,7 +278,8 @@ static void choose_extended(uint8_t *fx, uint64_t *seed)
 
 static bool is_branch(const struct insn_row *row)
 {
-	static const char *const names[] = {"Jcc", "JMP", "CALL", "RET", "LOOP", "LOOPE", "LOOPNE", "JCXZ"};
+	static const char *const names[] = {"Jcc",  "JMP",   "CALL",   "RET",
+					    "LOOP", "LOOPE", "LOOPNE", "JCXZ"};
 
 	return AMONG(names, row->mnemonic);
 }
@@ -288,7 +301,9 @@ static void place_memory(struct parts *parts, struct insn_instance *instance, ui
 	if (parts->mod == 0 && (parts->base & 7) == 5)
 		parts->mod = 1;
 	parts->no_base = parts->sib && (random >> 14 & 7) == 0;
-	parts->disp = parts->mod == 1 ? (int8_t)(random >> 16) : parts->mod == 2 ? (int32_t)(random >> 16) : 0;
+	parts->disp = parts->mod == 1	? (int8_t)(random >> 16)
+		      : parts->mod == 2 ? (int32_t)(random >> 16)
+					: 0;
 	parts->disp_size = parts->mod == 1 ? 1 : parts->mod == 2 ? 4 : 0;
 	if (!parts->sib)
 		parts->index = 4;
@@ -296,10 +311,12 @@ static void place_memory(struct parts *parts, struct insn_instance *instance, ui
 		parts->mod = 0;
 		parts->base = 5;
 		parts->disp_size = 4;
-		parts->disp = (int32_t)(target - (parts->index == 4 ? 0 : index_value << parts->scale));
+		parts->disp =
+		    (int32_t)(target - (parts->index == 4 ? 0 : index_value << parts->scale));
 	} else {
 		instance->state.gpr[parts->base] =
-			target - (int64_t)parts->disp - (parts->index == 4 ? 0 : index_value << parts->scale);
+		    target - (int64_t)parts->disp -
+		    (parts->index == 4 ? 0 : index_value << parts->scale);
 	}
 	if (parts->index != 4)
 		instance->state.gpr[parts->index] = index_value;
@@ -348,7 +365,8 @@ static uint64_t pick_target(const struct insn_row *row, uint64_t *seed)
 {
 	uint64_t offset = 1024 + insn_gen_random(seed) % 2048;
 
-	/* Not aligned is mostly a fault; AMD's parts let SHA pass, SDM 2 "Exceptions Type 4" does not. */
+	/* Not aligned is mostly a fault; AMD's parts let SHA pass, SDM 2 "Exceptions Type 4" does
+	 * not. */
 	if (strchr(row->operands, 'x') &&
 	    (insn_gen_random(seed) >> 40 & 15 || !strncmp(row->mnemonic, "SHA", 3)))
 		offset &= ~UINT64_C(15);
@@ -376,8 +394,9 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 	}
 	if (!strcmp(row->mnemonic, "XLAT"))
 		gpr[REG_RBX] = middle - 128;
-	if (strstr(row->handler, "push") || strstr(row->handler, "pop") || !strcmp(row->mnemonic, "CALL") ||
-	    !strcmp(row->mnemonic, "RET") || !strcmp(row->mnemonic, "ENTER"))
+	if (strstr(row->handler, "push") || strstr(row->handler, "pop") ||
+	    !strcmp(row->mnemonic, "CALL") || !strcmp(row->mnemonic, "RET") ||
+	    !strcmp(row->mnemonic, "ENTER"))
 		gpr[REG_RSP] = middle + (insn_gen_random(seed) & 63);
 	if (!strcmp(row->mnemonic, "ENTER") || !strcmp(row->mnemonic, "LEAVE"))
 		gpr[REG_RBP] = middle + 512 + (insn_gen_random(seed) & 63);
@@ -385,7 +404,8 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 		gpr[REG_RCX] = 1;
 	if (!strcmp(row->mnemonic, "JCXZ") && insn_gen_random(seed) & 1)
 		gpr[REG_RCX] = 0;
-	if (strstr(row->mnemonic, "DIV") && insn_gen_random(seed) % 4) { /* most quotients should fit */
+	if (strstr(row->mnemonic, "DIV") &&
+	    insn_gen_random(seed) % 4) { /* most quotients should fit */
 		gpr[REG_RDX] = insn_gen_random(seed) & 1 ? 0 : gpr[REG_RDX] >> 40;
 	}
 }
@@ -404,14 +424,15 @@ static void poke(uint64_t address, uint64_t value)
 	memcpy(native_data() + (address - NATIVE_DATA), &value, 8);
 }
 
-/* Flags undefined for this instance, where the row's column covers all instances. SDM 2, "Flags Affected" of
- * the shifts and rotates: count 0 changes nothing; OF is defined for 1 only; CF of SHL and SHR is defined
- * up to the operand size. */
+/* Flags undefined for this instance, where the row's column covers all instances. SDM 2, "Flags
+ * Affected" of the shifts and rotates: count 0 changes nothing; OF is defined for 1 only; CF of SHL
+ * and SHR is defined up to the operand size. */
 static uint32_t undefined_flags(const struct insn_row *row, const struct insn_instance *instance,
 				uint8_t imm)
 {
-	static const char *const shifts[] = {"SHL", "SHR", "SAR"}, *const doubles[] = {"SHLD", "SHRD"},
-				*const rotates[] = {"ROL", "ROR", "RCL", "RCR"};
+	static const char *const shifts[] = {"SHL", "SHR", "SAR"},
+				 *const doubles[] = {"SHLD", "SHRD"},
+				 *const rotates[] = {"ROL", "ROR", "RCL", "RCR"};
 	bool by_cl = strstr(row->operands, "CL"), by_one = strstr(row->operands, ",1");
 	unsigned count = by_one ? 1 : by_cl ? instance->state.gpr[REG_RCX] & 0xff : imm;
 
@@ -461,8 +482,8 @@ static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vv
 	return append(at, parts->opcode, parts->opcodes);
 }
 
-static void make_branch(const struct insn_row *row, struct parts *parts, struct insn_instance *instance,
-			uint64_t memory)
+static void make_branch(const struct insn_row *row, struct parts *parts,
+			struct insn_instance *instance, uint64_t memory)
 {
 	if (!strcmp(row->mnemonic, "RET"))
 		poke(instance->state.gpr[REG_RSP], NATIVE_OTHER);
@@ -472,7 +493,8 @@ static void make_branch(const struct insn_row *row, struct parts *parts, struct 
 		instance->state.gpr[parts->rm] = NATIVE_OTHER;
 }
 
-static uint8_t *append_relative(const struct insn_row *row, struct insn_instance *instance, uint8_t *at)
+static uint8_t *append_relative(const struct insn_row *row, struct insn_instance *instance,
+				uint8_t *at)
 {
 	unsigned size = strstr(row->operands, "Jb") ? 1 : strstr(row->operands, "Jz") ? 4 : 0;
 	int32_t relative = (int32_t)(NATIVE_OTHER - (NATIVE_AT + (at - instance->bytes) + size));
@@ -485,8 +507,8 @@ static bool choose_prefixes(const struct insn_row *row, struct parts *parts, boo
 			    uint64_t random)
 {
 	static const char *const no_66[] = {"BSWAP", "ENTER", "LEAVE"};
-	bool prefix66 = !mandatory && !is_simd(row) && !parts->is_vex && !is_branch(row) && !(random & 3) &&
-			!AMONG(no_66, row->mnemonic);
+	bool prefix66 = !mandatory && !is_simd(row) && !parts->is_vex && !is_branch(row) &&
+			!(random & 3) && !AMONG(no_66, row->mnemonic);
 
 	if (prefix66)
 		put_legacy_prefix(parts, 0x66);
@@ -516,11 +538,12 @@ static void choose_operand(const struct insn_row *row, struct parts *parts,
 	uint64_t random = insn_gen_random(seed);
 	bool stack = strstr(row->handler, "push") || strstr(row->handler, "pop") || is_branch(row);
 
-	parts->reg = parts->digit >= 0 ? (unsigned)parts->digit : (random & 7) | (parts->rex & 4) << 1;
+	parts->reg =
+	    parts->digit >= 0 ? (unsigned)parts->digit : (random & 7) | (parts->rex & 4) << 1;
 	parts->rm = (random >> 3 & 7) | (parts->rex & 1) << 3;
 	parts->mod = 3;
-	instance->memory = parts->want_mem ||
-			   (!parts->want_reg && !strchr(row->operands, 'R') && random >> 6 & 1);
+	instance->memory =
+	    parts->want_mem || (!parts->want_reg && !strchr(row->operands, 'R') && random >> 6 & 1);
 	if (!instance->memory)
 		return;
 	place_memory(parts, instance, memory, seed);
@@ -541,7 +564,8 @@ static uint64_t choose_immediate(const struct insn_row *row, struct insn_instanc
 {
 	uint64_t imm = interesting(seed);
 
-	if (!strncmp(row->mnemonic, "SH", 2) && strlen(row->mnemonic) == 4 && instance->opsize == 2) {
+	if (!strncmp(row->mnemonic, "SH", 2) && strlen(row->mnemonic) == 4 &&
+	    instance->opsize == 2) {
 		instance->state.gpr[REG_RCX] &= ~UINT64_C(16);
 		return imm & 15;
 	}
@@ -583,7 +607,8 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	if (is_branch(row))
 		make_branch(row, &parts, instance, memory);
 	imm = choose_immediate(row, instance, seed);
-	at = append_opcode(instance->bytes, &parts, strchr(row->operands, 'B') ? insn_gen_random(seed) & 15 : 0);
+	at = append_opcode(instance->bytes, &parts,
+			   strchr(row->operands, 'B') ? insn_gen_random(seed) & 15 : 0);
 	if (parts.modrm || parts.exact >= 0)
 		at = append_modrm(at, &parts);
 	if (strchr(row->operands, 'O'))

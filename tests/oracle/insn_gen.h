@@ -13,7 +13,8 @@ struct insn_instance {
 	uint8_t bytes[15];
 	uint8_t length;
 	struct native_state state;
-	uint32_t undefined; /* status flags that the architecture leaves undefined for this instance */
+	uint32_t
+	    undefined; /* status flags that the architecture leaves undefined for this instance */
 	bool memory;
 	unsigned opsize;
 };

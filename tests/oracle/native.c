@@ -13,12 +13,13 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-/* The code page: the loader at 0, the instruction at 0x400, NATIVE_OTHER at 0x440, then the registers. */
+/* The code page: the loader at 0, the instruction at 0x400, NATIVE_OTHER at 0x440, then the
+ * registers. */
 #define REGISTERS (NATIVE_CODE + 0x800) /* 16 registers, then flags, in the order of encoding */
 #define STACK_TOP (NATIVE_CODE + 0xf00)
 #define SAVED_RSP (NATIVE_CODE + 0x8c0)
 #define WHERE (NATIVE_CODE + 0x8c8)
-#define MXCSR (NATIVE_CODE + 0x8d0) /* C's own */
+#define MXCSR (NATIVE_CODE + 0x8d0)    /* C's own */
 #define EXTENDED (NATIVE_CODE + 0xa00) /* FXSAVE image */
 
 static sigjmp_buf back;
@@ -56,7 +57,8 @@ static uint8_t *emit_stack(uint8_t *at)
 	return emit32(at, STACK_TOP);
 }
 
-/* FXSAVE64 (digit 0), FXRSTOR64 (1), both with REX.W; LDMXCSR (2), STMXCSR (3): [absolute disp32]. */
+/* FXSAVE64 (digit 0), FXRSTOR64 (1), both with REX.W; LDMXCSR (2), STMXCSR (3): [absolute disp32].
+ */
 static uint8_t *emit_extended(uint8_t *at, unsigned digit, uint64_t address)
 {
 	if (digit < 2)
@@ -88,13 +90,13 @@ static uint8_t *emit_saver(uint8_t *at, uint8_t where)
 	for (unsigned reg = 0; reg < 16; reg++)
 		at = emit_mov(at, false, reg, REGISTERS + 8 * reg);
 	at = emit_stack(at);
-	*at++ = 0x9c; /* pushf */
+	*at++ = 0x9c;			  /* pushf */
 	at = emit(at, "\x8f\x04\x25", 3); /* pop [flags] */
 	at = emit32(at, REGISTERS + 16 * 8);
 	at = emit_extended(at, 0, EXTENDED);
 	at = emit(at, "\xdb\xe3", 2); /* fninit */
 	at = emit_extended(at, 2, MXCSR);
-	*at++ = 0xfc; /* cld */
+	*at++ = 0xfc;			  /* cld */
 	at = emit(at, "\xc6\x04\x25", 3); /* mov byte [WHERE], where */
 	at = emit32(at, WHERE);
 	*at++ = where;
@@ -135,8 +137,8 @@ bool native_init(void)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 	stack_t stack = {.ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack)};
-	struct sigaction action = { .sa_sigaction = on_signal,
-				    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	struct sigaction action = {.sa_sigaction = on_signal,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
 	if (!map(NATIVE_CODE, PROT_READ | PROT_WRITE | PROT_EXEC) ||
 	    !map(NATIVE_DATA, PROT_READ | PROT_WRITE))

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NATIVE_CODE UINT64_C(0x10000000)  /* the page that holds the instruction */
-#define NATIVE_AT (NATIVE_CODE + 0x400)   /* where it starts */
+#define NATIVE_CODE UINT64_C(0x10000000)   /* the page that holds the instruction */
+#define NATIVE_AT (NATIVE_CODE + 0x400)	   /* where it starts */
 #define NATIVE_OTHER (NATIVE_CODE + 0x440) /* where a taken branch should go */
-#define NATIVE_DATA UINT64_C(0x10010000)  /* one page of data, nothing mapped around it */
+#define NATIVE_DATA UINT64_C(0x10010000)   /* one page of data, nothing mapped around it */
 #define NATIVE_DATA_SIZE 4096
 #define NATIVE_FX_SIZE 512
 
@@ -22,8 +22,9 @@ struct native_state {
 	uint64_t gpr[16];
 	uint64_t rflags; /* status flags and DF */
 	uint64_t rip;
-	int vector;      /* exception vector, -1 if none */
-	uint8_t fx[NATIVE_FX_SIZE] __attribute__((aligned(16))); /* x87, MMX, SSE state, FXSAVE layout */
+	int vector; /* exception vector, -1 if none */
+	uint8_t fx[NATIVE_FX_SIZE]
+	    __attribute__((aligned(16))); /* x87, MMX, SSE state, FXSAVE layout */
 };
 
 /* Maps the areas. False: not possible here (wrong architecture, addresses taken). */

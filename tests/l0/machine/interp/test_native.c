@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Every user-mode row of the instruction table against the host's own CPU: the same random states executed
- * natively and by the interpreter in 64-bit user mode. ABYME_STATES sets the states a row (default 1000).
- * x86-64 hosts only; rows that the host lacks are skipped by name.
+ * Every user-mode row of the instruction table against the host's own CPU: the same random states
+ * executed natively and by the interpreter in 64-bit user mode. ABYME_STATES sets the states a row
+ * (default 1000). x86-64 hosts only; rows that the host lacks are skipped by name.
  */
 #include <float.h>
 #include <math.h>
@@ -35,8 +35,8 @@ static void put64(uint64_t at, uint64_t value)
 	assert_true(memory_write(&machine.memory, at, &value, 8));
 }
 
-/* Identity mapping of just three things: the kernel's first 64 KiB (supervisor), the code page and the data
- * page (user), so that stray accesses fault as they do natively. */
+/* Identity mapping of just three things: the kernel's first 64 KiB (supervisor), the code page and
+ * the data page (user), so that stray accesses fault as they do natively. */
 static void make_page_tables(void)
 {
 	put64(TABLES, (TABLES + 0x1000) | 7);
@@ -57,8 +57,8 @@ static void make_descriptors(void)
 	for (uint64_t vector = 0; vector < 32; vector++) {
 		uint64_t handler = HANDLERS + 16 * vector;
 
-		put64(IDT + 16 * vector, (handler & 0xffff) | 8 << 16 | UINT64_C(0x8e) << 40 |
-						 (handler >> 16) << 48);
+		put64(IDT + 16 * vector,
+		      (handler & 0xffff) | 8 << 16 | UINT64_C(0x8e) << 40 | (handler >> 16) << 48);
 		put64(IDT + 16 * vector + 8, 0);
 		put64(handler, 0xf4f4f4f4f4f4f4f4);
 	}
@@ -72,7 +72,8 @@ static int setup(void **state)
 	}
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu = machine.cpu_ops->create(&machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha");
+	machine.cpu =
+	    machine.cpu_ops->create(&machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha");
 	assert_non_null(machine.cpu);
 	make_page_tables();
 	make_descriptors();
@@ -81,7 +82,8 @@ static int setup(void **state)
 
 static void set_segment(enum x86_seg which, uint16_t selector, uint32_t ar)
 {
-	machine.cpu->seg[which] = (struct segment){.limit = UINT32_MAX, .ar = ar, .selector = selector};
+	machine.cpu->seg[which] =
+	    (struct segment){.limit = UINT32_MAX, .ar = ar, .selector = selector};
 }
 
 /* 64-bit user mode with the given registers. */
@@ -97,7 +99,8 @@ static void load_state(const struct native_state *state)
 	for (enum x86_seg which = SEG_ES; which <= SEG_GS; which++)
 		set_segment(which, 0x23, 0xc0f3);
 	set_segment(SEG_CS, 0x2b, 0xa0fb);
-	cpu->seg[SEG_TR] = (struct segment){.base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x30};
+	cpu->seg[SEG_TR] =
+	    (struct segment){.base = TSS, .limit = 0x67, .ar = 0x8b, .selector = 0x30};
 	cpu->gdtr = (struct table_register){.base = GDT, .limit = 0x7f};
 	cpu->idtr = (struct table_register){.base = IDT, .limit = 0x1ff};
 	memcpy(cpu->gpr, state->gpr, sizeof(state->gpr));
@@ -127,8 +130,8 @@ static void read_fault(struct native_state *out)
 	out->gpr[REG_RSP] = get64(KERNEL_STACK - 16);
 }
 
-/* Executes until one instruction has retired: the one at NATIVE_AT or, after a fault, a handler's HLT. A
- * REP instruction may take several rounds. */
+/* Executes until one instruction has retired: the one at NATIVE_AT or, after a fault, a handler's
+ * HLT. A REP instruction may take several rounds. */
 static void interpret(const struct insn_instance *instance, struct native_state *out)
 {
 	struct cpu *cpu = machine.cpu;
@@ -152,14 +155,14 @@ static void interpret(const struct insn_instance *instance, struct native_state 
 		read_fault(out);
 }
 
-/* The parts of the image that instructions change; pointers to the last x87 instruction, MXCSR_MASK and what is
- * reserved are not among them. */
+/* The parts of the image that instructions change; pointers to the last x87 instruction, MXCSR_MASK
+ * and what is reserved are not among them. */
 static const struct {
 	const char *name;
 	unsigned at, size, stride, count;
 } extended[] = {
-	{"fcw", 0, 2, 0, 1},	{"fsw", 2, 2, 0, 1}, {"ftw", 4, 1, 0, 1},	 {"mxcsr", 24, 4, 0, 1},
-	{"st/mm", 32, 8, 16, 8}, {"exp", 40, 2, 16, 8}, {"xmm", 160, 8, 8, 32},
+    {"fcw", 0, 2, 0, 1},     {"fsw", 2, 2, 0, 1},   {"ftw", 4, 1, 0, 1},    {"mxcsr", 24, 4, 0, 1},
+    {"st/mm", 32, 8, 16, 8}, {"exp", 40, 2, 16, 8}, {"xmm", 160, 8, 8, 32},
 };
 
 static uint64_t extended_value(const uint8_t *fx, unsigned part, unsigned i)
@@ -183,12 +186,14 @@ static void explain_extended(const uint8_t *before, const uint8_t *native, const
 {
 	for (unsigned part = 0; part < sizeof(extended) / sizeof(extended[0]); part++)
 		for (unsigned i = 0; i < extended[part].count; i++) {
-			uint64_t was = extended_value(before, part, i), host = extended_value(native, part, i),
+			uint64_t was = extended_value(before, part, i),
+				 host = extended_value(native, part, i),
 				 mine = extended_value(ours, part, i);
 
 			if (was || host != mine)
-				print_message("%8s %3u %#18lx %#18lx %#18lx%s\n", extended[part].name, i, was,
-					      host, mine, host == mine ? "" : "  <--");
+				print_message("%8s %3u %#18lx %#18lx %#18lx%s\n",
+					      extended[part].name, i, was, host, mine,
+					      host == mine ? "" : "  <--");
 		}
 }
 
@@ -200,30 +205,32 @@ static void explain(const struct insn_row *row, const struct insn_instance *inst
 		print_message(" %02x", instance->bytes[i]);
 	print_message("\n%12s %18s %18s %18s\n", "", "before", "host", "interpreter");
 	for (unsigned reg = 0; reg < 16; reg++)
-		if (native->gpr[reg] != ours->gpr[reg] || instance->state.gpr[reg] != ours->gpr[reg])
+		if (native->gpr[reg] != ours->gpr[reg] ||
+		    instance->state.gpr[reg] != ours->gpr[reg])
 			print_message("%12u %#18lx %#18lx %#18lx\n", reg, instance->state.gpr[reg],
 				      native->gpr[reg], ours->gpr[reg]);
 	explain_extended(instance->state.fx, native->fx, ours->fx);
-	print_message("%12s %#18lx %#18lx %#18lx (undefined %#x)\n", "rflags", instance->state.rflags,
-		      native->rflags, ours->rflags, instance->undefined);
-	print_message("%12s %#18lx %#18lx %#18lx\n%12s %18s %18d %18d\n", "rip", NATIVE_AT, native->rip,
-		      ours->rip, "vector", "", native->vector, ours->vector);
+	print_message("%12s %#18lx %#18lx %#18lx (undefined %#x)\n", "rflags",
+		      instance->state.rflags, native->rflags, ours->rflags, instance->undefined);
+	print_message("%12s %#18lx %#18lx %#18lx\n%12s %18s %18d %18d\n", "rip", NATIVE_AT,
+		      native->rip, ours->rip, "vector", "", native->vector, ours->vector);
 }
 
 static bool same(const struct insn_instance *instance, const struct native_state *native,
 		 const struct native_state *ours, const uint8_t *memory)
 {
-	uint64_t compared = native->vector >= 0 ? 0 : (RFLAGS_STATUS | RFLAGS_DF) & ~instance->undefined;
+	uint64_t compared =
+	    native->vector >= 0 ? 0 : (RFLAGS_STATUS | RFLAGS_DF) & ~instance->undefined;
 
-	return !memcmp(native->gpr, ours->gpr, sizeof(native->gpr)) && same_extended(native->fx, ours->fx) &&
-	       native->rip == ours->rip &&
+	return !memcmp(native->gpr, ours->gpr, sizeof(native->gpr)) &&
+	       same_extended(native->fx, ours->fx) && native->rip == ours->rip &&
 	       native->vector == ours->vector && !((native->rflags ^ ours->rflags) & compared) &&
 	       !memcmp(native_data(), memory, NATIVE_DATA_SIZE);
 }
 
-/* Each part approximates as it likes within 1.5 * 2^-12 of the result, SDM 2 "RCPPS", "RSQRTPS": where the
- * two agree that far, or on a result at the edge of being tiny, take ours. SDM 2 "CVTPI2PS" enters MMX operation with a source in memory too;
- * AMD's parts do not. */
+/* Each part approximates as it likes within 1.5 * 2^-12 of the result, SDM 2 "RCPPS", "RSQRTPS":
+ * where the two agree that far, or on a result at the edge of being tiny, take ours. SDM 2
+ * "CVTPI2PS" enters MMX operation with a source in memory too; AMD's parts do not. */
 static void accept_variation(const struct insn_row *row, const struct insn_instance *instance,
 			     struct native_state *native, const struct native_state *ours)
 {
@@ -235,7 +242,8 @@ static void accept_variation(const struct insn_row *row, const struct insn_insta
 		memcpy(&host, native->fx + at, 4);
 		memcpy(&mine, ours->fx + at, 4);
 		if (fabsf(host - mine) <= 3.0f / 4096 * fabsf(host) ||
-		    (fabsf(host) <= FLT_MIN && fabsf(mine) <= FLT_MIN && signbit(host) == signbit(mine)))
+		    (fabsf(host) <= FLT_MIN && fabsf(mine) <= FLT_MIN &&
+		     signbit(host) == signbit(mine)))
 			memcpy(native->fx + at, ours->fx + at, 4);
 	}
 	if (!strcmp(row->mnemonic, "CVTPI2PS") && instance->memory)
@@ -290,8 +298,8 @@ static void every_row_as_on_the_host(void **state)
 		if (missing)
 			print_message("the host lacks %s (%s)\n", row->mnemonic, row->encoding);
 	}
-	print_message("%u rows compared on %lu states each, %u excluded, %u missing on the host\n", compared,
-		      states, excluded, missing_rows);
+	print_message("%u rows compared on %lu states each, %u excluded, %u missing on the host\n",
+		      compared, states, excluded, missing_rows);
 	assert_int_equal(different, 0);
 	assert_true(compared > 200);
 }
@@ -299,7 +307,7 @@ static void every_row_as_on_the_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_as_on_the_host),
+	    cmocka_unit_test(every_row_as_on_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
