@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Bitmaps. The merged ones are kept per VMCS12. L1 may change its bitmaps with plain stores while it
- * runs, so they are merged again at an entry unless L0 watches the pages (env->watch) and has
- * seen no store since. An L1 that stores often is not watched any more. L2 may reach them too; while it
- * does, everything exits and is decided by what stands in L1's memory.
+ * Bitmaps. The merged ones are kept per VMCS12. L1 may change its bitmaps with plain stores while
+ * it runs, so they are merged again at an entry unless L0 watches the pages (env->watch) and has
+ * seen no store since. An L1 that stores often is not watched any more. L2 may reach them too;
+ * while it does, everything exits and is decided by what stands in L1's memory.
  */
 #include "shadow/bitmap.h"
 
@@ -32,7 +32,8 @@ static const uint64_t *page_of_l1(struct shadow_vcpu *v, uint64_t address)
 	return v->env->pointer(v->env, (struct l1_gpa){PAGE_BASE(address)}, PAGE_SIZE);
 }
 
-/* Merges one page and puts it under watch. *watched stays true if L0 will hear of the next store. */
+/* Merges one page and puts it under watch. *watched stays true if L0 will hear of the next store.
+ */
 static bool update_page(struct shadow_vcpu *v, struct shadow_slot *slot, struct shadow_page *page,
 			uint64_t address, const uint64_t *one, bool *watched)
 {
@@ -82,7 +83,8 @@ static bool slot_uses_page(const struct shadow_slot *slot, uint64_t page)
 /* The store has not happened yet, and more may follow unnoticed; the next exit tells. */
 static void open_bitmaps(struct shadow_slot *slot)
 {
-	const struct shadow_page *pages[] = {&slot->msr_bitmap, &slot->io_bitmap_a, &slot->io_bitmap_b};
+	const struct shadow_page *pages[] = {&slot->msr_bitmap, &slot->io_bitmap_a,
+					     &slot->io_bitmap_b};
 
 	for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (pages[i]->va)
@@ -103,8 +105,8 @@ void shadow_page_written(struct shadow_vcpu *v, struct l1_gpa page)
 	}
 }
 
-/* Nothing is lost if nobody wants the exit: L2 executes the instruction again. L1's answer is the same
- * before and after the merge, so only the others have to wait for it. */
+/* Nothing is lost if nobody wants the exit: L2 executes the instruction again. L1's answer is the
+ * same before and after the merge, so only the others have to wait for it. */
 enum route first_bitmapped(struct l2_exit *x)
 {
 	if (!x->slot->bitmaps_open || route_l1_asks(x))
@@ -147,7 +149,8 @@ static bool bit_is_set(struct shadow_vcpu *v, uint64_t page, uint32_t bit)
 }
 
 /* SDM 3C "MSR-Bitmap Address": read low, read high, write low, write high, 1 KB each. */
-bool bitmap_wants_msr(struct shadow_vcpu *v, const struct shadow_slot *slot, uint32_t msr, bool write)
+bool bitmap_wants_msr(struct shadow_vcpu *v, const struct shadow_slot *slot, uint32_t msr,
+		      bool write)
 {
 	uint32_t base = write ? 0x4000 : 0;
 
@@ -161,7 +164,8 @@ bool bitmap_wants_msr(struct shadow_vcpu *v, const struct shadow_slot *slot, uin
 }
 
 /* SDM 3C "I/O-Bitmap Addresses"; an access that wraps around the port space exits. */
-bool bitmap_wants_io(struct shadow_vcpu *v, const struct shadow_slot *slot, uint16_t port, unsigned size)
+bool bitmap_wants_io(struct shadow_vcpu *v, const struct shadow_slot *slot, uint16_t port,
+		     unsigned size)
 {
 	if (!(slot_primary(slot) & (uint32_t)PRIMARY_USE_IO_BITMAPS))
 		return slot_primary(slot) & (uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING;
@@ -170,21 +174,23 @@ bool bitmap_wants_io(struct shadow_vcpu *v, const struct shadow_slot *slot, uint
 
 		if (p > UINT16_MAX)
 			return true;
-		if (bit_is_set(v, p < 0x8000 ? vmcs_get(&slot->v12, IO_BITMAP_A)
-					     : vmcs_get(&slot->v12, IO_BITMAP_B),
+		if (bit_is_set(v,
+			       p < 0x8000 ? vmcs_get(&slot->v12, IO_BITMAP_A)
+					  : vmcs_get(&slot->v12, IO_BITMAP_B),
 			       p & 0x7fff))
 			return true;
 	}
 	return false;
 }
 
-/* SDM 3C "VMCS Shadowing Bitmap Addresses": by bits 14:0 of the encoding; any higher bit set: exit. */
+/* SDM 3C "VMCS Shadowing Bitmap Addresses": by bits 14:0 of the encoding; any higher bit set: exit.
+ */
 bool bitmap_wants_vmcs(struct shadow_vcpu *v, const struct shadow_slot *slot, uint64_t encoding,
 		       bool write)
 {
 	if (!(slot_secondary(slot) & SECONDARY_VMCS_SHADOWING) || encoding >> 15)
 		return true;
-	return bit_is_set(v, write ? vmcs_get(&slot->v12, VMWRITE_BITMAP)
-				   : vmcs_get(&slot->v12, VMREAD_BITMAP),
-			  (uint32_t)encoding);
+	return bit_is_set(
+	    v, write ? vmcs_get(&slot->v12, VMWRITE_BITMAP) : vmcs_get(&slot->v12, VMREAD_BITMAP),
+	    (uint32_t)encoding);
 }

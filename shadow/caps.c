@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What L1 is offered: what the machine has, less what shadow/ does not carry, plus what it does by software
- * alone. The MSRs follow from the features by shadow/sdm/caps.c, but for facts that are the machine's.
+ * What L1 is offered: what the machine has, less what shadow/ does not carry, plus what it does by
+ * software alone. The MSRs follow from the features by shadow/sdm/caps.c, but for facts that are
+ * the machine's.
  */
 #include "shadow/shadow.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM-entry checks on VMCS12. Controls and host state differ in VMCS02, so they are checked here, but only if
- * something changed since they last held. Guest state goes to VMCS02 as it is, where the hardware
- * checks it; left over are the VMCS link pointer, and everything if an MSR-load area would take effect
- * before the hardware gets to check.
+ * VM-entry checks on VMCS12. Controls and host state differ in VMCS02, so they are checked here,
+ * but only if something changed since they last held. Guest state goes to VMCS02 as it is, where
+ * the hardware checks it; left over are the VMCS link pointer, and everything if an MSR-load area
+ * would take effect before the hardware gets to check.
  */
 #include "shadow/entry.h"
 
@@ -25,13 +25,13 @@ static struct vmx_check_env check_env(struct shadow_vcpu *v, struct shadow_slot 
 {
 	struct shadow_env *env = v->env;
 	struct vmx_check_env c = {
-		.vmcs = &slot->v12,
-		.caps = &v->caps,
-		.cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
-		.cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
-		.current_vmcs = slot->address.value,
-		.read_phys32 = read_phys32,
-		.opaque = v,
+	    .vmcs = &slot->v12,
+	    .caps = &v->caps,
+	    .cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
+	    .cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
+	    .current_vmcs = slot->address.value,
+	    .read_phys32 = read_phys32,
+	    .opaque = v,
 	};
 
 	if (vmx_features_have(v->l0.hw->features, VMX_FEATURE_EFER))
@@ -99,9 +99,12 @@ static bool link_pointer_holds(struct shadow_vcpu *v, struct shadow_slot *slot)
 
 unsigned checks12_guest_registers(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	struct vmx_check_env env = check_env(v, slot);
-	const struct vmx_check *check = vmx_checks_run(VMX_CHECK_GUEST, &env);
+	const struct vmx_check *check;
+	struct vmx_check_env env;
 
+	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	env = check_env(v, slot);
+	check = vmx_checks_run(VMX_CHECK_GUEST, &env);
 	if (!check)
 		return 0;
 	v->failed_check = check;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMLAUNCH and VMRESUME of L1, in the order of SDM 3C "VM Entries": basic checks, checks on controls and
- * host state (VMfail), checks on guest state (a failed entry, which is an exit), MSR loading. Then
- * VMCS02 is brought up to date and left current.
+ * VMLAUNCH and VMRESUME of L1, in the order of SDM 3C "VM Entries": basic checks, checks on
+ * controls and host state (VMfail), checks on guest state (a failed entry, which is an exit), MSR
+ * loading. Then VMCS02 is brought up to date and left current.
  */
 #include "shadow/entry.h"
 
@@ -31,8 +31,8 @@ static struct vmx_result basic_checks(struct shadow_vcpu *v, bool launch)
 
 #define BITMAP_CONTROLS ((uint32_t)(PRIMARY_USE_MSR_BITMAPS | PRIMARY_USE_IO_BITMAPS))
 
-/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current before; after it only
- * if anything is still to be read there. */
+/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current before;
+ * after it only if anything is still to be read there. */
 static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot, bool long_mode)
 {
 	slot_pull(v, slot);

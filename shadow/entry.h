@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers emulate_vmlaunch, emulate_vmresume).
+ * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers emulate_vmlaunch,
+ * emulate_vmresume).
  */
 #ifndef SHADOW_ENTRY_H
 #define SHADOW_ENTRY_H
@@ -21,15 +22,18 @@ bool guest02_uses_pdptes(const struct shadow_slot *slot);
 /* Without EPT12: loads L2's PDPTEs from L1's memory as MOV to CR3 would. false: one is invalid. */
 bool guest02_load_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot);
 
-/* Makes VMCS02 for a slot that has none: HOST fields are L0's. Leaves it current. false: out of pages. */
+/* Makes VMCS02 for a slot that has none: HOST fields are L0's. Leaves it current. false: out of
+ * pages. */
 bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot);
 
-/* The checks on VMCS12 that the hardware cannot make on VMCS02. Returns VMX_DO_ENTRY if they hold. VMCS01 is
- * current if there is anything to check. */
+/* The checks on VMCS12 that the hardware cannot make on VMCS02. Returns VMX_DO_ENTRY if they hold.
+ * VMCS01 is current if there is anything to check. */
 struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* Guest-state checks. 0: they hold, else the exit qualification + 1 of the failed entry. Sets v->linked. */
+/* Guest-state checks. 0: they hold, else the exit qualification + 1 of the failed entry. Sets
+ * v->linked. */
 unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* The same with those that the hardware will make on VMCS02, for an entry that fails before it gets there. */
+/* The same with those that the hardware will make on VMCS02, for an entry that fails before it gets
+ * there. */
 unsigned checks12_guest_registers(struct shadow_vcpu *v, struct shadow_slot *slot);
 
 #endif

@@ -21,11 +21,11 @@ enum shadow_list {
 
 /* How EPT01 maps one l1_gpa. */
 struct shadow_mapping {
-	struct hpa hpa;   /* of the very address asked for */
-	uint64_t size;    /* 4 KB, 2 MB or 1 GB: largest naturally aligned range that contains it and is
-			   * mapped alike and contiguously, aligned in both address spaces */
-	uint64_t rights;  /* of EPT_R, EPT_W, EPT_X */
-	uint64_t type;    /* memory type and ignore-PAT, as bits of an EPT entry (EPT_MT, EPT_IPAT) */
+	struct hpa hpa;	 /* of the very address asked for */
+	uint64_t size;	 /* 4 KB, 2 MB or 1 GB: the largest range around it that is mapped alike, in
+			  * one piece, and naturally aligned in both address spaces */
+	uint64_t rights; /* of EPT_R, EPT_W, EPT_X */
+	uint64_t type;	 /* memory type, as bits of an EPT entry (EPT_MT, EPT_IPAT) */
 };
 
 struct shadow_env {
@@ -33,7 +33,8 @@ struct shadow_env {
 
 	/* How L0 maps an address of L1; false: not at all (a hole, L0's own memory, beyond the
 	 * physical-address width). MMIO that L0 passes through is mapped, with type UC. */
-	bool (*translate)(struct shadow_env *env, struct l1_gpa gpa, struct shadow_mapping *mapping);
+	bool (*translate)(struct shadow_env *env, struct l1_gpa gpa,
+			  struct shadow_mapping *mapping);
 
 	/* A pointer to `length` bytes of L1's RAM, within one 4-KB page; NULL: not RAM. */
 	void *(*pointer)(struct shadow_env *env, struct l1_gpa gpa, unsigned length);
@@ -45,7 +46,8 @@ struct shadow_env {
 
 	/* -- L0's memory: a bounded pool in one piece, so that tables can link by hpa -- */
 
-	bool (*page_alloc)(struct shadow_env *env, struct shadow_page *page); /* zeroed; false: none left */
+	/* Zeroed. false: none left. */
+	bool (*page_alloc)(struct shadow_env *env, struct shadow_page *page);
 	void (*page_free)(struct shadow_env *env, struct shadow_page page);
 	uintptr_t pool_va; /* pool page at hpa h is at pool_va + (h - pool_hpa) */
 	uint64_t pool_hpa;
@@ -68,9 +70,9 @@ struct shadow_env {
 	void (*invept)(struct shadow_env *env, unsigned type, uint64_t eptp);
 	void (*invvpid)(struct shadow_env *env, unsigned type, uint16_t vpid, uint64_t linear);
 
-	/* RDMSR and WRMSR as L1 itself would execute them, L0's emulation included, for the MSR lists of
-	 * a VMCS12. false: L1 would have got #GP. MSRs that have a VMCS field (EFER, PAT, FS_BASE ...) do not
-	 * come here. */
+	/* RDMSR and WRMSR as L1 itself would execute them, L0's emulation included, for the MSR
+	 * lists of a VMCS12. false: L1 would have got #GP. MSRs that have a VMCS field (EFER, PAT,
+	 * FS_BASE ...) do not come here. */
 	bool (*rdmsr)(struct shadow_env *env, uint32_t msr, uint64_t *value);
 	bool (*wrmsr)(struct shadow_env *env, uint32_t msr, uint64_t value);
 

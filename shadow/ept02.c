@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Trees of EPT02 and their cache. Table pages are linked by hpa; a pool address becomes a pointer by
- * one addition (env_pool_pointer).
+ * Trees of EPT02 and their cache. Table pages are linked by hpa; a pool address becomes a pointer
+ * by one addition (env_pool_pointer).
  */
 #include "shadow/ept02.h"
 
@@ -10,7 +10,7 @@
 /* One tree. A page full of these descriptors is the cache. */
 struct ept02 {
 	uint64_t eptp12; /* key; 0: free (no valid EPTP is 0) */
-	uint64_t used;   /* stamp of the last use */
+	uint64_t used;	 /* stamp of the last use */
 	struct shadow_page root;
 };
 #define EPT02_COUNT (PAGE_SIZE / sizeof(struct ept02))
@@ -206,8 +206,8 @@ static bool only_adds_rights(uint64_t old, uint64_t leaf)
 	       !(old & ~leaf & (EPT_RWX | EPT_XU));
 }
 
-bool ept02_map(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, struct hpa hpa, uint64_t size,
-	       uint64_t leaf)
+bool ept02_map(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, struct hpa hpa,
+	       uint64_t size, uint64_t leaf)
 {
 	struct ept02 *e = find(v, eptp12);
 	unsigned level = level_of_size(size);

@@ -4,8 +4,8 @@
  *
  *   47:39 PML4E | 38:30 PDPTE (may map 1 GB) | 29:21 PDE (may map 2 MB) | 20:12 PTE
  *
- * with the misconfigurations of "EPT Misconfigurations". Where L1's tables point at no memory, loads
- * give all ones, which is a misconfiguration.
+ * with the misconfigurations of "EPT Misconfigurations". Where L1's tables point at no memory,
+ * loads give all ones, which is a misconfiguration.
  */
 #include "shadow/ept12.h"
 
@@ -15,7 +15,8 @@
 
 #define LEVELS 4
 
-static uint64_t *entry_pointer(struct shadow_vcpu *v, uint64_t table, struct l2_gpa gpa, unsigned level)
+static uint64_t *entry_pointer(struct shadow_vcpu *v, uint64_t table, struct l2_gpa gpa,
+			       unsigned level)
 {
 	uint64_t index = gpa.value >> (PAGE_SHIFT + 9 * level) & 511;
 
@@ -36,11 +37,13 @@ static bool large_page_is_offered(const struct shadow_vcpu *v, unsigned level)
 {
 	uint64_t cap = vmx_cap(&v->caps, EPT_VPID_CAP);
 
-	return level == 0 || (level == 1 && (cap & EPT_CAP_2M)) || (level == 2 && (cap & EPT_CAP_1G));
+	return level == 0 || (level == 1 && (cap & EPT_CAP_2M)) ||
+	       (level == 2 && (cap & EPT_CAP_1G));
 }
 
 /* Address bits that must be 0: above the width, and below the size of a large page. */
-static bool address_is_reserved(const struct shadow_vcpu *v, uint64_t entry, unsigned level, bool leaf)
+static bool address_is_reserved(const struct shadow_vcpu *v, uint64_t entry, unsigned level,
+				bool leaf)
 {
 	uint64_t above = EPT_ADDRESS & ~(BIT64(v->caps.maxphyaddr) - 1);
 	uint64_t below = leaf ? (BIT64(PAGE_SHIFT + 9 * level) - 1) & EPT_ADDRESS : 0;

@@ -11,12 +11,12 @@ enum ept12_outcome { EPT12_OK, EPT12_VIOLATION, EPT12_MISCONFIGURATION };
 
 struct ept12_walk {
 	enum ept12_outcome outcome;
-	struct l1_gpa gpa;  /* EPT12_OK: of the very address */
-	uint64_t size;      /* EPT12_OK: bytes the leaf maps */
-	uint64_t rights;    /* AND of the entries met: EPT_R, W, X and, with mode-based execute, EPT_XU */
-	uint64_t type;      /* EPT_MT and EPT_IPAT of the leaf */
-	bool clean;         /* the leaf's dirty flag is 0, with A/D flags enabled */
-	bool suppress_ve;   /* bit 63 of the entry that ended the walk */
+	struct l1_gpa gpa; /* EPT12_OK: of the very address */
+	uint64_t size;	   /* EPT12_OK: bytes the leaf maps */
+	uint64_t rights;   /* AND of the entries met: EPT_R, EPT_W, EPT_X, EPT_XU (with MBEC) */
+	uint64_t type;	   /* EPT_MT and EPT_IPAT of the leaf */
+	bool clean;	   /* the leaf's dirty flag is 0, with A/D flags enabled */
+	bool suppress_ve;  /* bit 63 of the entry that ended the walk */
 };
 
 /* Walks without changing anything. `mbec`: "mode-based execute control for EPT" is on in VMCS12. */

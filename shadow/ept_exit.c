@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * EPT violations and misconfigurations of L2. EPT02 is a cache of EPT12 after EPT01, so most of them are
- * misses that L0 fills; the others are L1's, as EPT12 says, or L0's, as EPT01 says. Here L0 also does
- * by software what L1 may ask of EPT: dirty flags, PML, #VE.
+ * EPT violations and misconfigurations of L2. EPT02 is a cache of EPT12 after EPT01, so most of
+ * them are misses that L0 fills; the others are L1's, as EPT12 says, or L0's, as EPT01 says. Here
+ * L0 also does by software what L1 may ask of EPT: dirty flags, PML, #VE.
  */
 #include "shadow/ept02.h"
 #include "shadow/merge.h"
@@ -16,8 +16,9 @@ static bool uses_mbec(const struct shadow_slot *slot)
 	return slot_secondary(slot) & SECONDARY_MODE_BASED_EXECUTE;
 }
 
-/* The rights an access needs. With mode-based execute control a fetch needs X or XU by the mode of the
- * linear address, which only advanced information tells; without it, take what the entry lacks. */
+/* The rights an access needs. With mode-based execute control a fetch needs X or XU by the mode of
+ * the linear address, which only advanced information tells; without it, take what the entry lacks.
+ */
 static uint64_t needed_rights(const struct l2_exit *x, uint64_t q)
 {
 	uint64_t need = 0;
@@ -38,7 +39,8 @@ static uint64_t needed_rights(const struct l2_exit *x, uint64_t q)
 /* SDM 3C "Exit Qualification for EPT Violations": bits 6:3 are the rights EPT12 gives. */
 static uint64_t qualification12(const struct l2_exit *x, const struct ept12_walk *w, uint64_t q)
 {
-	const uint64_t entry = EPT_QUAL_ENTRY_R | EPT_QUAL_ENTRY_W | EPT_QUAL_ENTRY_X | EPT_QUAL_ENTRY_XU;
+	const uint64_t entry =
+	    EPT_QUAL_ENTRY_R | EPT_QUAL_ENTRY_W | EPT_QUAL_ENTRY_X | EPT_QUAL_ENTRY_XU;
 
 	q &= ~entry;
 	q |= (w->rights & EPT_RWX) << 3;
@@ -47,7 +49,8 @@ static uint64_t qualification12(const struct l2_exit *x, const struct ept12_walk
 	return q;
 }
 
-static enum route violation12(struct l2_exit *x, const struct ept12_walk *w, uint64_t gpa, uint64_t q)
+static enum route violation12(struct l2_exit *x, const struct ept12_walk *w, uint64_t gpa,
+			      uint64_t q)
 {
 	x->as.reason = EXIT_REASON_EPT_VIOLATION;
 	x->as.has_qualification = true;
@@ -61,7 +64,8 @@ static enum route misconfiguration12(struct l2_exit *x)
 	return ROUTE_L1;
 }
 
-/* SDM 3C "Page-Modification Logging": the log entry comes before the dirty flag; a full log exits. */
+/* SDM 3C "Page-Modification Logging": the log entry comes before the dirty flag; a full log exits.
+ */
 static enum route log_dirty(struct l2_exit *x, uint64_t gpa, uint64_t q)
 {
 	uint64_t index = vmcs_get(&x->slot->v12, PML_INDEX);
@@ -75,8 +79,8 @@ static enum route log_dirty(struct l2_exit *x, uint64_t gpa, uint64_t q)
 		x->as.qualification = q & EPT_QUAL_NMI_UNBLOCKING;
 		return ROUTE_L1;
 	}
-	entry = x->v->env->pointer(x->v->env,
-				   (struct l1_gpa){vmcs_get(&x->slot->v12, PML_ADDRESS) + 8 * index}, 8);
+	entry = x->v->env->pointer(
+	    x->v->env, (struct l1_gpa){vmcs_get(&x->slot->v12, PML_ADDRESS) + 8 * index}, 8);
 	if (entry)
 		*entry = PAGE_BASE(gpa);
 	vmcs_set(&x->slot->v12, PML_INDEX, (index - 1) & 0xffff);
@@ -131,7 +135,8 @@ static void restore_nmi_blocking(struct shadow_vcpu *v, uint64_t q)
 	if (env->vmcs_read(env, VMCS_IDT_VECTORING_INFO) & INTR_INFO_VALID)
 		return;
 	env->vmcs_write(env, VMCS_GUEST_INTERRUPTIBILITY_STATE,
-			env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+			env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) |
+			    INTERRUPTIBILITY_NMI);
 }
 
 static enum route fill(struct l2_exit *x, const struct ept12_walk *w, uint64_t gpa, uint64_t q,

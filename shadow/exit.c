@@ -34,8 +34,8 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
 	}
 }
 
-/* The hardware refused VMCS02. Its host state is L0's and its controls are merged from checked ones, but the
- * event that L1 injects is as L1 wrote it: that is what error 7 means here. */
+/* The hardware refused VMCS02. Its host state is L0's and its controls are merged from checked
+ * ones, but the event that L1 injects is as L1 wrote it: that is what error 7 means here. */
 enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_result *result)
 {
 	struct shadow_slot *slot = v->current;

@@ -36,7 +36,8 @@ bool field_is_rare(unsigned index);
 /* Those of them that the shadow VMCS can show, where the part has them. */
 bool field_is_shown(unsigned index);
 
-/* The 64-bit words of a VMREAD or VMWRITE bitmap in which the fields of a shadow VMCS have their bits. */
+/* The 64-bit words of a VMREAD or VMWRITE bitmap in which the fields of a shadow VMCS have their
+ * bits. */
 #define FIELD_WORDS 9
 extern const uint16_t field_words[FIELD_WORDS];
 

@@ -21,19 +21,21 @@ void shadow_skip_insn(struct shadow_env *env)
 	if (env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_TF)
 		env->vmcs_write(env, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 				env->vmcs_read(env, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) |
-					PENDING_DEBUG_BS);
+				    PENDING_DEBUG_BS);
 }
 
 void shadow_inject_fault(struct shadow_env *env, uint8_t vector, bool has_code, uint32_t code)
 {
-	uint32_t info = INTR_INFO_VALID | INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT | vector;
+	uint32_t info =
+	    INTR_INFO_VALID | INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT | vector;
 
 	if (has_code) {
 		info |= INTR_INFO_ERROR_CODE;
 		env->vmcs_write(env, VMCS_ENTRY_EXCEPTION_ERROR_CODE, code);
 	}
 	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO, info);
-	/* SDM 3A "RFLAGS", RF: the CPU's own fault pushes it set; injection pushes what it finds. */
+	/* SDM 3A "RFLAGS", RF: the CPU's own fault pushes it set; injection pushes what it finds.
+	 */
 	env->vmcs_write(env, VMCS_GUEST_RFLAGS, env->vmcs_read(env, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 }
 
@@ -58,7 +60,7 @@ static void reinject(struct shadow_env *env, uint32_t info)
 	if (type == INTR_TYPE_NMI)
 		env->vmcs_write(env, VMCS_GUEST_INTERRUPTIBILITY_STATE,
 				env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) &
-					~INTERRUPTIBILITY_NMI);
+				    ~INTERRUPTIBILITY_NMI);
 	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO, info & ~INTR_INFO_NMI_UNBLOCKING);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Guest state of VMCS02, at entry. The hot fields are compared each time; the others follow only when L1
- * has written one. Registers whose loading L1's controls leave out come from L1 itself.
+ * Guest state of VMCS02, at entry. The hot fields are compared each time; the others follow only
+ * when L1 has written one. Registers whose loading L1's controls leave out come from L1 itself.
  * Source: SDM 3C "Loading Guest State".
  */
 #include "shadow/entry.h"
@@ -37,9 +37,10 @@ static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 	return efer;
 }
 
-/* VMCS02's field may hold anything here. It is read to compare, because a lower level may well let L0
- * read without an exit, but not write. */
-static void change02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
+/* VMCS02's field may hold anything here. It is read to compare, because a lower level may well let
+ * L0 read without an exit, but not write. */
+static void change02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+		     uint64_t value)
 {
 	uint32_t encoding = vmcs_fields[index].encoding;
 
@@ -66,15 +67,15 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
 
 		change02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
-			load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
+			 load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
 	}
 	if (slot->unsteady & UNSTEADY_EFER)
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
-			(entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
-						  : inherited_efer(slot, l1->efer));
+			 (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
+						   : inherited_efer(slot, l1->efer));
 	if (slot->unsteady & UNSTEADY_PAT)
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
-			(entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
+			 (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
 }
 
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
@@ -153,7 +154,8 @@ static void push_event(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (!(info & INTR_INFO_VALID))
 		return;
 	/* L0 writes these too when it puts an event back, so have02 does not know them. */
-	write02(v, slot, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH, vmcs_get(v12, ENTRY_INSTRUCTION_LENGTH));
+	write02(v, slot, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH,
+		vmcs_get(v12, ENTRY_INSTRUCTION_LENGTH));
 	write02(v, slot, VMCS_INDEX_ENTRY_EXCEPTION_ERROR_CODE,
 		vmcs_get(v12, ENTRY_EXCEPTION_ERROR_CODE));
 	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, info);

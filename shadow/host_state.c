@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Host state of VMCS12 into VMCS01's guest state, after SDM 3C "Loading Host State". Most of it is what L1
- * has anyway, since an L1 rarely reloads its segments between two entries: VMCS01's fields are read in
- * one stroke (no exit, should L0 itself be nested with VMCS shadowing) and only differences written.
+ * Host state of VMCS12 into VMCS01's guest state, after SDM 3C "Loading Host State". Most of it is
+ * what L1 has anyway, since an L1 rarely reloads its segments between two entries: VMCS01's fields
+ * are read in one stroke (no exit, should L0 itself be nested with VMCS shadowing) and only
+ * differences written.
  */
 #include "shadow/host_state.h"
 
@@ -12,12 +13,15 @@
 #include "shadow/sdm/msr.h"
 #include "shadow/vcpu.h"
 
-#define CODE64_RIGHTS (AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_L | AR_G)
-#define CODE32_RIGHTS (AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_DB | AR_G)
+#define CODE64_RIGHTS                                                                              \
+	(AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_L | AR_G)
+#define CODE32_RIGHTS                                                                              \
+	(AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_DB | AR_G)
 #define DATA_RIGHTS (AR_TYPE_WRITABLE | AR_TYPE_ACCESSED | AR_S | AR_P | AR_DB | AR_G)
 #define TSS_RIGHTS (DESC_TSS_BUSY | AR_P)
 
-/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs": the other CR0 bits are not modified. */
+/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs": the other CR0 bits are not
+ * modified. */
 #define CR0_LOADED (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_TS | CR0_EM | CR0_MP | CR0_PE)
 
 static bool host_is_64bit(const struct shadow_slot *slot)
@@ -37,7 +41,8 @@ static void build_data_segments(struct shadow_slot *slot, uint64_t *s)
 #define SEGMENT(seg, base_)                                                                        \
 	s[L1_STATE_GUEST_##seg##_SELECTOR] = vmcs_get(v12, HOST_##seg##_SELECTOR);                 \
 	s[L1_STATE_GUEST_##seg##_LIMIT] = UINT32_MAX;                                              \
-	s[L1_STATE_GUEST_##seg##_ACCESS_RIGHTS] = data_rights(vmcs_get(v12, HOST_##seg##_SELECTOR)); \
+	s[L1_STATE_GUEST_##seg##_ACCESS_RIGHTS] =                                                  \
+	    data_rights(vmcs_get(v12, HOST_##seg##_SELECTOR));                                     \
 	s[L1_STATE_GUEST_##seg##_BASE] = (base_);
 	SEGMENT(ES, 0)
 	SEGMENT(SS, 0)
@@ -93,14 +98,16 @@ static void build(struct shadow_slot *slot)
 	slot->dirty &= ~(uint32_t)DIRTY_HOST;
 }
 
-/* Parts of a segment that is unusable before and after don't matter, but for the FS and GS bases. */
-static bool is_idle_segment(const struct shadow_vcpu *v, const struct shadow_slot *slot, unsigned index)
+/* Parts of a segment that is unusable before and after don't matter, but for the FS and GS bases.
+ */
+static bool is_idle_segment(const struct shadow_vcpu *v, const struct shadow_slot *slot,
+			    unsigned index)
 {
 	static const uint8_t rights_in_host01[] = {
-		L1_STATE_GUEST_ES_ACCESS_RIGHTS, L1_STATE_GUEST_CS_ACCESS_RIGHTS,
-		L1_STATE_GUEST_SS_ACCESS_RIGHTS, L1_STATE_GUEST_DS_ACCESS_RIGHTS,
-		L1_STATE_GUEST_FS_ACCESS_RIGHTS, L1_STATE_GUEST_GS_ACCESS_RIGHTS,
-		L1_STATE_GUEST_LDTR_ACCESS_RIGHTS, L1_STATE_GUEST_TR_ACCESS_RIGHTS,
+	    L1_STATE_GUEST_ES_ACCESS_RIGHTS,   L1_STATE_GUEST_CS_ACCESS_RIGHTS,
+	    L1_STATE_GUEST_SS_ACCESS_RIGHTS,   L1_STATE_GUEST_DS_ACCESS_RIGHTS,
+	    L1_STATE_GUEST_FS_ACCESS_RIGHTS,   L1_STATE_GUEST_GS_ACCESS_RIGHTS,
+	    L1_STATE_GUEST_LDTR_ACCESS_RIGHTS, L1_STATE_GUEST_TR_ACCESS_RIGHTS,
 	};
 	unsigned seg;
 
@@ -125,7 +132,8 @@ static void change(struct shadow_vcpu *v, const struct shadow_slot *slot, unsign
 }
 
 /* Writes the differences. Interruptibility and CR0 depend on more than VMCS12. */
-static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l2_leftover *l2)
+static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
+			const struct l2_leftover *l2)
 {
 	const struct vmcs *now = &v->scratch;
 	uint64_t *want = slot->host01;

@@ -57,12 +57,13 @@ enum shadow_next insn_finish(struct shadow_vcpu *v, const struct vmx_result *r)
 	}
 	env->vmcs_write(env, VMCS_GUEST_RFLAGS,
 			(env->vmcs_read(env, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS) |
-				outcome_flags(v, r));
+			    outcome_flags(v, r));
 	shadow_skip_insn(env);
 	return SHADOW_RESUME_L1;
 }
 
-enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason)
+enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs,
+				    uint32_t reason)
 {
 	uint32_t basic = reason & EXIT_REASON_BASIC;
 	struct vmx_result r = result_fault(VECTOR_UD, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * INVEPT and INVVPID as L1 executes them. SDM 3C "INVEPT", "INVVPID": type support, then operand, then
- * descriptor checks. What L1 invalidates is derived: its EPT12 in EPT02, its VPID12 under VPID02.
+ * INVEPT and INVVPID as L1 executes them. SDM 3C "INVEPT", "INVVPID": type support, then operand,
+ * then descriptor checks. What L1 invalidates is derived: its EPT12 in EPT02, its VPID12 under
+ * VPID02.
  */
 #include "shadow/ept02.h"
 #include "shadow/insn.h"
@@ -70,8 +71,7 @@ static bool invvpid_descriptor_is_valid(uint64_t type, const struct inv_descript
 		return false;
 	if (type != INVVPID_ALL && d->low == 0)
 		return false;
-	return type != INVVPID_ADDRESS ||
-	       (uint64_t)((int64_t)(d->high << 16) >> 16) == d->high;
+	return type != INVVPID_ADDRESS || (uint64_t)((int64_t)(d->high << 16) >> 16) == d->high;
 }
 
 struct vmx_result emulate_invvpid(struct shadow_vcpu *v, struct shadow_regs *regs)

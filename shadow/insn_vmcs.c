@@ -75,8 +75,10 @@ static bool vmxon_is_allowed(struct shadow_vcpu *v)
 {
 	uint64_t enabled = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
 
-	return fits_fixed(l1_cr0(v), vmx_cap(&v->caps, CR0_FIXED0), vmx_cap(&v->caps, CR0_FIXED1)) &&
-	       fits_fixed(l1_cr4(v), vmx_cap(&v->caps, CR4_FIXED0), vmx_cap(&v->caps, CR4_FIXED1)) &&
+	return fits_fixed(l1_cr0(v), vmx_cap(&v->caps, CR0_FIXED0),
+			  vmx_cap(&v->caps, CR0_FIXED1)) &&
+	       fits_fixed(l1_cr4(v), vmx_cap(&v->caps, CR4_FIXED0),
+			  vmx_cap(&v->caps, CR4_FIXED1)) &&
 	       (v->feature_control & enabled) == enabled;
 }
 

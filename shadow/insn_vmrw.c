@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMREAD and VMWRITE as L1 executes them when they exit: always without hardware shadowing, else for the
- * fields that the shadow VMCS does not carry. The same code serves L2's VMREAD and VMWRITE through
- * VMCS shadowing that L1 has set up (shadowing.c).
+ * VMREAD and VMWRITE as L1 executes them when they exit: always without hardware shadowing, else
+ * for the fields that the shadow VMCS does not carry. The same code serves L2's VMREAD and VMWRITE
+ * through VMCS shadowing that L1 has set up (shadowing.c).
  */
 #include "shadow/insn_vmrw.h"
 
@@ -19,7 +19,8 @@ static int field_of(const struct shadow_vcpu *v, uint64_t encoding)
 	return index >= 0 && field_exists(&v->caps, (unsigned)index) ? index : -1;
 }
 
-static uint64_t read_part(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, bool high)
+static uint64_t read_part(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+			  bool high)
 {
 	uint64_t value = slot_read(v, slot, index, vcpu_resume_vmcs(v));
 
@@ -39,7 +40,8 @@ static void write_part(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned
 	slot_write(v, slot, index, value, resume);
 }
 
-struct vmx_result vmrw_vmread(struct shadow_vcpu *v, struct shadow_regs *regs, struct shadow_slot *slot)
+struct vmx_result vmrw_vmread(struct shadow_vcpu *v, struct shadow_regs *regs,
+			      struct shadow_slot *slot)
 {
 	struct vmx_operand op = operand_decode(v);
 	uint64_t encoding = operand_get_reg(v, regs, &op, operand_reg2(&op)), value;

@@ -8,7 +8,8 @@
 #include "shadow/operand.h"
 #include "shadow/slot.h"
 
-struct vmx_result vmrw_vmread(struct shadow_vcpu *v, struct shadow_regs *regs, struct shadow_slot *slot);
+struct vmx_result vmrw_vmread(struct shadow_vcpu *v, struct shadow_regs *regs,
+			      struct shadow_slot *slot);
 struct vmx_result vmrw_vmwrite(struct shadow_vcpu *v, struct shadow_regs *regs,
 			       struct shadow_slot *slot);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The controls of VMCS02 beyond the control words: addresses translated through EPT01, bitmaps merged,
- * TSC composed. Everything L0 does for L2 by software alone (PML, #VE, EPTP switching) is off in VMCS02.
+ * The controls of VMCS02 beyond the control words: addresses translated through EPT01, bitmaps
+ * merged, TSC composed. Everything L0 does for L2 by software alone (PML, #VE, EPTP switching) is
+ * off in VMCS02.
  */
 #include "shadow/merge.h"
 
@@ -53,15 +54,15 @@ struct tsc_scale merge_tsc(const struct vmcs *vmcs01, const struct vmcs *vmcs12)
 				  scale_offset(one.offset, two.multiplier) + two.offset};
 }
 
-/* SDM 3C "Exception Bitmap": #PF exits if ((code & mask) == match) equals bit 14. If both want page faults or
- * only L0 does, all of them exit and the router looks again. */
+/* SDM 3C "Exception Bitmap": #PF exits if ((code & mask) == match) equals bit 14. If both want page
+ * faults or only L0 does, all of them exit and the router looks again. */
 struct exception_filter merge_exceptions(const struct vmcs *vmcs01, const struct vmcs *vmcs12)
 {
 	struct exception_filter f = {
-		.bitmap = (uint32_t)(vmcs_get(vmcs01, EXCEPTION_BITMAP) |
-				     vmcs_get(vmcs12, EXCEPTION_BITMAP)),
-		.mask = (uint32_t)vmcs_get(vmcs12, PAGE_FAULT_ERROR_CODE_MASK),
-		.match = (uint32_t)vmcs_get(vmcs12, PAGE_FAULT_ERROR_CODE_MATCH),
+	    .bitmap =
+		(uint32_t)(vmcs_get(vmcs01, EXCEPTION_BITMAP) | vmcs_get(vmcs12, EXCEPTION_BITMAP)),
+	    .mask = (uint32_t)vmcs_get(vmcs12, PAGE_FAULT_ERROR_CODE_MASK),
+	    .match = (uint32_t)vmcs_get(vmcs12, PAGE_FAULT_ERROR_CODE_MATCH),
 	};
 
 	if (vmcs_get(vmcs01, EXCEPTION_BITMAP) & BIT32(VECTOR_PF))
@@ -69,7 +70,8 @@ struct exception_filter merge_exceptions(const struct vmcs *vmcs01, const struct
 	return f;
 }
 
-/* An address that L1 gives its L2's hardware: through EPT01, or the junk page if nothing is there. */
+/* An address that L1 gives its L2's hardware: through EPT01, or the junk page if nothing is there.
+ */
 static uint64_t translated(struct shadow_vcpu *v, uint64_t address)
 {
 	struct shadow_mapping m;
@@ -181,7 +183,7 @@ static void push_copies(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (slot_secondary(slot) & SECONDARY_ENABLE_XSAVES)
 		push02_by_name(v, slot, XSS_EXITING_BITMAP,
 			       vmcs_get(v12, XSS_EXITING_BITMAP) |
-				       vmcs_get(v->l0.vmcs01, XSS_EXITING_BITMAP));
+				   vmcs_get(v->l0.vmcs01, XSS_EXITING_BITMAP));
 }
 
 void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02)
@@ -203,8 +205,8 @@ void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64
 	slot->ept_generation = v->ept_generation;
 }
 
-/* Masks and shadows: L0 keeps nothing of CR0 and CR4 from L2 that VMX operation does not keep anyway, so
- * VMCS02 has L1's. */
+/* Masks and shadows: L0 keeps nothing of CR0 and CR4 from L2 that VMX operation does not keep
+ * anyway, so VMCS02 has L1's. */
 void merge_push_hot_controls(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	const struct vmcs *v12 = &slot->v12;

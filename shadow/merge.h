@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From VMCS12 and VMCS01 to VMCS02: the controls. Each rule is a small function of the two; what comes
- * out is written only where VMCS02 does not hold it yet.
+ * From VMCS12 and VMCS01 to VMCS02: the controls. Each rule is a small function of the two; what
+ * comes out is written only where VMCS02 does not hold it yet.
  */
 #ifndef SHADOW_MERGE_H
 #define SHADOW_MERGE_H
@@ -28,7 +28,8 @@ uint32_t merge_secondary(const struct shadow_vcpu *v, const struct shadow_slot *
 uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 
-/* TSC of L2 = ((TSC * mult01 >> 48) + off01) * mult12 >> 48 + off12, as one multiplier and offset. */
+/* TSC of L2 = ((TSC * mult01 >> 48) + off01) * mult12 >> 48 + off12, as one multiplier and offset.
+ */
 struct tsc_scale {
 	uint64_t multiplier, offset;
 };
@@ -41,7 +42,8 @@ struct exception_filter {
 };
 struct exception_filter merge_exceptions(const struct vmcs *vmcs01, const struct vmcs *vmcs12);
 
-/* Before VMCS02 is current: pages and bitmaps that the controls will point to. false: out of pages. */
+/* Before VMCS02 is current: pages and bitmaps that the controls will point to. false: out of pages.
+ */
 bool merge_prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02);
 /* VMCS02 is current: writes all controls. */
 void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02);

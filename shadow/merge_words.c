@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The five control words of VMCS02 as pure functions of VMCS12 and VMCS01: what makes L2 exit is what
- * either wants; what enables a facility for L2 is L1's choice; what L0 does not use for L2 is off.
- * Bit meanings: SDM 3C "VM-Execution Control Fields", "VM-Exit Control Fields", "VM-Entry Control
- * Fields".
+ * The five control words of VMCS02 as pure functions of VMCS12 and VMCS01: what makes L2 exit is
+ * what either wants; what enables a facility for L2 is L1's choice; what L0 does not use for L2 is
+ * off. Bit meanings: SDM 3C "VM-Execution Control Fields", "VM-Exit Control Fields", "VM-Entry
+ * Control Fields".
  */
 #include "shadow/merge.h"
 
@@ -30,8 +30,7 @@
 		    SECONDARY_ENABLE_XSAVES | SECONDARY_MODE_BASED_EXECUTE |                       \
 		    SECONDARY_USE_TSC_SCALING | SECONDARY_ENABLE_VPID))
 
-#define IO_CONTROLS                                                                                \
-	((uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING | (uint32_t)PRIMARY_USE_IO_BITMAPS)
+#define IO_CONTROLS ((uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING | (uint32_t)PRIMARY_USE_IO_BITMAPS)
 
 /* Within what the hardware allows: reserved bits as it wants them. */
 static uint32_t allowed(const struct shadow_vcpu *v, enum vmx_control_word word, uint32_t value)
@@ -74,7 +73,8 @@ uint32_t merge_secondary(const struct shadow_vcpu *v, const struct shadow_slot *
 	uint32_t secondary01 = (uint32_t)vmcs_get(v->l0.vmcs01, SECONDARY_CONTROLS);
 	uint32_t secondary = slot_secondary(slot) & L1_SECONDARY;
 
-	secondary |= secondary01 & (L0_SECONDARY | SECONDARY_ENABLE_EPT | SECONDARY_USE_TSC_SCALING);
+	secondary |=
+	    secondary01 & (L0_SECONDARY | SECONDARY_ENABLE_EPT | SECONDARY_USE_TSC_SCALING);
 	if (!vpid02_of(v, slot))
 		secondary &= ~(uint32_t)SECONDARY_ENABLE_VPID;
 	if (v->hw_shadowing && v->linked)
@@ -82,7 +82,8 @@ uint32_t merge_secondary(const struct shadow_vcpu *v, const struct shadow_slot *
 	return allowed(v, VMX_SECONDARY, secondary);
 }
 
-/* Into L0's own mode; everything is saved that hardware can save, for VMCS12 or for the next entry. */
+/* Into L0's own mode; everything is saved that hardware can save, for VMCS12 or for the next entry.
+ */
 uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint32_t exit01 = (uint32_t)vmcs_get(v->l0.vmcs01, EXIT_CONTROLS);
@@ -94,7 +95,8 @@ uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_sl
 	return allowed(v, VMX_EXIT_CONTROLS, exit);
 }
 
-/* Every loadable MSR comes from a field: from VMCS12's if L1 asks for the load, else from what L1 has. */
+/* Every loadable MSR comes from a field: from VMCS12's if L1 asks for the load, else from what L1
+ * has. */
 uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint32_t entry = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;

@@ -16,14 +16,14 @@ static int field_of_msr(const struct shadow_vcpu *v, uint32_t msr)
 		uint32_t msr;
 		uint8_t index;
 	} fields[] = {
-		{MSR_IA32_SYSENTER_CS, VMCS_INDEX_GUEST_IA32_SYSENTER_CS},
-		{MSR_IA32_SYSENTER_ESP, VMCS_INDEX_GUEST_IA32_SYSENTER_ESP},
-		{MSR_IA32_SYSENTER_EIP, VMCS_INDEX_GUEST_IA32_SYSENTER_EIP},
-		{MSR_IA32_DEBUGCTL, VMCS_INDEX_GUEST_IA32_DEBUGCTL},
-		{MSR_IA32_PAT, VMCS_INDEX_GUEST_IA32_PAT},
-		{MSR_IA32_EFER, VMCS_INDEX_GUEST_IA32_EFER},
-		{MSR_IA32_FS_BASE, VMCS_INDEX_GUEST_FS_BASE},
-		{MSR_IA32_GS_BASE, VMCS_INDEX_GUEST_GS_BASE},
+	    {MSR_IA32_SYSENTER_CS, VMCS_INDEX_GUEST_IA32_SYSENTER_CS},
+	    {MSR_IA32_SYSENTER_ESP, VMCS_INDEX_GUEST_IA32_SYSENTER_ESP},
+	    {MSR_IA32_SYSENTER_EIP, VMCS_INDEX_GUEST_IA32_SYSENTER_EIP},
+	    {MSR_IA32_DEBUGCTL, VMCS_INDEX_GUEST_IA32_DEBUGCTL},
+	    {MSR_IA32_PAT, VMCS_INDEX_GUEST_IA32_PAT},
+	    {MSR_IA32_EFER, VMCS_INDEX_GUEST_IA32_EFER},
+	    {MSR_IA32_FS_BASE, VMCS_INDEX_GUEST_FS_BASE},
+	    {MSR_IA32_GS_BASE, VMCS_INDEX_GUEST_GS_BASE},
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -41,8 +41,8 @@ static bool is_forbidden(const struct vmx_msr_entry *e, bool load)
 			e->index == MSR_IA32_BIOS_UPDT_TRIG);
 }
 
-/* What WRMSR would refuse in an MSR that goes to a field: SDM 3A "Extended Feature Enable Register", "Page
- * Attribute Table (PAT)". LMA cannot be changed by WRMSR. */
+/* What WRMSR would refuse in an MSR that goes to a field: SDM 3A "Extended Feature Enable
+ * Register", "Page Attribute Table (PAT)". LMA cannot be changed by WRMSR. */
 static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t value)
 {
 	if (msr == MSR_IA32_EFER)

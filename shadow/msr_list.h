@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The MSR-load and MSR-store areas of a VMCS12, processed by software so that no MSR is touched that L1 itself
- * may not touch. MSRs that a VMCS carries go to that VMCS's field.
+ * The MSR-load and MSR-store areas of a VMCS12, processed by software so that no MSR is touched
+ * that L1 itself may not touch. MSRs that a VMCS carries go to that VMCS's field.
  */
 #ifndef SHADOW_MSR_LIST_H
 #define SHADOW_MSR_LIST_H

@@ -15,15 +15,16 @@ struct vmx_operand operand_decode(struct shadow_vcpu *v)
 	uint64_t cs = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS);
 
 	return (struct vmx_operand){
-		.info = (uint32_t)v->env->vmcs_read(v->env, VMCS_EXIT_INSTRUCTION_INFO),
-		.long_mode = cs & AR_L,
+	    .info = (uint32_t)v->env->vmcs_read(v->env, VMCS_EXIT_INSTRUCTION_INFO),
+	    .long_mode = cs & AR_L,
 	};
 }
 
 uint64_t operand_get_reg(struct shadow_vcpu *v, const struct shadow_regs *regs,
 			 const struct vmx_operand *op, enum x86_gpr reg)
 {
-	uint64_t value = reg == REG_RSP ? v->env->vmcs_read(v->env, VMCS_GUEST_RSP) : regs->gpr[reg];
+	uint64_t value =
+	    reg == REG_RSP ? v->env->vmcs_read(v->env, VMCS_GUEST_RSP) : regs->gpr[reg];
 
 	return op->long_mode ? value : value & UINT32_MAX;
 }

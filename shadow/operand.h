@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Operands of the VMX instruction that L1 executed, decoded from the VM-exit instruction-information
- * field and the exit qualification (displacement).
- * Formats: SDM 3C "VM-Exit Instruction-Information Field" tables for VMCLEAR ... and VMREAD/VMWRITE.
+ * Operands of the VMX instruction that L1 executed, decoded from the VM-exit
+ * instruction-information field and the exit qualification (displacement). Formats: SDM 3C "VM-Exit
+ * Instruction-Information Field" tables for VMCLEAR ... and VMREAD/VMWRITE.
  */
 #ifndef SHADOW_OPERAND_H
 #define SHADOW_OPERAND_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reflection, in the order of SDM 3C "VM Exits": exit information, guest state, MSR-store area, host
- * state, MSR-load area. Fields that L1 reads without an exit are written to the shadow VMCS where they
- * differ from what it holds; rare guest state stays in VMCS02.
+ * Reflection, in the order of SDM 3C "VM Exits": exit information, guest state, MSR-store area,
+ * host state, MSR-load area. Fields that L1 reads without an exit are written to the shadow VMCS
+ * where they differ from what it holds; rare guest state stays in VMCS02.
  */
 #include "shadow/reflect.h"
 
@@ -133,21 +133,22 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 		l2.efer = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_EFER);
 	if (!(exit & EXIT_LOAD_PAT) && field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
 		l2.pat = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_PAT);
-	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI exiting, L2's
-	 * blocking is the CPU's. */
+	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI
+	 * exiting, L2's blocking is the CPU's. */
 	if ((as->reason & EXIT_REASON_BASIC) == EXIT_REASON_EXCEPTION_OR_NMI &&
 	    (info & INTR_INFO_TYPE) == INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT) {
 		l2.nmi_decided = l2.nmi_blocked = true;
 	} else if (!(slot_pin(slot) & PIN_NMI_EXITING)) {
 		l2.nmi_decided = true;
-		l2.nmi_blocked = vmcs_get(&slot->have02, GUEST_INTERRUPTIBILITY_STATE) &
-				 INTERRUPTIBILITY_NMI;
+		l2.nmi_blocked =
+		    vmcs_get(&slot->have02, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
 	}
 	return l2;
 }
 
 /* From L2 to L1: VMCS01 becomes current with L1's host state in it. */
-static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l2_leftover *l2)
+static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
+			 const struct l2_leftover *l2)
 {
 	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
 	v->in_l2 = false;
@@ -182,9 +183,10 @@ void reflect_exit(struct shadow_vcpu *v, const struct reflect_as *as)
 	return_to_l1(v, slot, &l2);
 }
 
-/* SDM 3C "VM-Entry Failures During or After Loading Guest State": reason and qualification are recorded, no
- * guest state is saved, the launch state stays as it was. */
-void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason, uint64_t qualification)
+/* SDM 3C "VM-Entry Failures During or After Loading Guest State": reason and qualification are
+ * recorded, no guest state is saved, the launch state stays as it was. */
+void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
+			  uint64_t qualification)
 {
 	struct shadow_slot *slot = v->current;
 	bool shadow = slot_has_shadow(slot);

@@ -19,8 +19,9 @@ struct reflect_as {
 /* VMCS02 is current before, VMCS01 after. v->dead is set on a VMX abort. */
 void reflect_exit(struct shadow_vcpu *v, const struct reflect_as *as);
 
-/* A VM entry of L1 that failed after the checks on controls and host state: reasons 33, 34, 41. Any VMCS is
- * current before, VMCS01 after. */
-void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason, uint64_t qualification);
+/* A VM entry of L1 that failed after the checks on controls and host state: reasons 33, 34, 41. Any
+ * VMCS is current before, VMCS01 after. */
+void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
+			  uint64_t qualification);
 
 #endif

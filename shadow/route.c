@@ -13,7 +13,8 @@ static uint32_t interruption_info(const struct l2_exit *x)
 	return (uint32_t)x->v->env->vmcs_read(x->v->env, VMCS_EXIT_INTERRUPTION_INFO);
 }
 
-/* SDM 3C "Exception Bitmap": bit of the vector; for #PF flipped if the error code does not match. */
+/* SDM 3C "Exception Bitmap": bit of the vector; for #PF flipped if the error code does not match.
+ */
 static bool bitmap_has(const struct l2_exit *x, const struct vmcs *vmcs, uint32_t info)
 {
 	uint32_t vector = info & 31; /* exceptions have no other vectors */
@@ -58,7 +59,8 @@ static bool l0_wants_interrupt(const struct l2_exit *x)
 	return vmcs_get(x->v->l0.vmcs01, PIN_BASED_CONTROLS) & PIN_EXTERNAL_INTERRUPT_EXITING;
 }
 
-/* MOV to and from CR3 and CR8 exit by a control that L0 may have set; the rest by L1's masks alone. */
+/* MOV to and from CR3 and CR8 exit by a control that L0 may have set; the rest by L1's masks alone.
+ */
 static bool l1_wants_cr_access(const struct l2_exit *x)
 {
 	uint64_t q = x->v->env->vmcs_read(x->v->env, VMCS_EXIT_QUALIFICATION);
@@ -66,11 +68,11 @@ static bool l1_wants_cr_access(const struct l2_exit *x)
 	bool load = (q >> 4 & 3) == CR_ACCESS_MOV_TO;
 
 	if (cr == 3)
-		return slot_primary(x->slot) & (uint32_t)(load ? PRIMARY_CR3_LOAD_EXITING
-							       : PRIMARY_CR3_STORE_EXITING);
+		return slot_primary(x->slot) &
+		       (uint32_t)(load ? PRIMARY_CR3_LOAD_EXITING : PRIMARY_CR3_STORE_EXITING);
 	if (cr == 8)
-		return slot_primary(x->slot) & (uint32_t)(load ? PRIMARY_CR8_LOAD_EXITING
-							       : PRIMARY_CR8_STORE_EXITING);
+		return slot_primary(x->slot) &
+		       (uint32_t)(load ? PRIMARY_CR8_LOAD_EXITING : PRIMARY_CR8_STORE_EXITING);
 	return true;
 }
 
@@ -105,8 +107,8 @@ static bool l1_wants_apic_write(const struct l2_exit *x)
 		SECONDARY_VIRTUALIZE_APIC_ACCESSES);
 }
 
-/* SDM 3C "XSAVES": exits if EDX:EAX & IA32_XSS & the bitmap is not 0. With a bitmap of L0's own 0, only L1's
- * bits can have been the reason. */
+/* SDM 3C "XSAVES": exits if EDX:EAX & IA32_XSS & the bitmap is not 0. With a bitmap of L0's own 0,
+ * only L1's bits can have been the reason. */
 static bool l1_wants_xss(const struct l2_exit *x)
 {
 	uint64_t mask = (x->regs->gpr[REG_RDX] << 32) | (uint32_t)x->regs->gpr[REG_RAX];
@@ -138,8 +140,8 @@ struct route_row {
 #define G ROUTE_INFO_G
 #define NONE NULL
 #define ROUTE(reason, first_, l0, l1, info_)                                                       \
-	[EXIT_REASON_##reason] = {                                                                 \
-		.first = (first_), L0_##l0, L1_##l1, .info = (info_), .known = true},
+	[EXIT_REASON_##                                                                            \
+	    reason] = {.first = (first_), L0_##l0, L1_##l1, .info = (info_), .known = true},
 static const struct route_row rows[EXIT_REASON_COUNT] = {
 #include "shadow/exit_routes.def"
 };

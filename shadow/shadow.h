@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Nested VMX: the whole interface between L0 and shadow/. L0 owns VMCS01 and runs L1 in it; shadow/
- * gives L1 a VMX of its own: it emulates L1's VMX instructions, keeps a VMCS02 per VMCS12, enters L2
- * and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
+ * gives L1 a VMX of its own: it emulates L1's VMX instructions, keeps a VMCS02 per VMCS12, enters
+ *L2 and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
  * struct shadow_vcpu and in pages from the env.
  *
  * L0's loop, in outline (`v` is the struct shadow_vcpu):
  *
  *	for (;;) {
  *		enter the guest: VMRESUME if *v->launched, else VMLAUNCH (then *v->launched = true)
- *		if the instruction itself failed: shadow_entry_failed()     (only possible if v->in_l2)
- *		reason = VMREAD exit reason
- *		if (v->in_l2)                next = shadow_l2_exit(v, regs, reason)
- *		else if it is a VMX insn     next = shadow_l1_vmx_insn(v, regs, reason)
- *		else                         L0's own handler
- *		if (next == SHADOW_L0)       L0's own handler, on the current VMCS (it is VMCS02), then
+ *		if the instruction itself failed: shadow_entry_failed()     (only possible if
+ *v->in_l2) reason = VMREAD exit reason if (v->in_l2)                next = shadow_l2_exit(v, regs,
+ *reason) else if it is a VMX insn     next = shadow_l1_vmx_insn(v, regs, reason) else L0's own
+ *handler if (next == SHADOW_L0)       L0's own handler, on the current VMCS (it is VMCS02), then
  *		                             shadow_l2_absorbed(v)
  *	}
  *
- * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01 if
- * !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
+ * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01
+ *if !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
  */
 #ifndef SHADOW_SHADOW_H
 #define SHADOW_SHADOW_H
@@ -35,10 +33,10 @@ struct shadow_regs {
 struct shadow_l0 {
 	struct shadow_env *env;
 	const struct vmx_caps *hw; /* what the CPU under L0 has */
-	/* Image of VMCS01: every control and HOST field as L0 has written it (guest state is not looked
-	 * at). If L0 changes a control later, it changes it here too and calls shadow_l0_changed().
-	 * VMCS_LINK_POINTER, "VMCS shadowing" and the VMREAD/VMWRITE bitmaps of VMCS01 are shadow/'s: it sets
-	 * them by itself. */
+	/* Image of VMCS01: every control and HOST field as L0 has written it (guest state is not
+	 * looked at). If L0 changes a control later, it changes it here too and calls
+	 * shadow_l0_changed(). VMCS_LINK_POINTER, "VMCS shadowing" and the VMREAD/VMWRITE bitmaps
+	 * of VMCS01 are shadow/'s: it sets them by itself. */
 	const struct vmcs *vmcs01;
 	struct hpa vmcs01_hpa;
 	bool *vmcs01_launched;
@@ -49,20 +47,22 @@ struct shadow_l0 {
 
 enum shadow_next {
 	SHADOW_RESUME_L1, /* resume L1 (path 101, or 201 if it was an exit of L2) */
-	SHADOW_RESUME_L2, /* resume L2: absorbed (202), or entered by L1's VMLAUNCH/VMRESUME (101) */
-	SHADOW_L0,        /* L2's exit that L0 has to handle, with VMCS02 current (202) */
-	SHADOW_DEAD,      /* L1 is to be ended: VMX abort or shutdown; v->dead says why */
+	SHADOW_RESUME_L2, /* resume L2: absorbed (202), or entered by L1's VMLAUNCH/VMRESUME (101)
+			   */
+	SHADOW_L0,	  /* L2's exit that L0 has to handle, with VMCS02 current (202) */
+	SHADOW_DEAD,	  /* L1 is to be ended: VMX abort or shutdown; v->dead says why */
 };
 
 struct shadow_slot;
 
 /* One virtual CPU of L1. L0 provides the memory, zeroed; reads the first group of members. */
 struct shadow_vcpu {
-	bool in_l2;         /* L2 runs (or is about to): the current VMCS is a VMCS02 */
-	bool *launched;     /* launch state of the current VMCS: which of VMLAUNCH/VMRESUME enters */
-	const char *dead;   /* SHADOW_DEAD: reason, one line */
-	struct l1_gpa fault_gpa; /* SHADOW_L0 for an EPT violation or misconfiguration: L1's address. L0 must
-				  * use it instead of the field GUEST_PHYSICAL_ADDRESS, which holds an l2_gpa */
+	bool in_l2;	  /* L2 runs (or is about to): the current VMCS is a VMCS02 */
+	bool *launched;	  /* launch state of the current VMCS: which of VMLAUNCH/VMRESUME enters */
+	const char *dead; /* SHADOW_DEAD: reason, one line */
+	struct l1_gpa fault_gpa; /* SHADOW_L0 for an EPT violation or misconfiguration: L1's
+				  * address. L0 must use it instead of the field
+				  * GUEST_PHYSICAL_ADDRESS, which holds an l2_gpa */
 	uint32_t insn_field; /* encoding of the field that the last emulated VMREAD/VMWRITE named */
 	const struct vmx_check *failed_check; /* of the last refused VM entry of L1, or NULL */
 
@@ -74,24 +74,24 @@ struct shadow_vcpu {
 	bool vmx_on;
 	bool hw_shadowing; /* the hardware has usable VMCS shadowing */
 	struct l1_gpa vmxon_pointer;
-	struct shadow_slot *current; /* L1's current VMCS, NULL: none. While in_l2, the one that L2 runs on */
-	struct shadow_slot *linked;  /* while in_l2: the one behind L2's VMCS link pointer, or NULL */
-	struct shadow_slot *slots;   /* cached VMCS12s, most recently used first */
+	struct shadow_slot *current;  /* L1's current VMCS or NULL; while in_l2, what L2 runs on */
+	struct shadow_slot *linked;   /* while in_l2: what L2's VMCS link pointer names, or NULL */
+	struct shadow_slot *slots;    /* cached VMCS12s, most recently used first */
 	struct shadow_page ept_cache; /* descriptors of the EPT02s */
-	uint64_t ept_clock;          /* use stamps for their eviction */
-	uint32_t ept_generation;     /* counts evicted EPT02s */
-	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 may reach without an exit */
-	struct shadow_page vmread_hot, vmread_all; /* templates for the former: without, with rare fields */
-	bool rare_shown;             /* vmread_bitmap lets rare fields through */
-	struct shadow_page junk;     /* see vcpu_junk_page() */
-	bool launching;              /* while in_l2: it was VMLAUNCH that led there */
-	uint64_t linked_pointer;     /* what VMCS01's link pointer holds */
+	uint64_t ept_clock;	      /* use stamps for their eviction */
+	uint32_t ept_generation;      /* counts evicted EPT02s */
+	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 reaches without exits */
+	struct shadow_page vmread_hot, vmread_all;	  /* the former without, with rare fields */
+	bool rare_shown;	 /* vmread_bitmap lets rare fields through */
+	struct shadow_page junk; /* see vcpu_junk_page() */
+	bool launching;		 /* while in_l2: it was VMLAUNCH that led there */
+	uint64_t linked_pointer; /* what VMCS01's link pointer holds */
 	struct vmcs scratch;
 };
 
-/* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the pool has
- * too few pages (it takes 5 now and up to 8 per VMCS of L1 plus the EPT02 tables later; 64 are a
- * useful minimum, eviction copes with any number above). */
+/* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the
+ * pool has too few pages (it takes 5 now and up to 8 per VMCS of L1 plus the EPT02 tables later; 64
+ * are a useful minimum, eviction copes with any number above). */
 bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0);
 
 /* What L1 is offered: what hw has and shadow/ implements. In: hw. Out: l1, MSRs and all. */
@@ -102,8 +102,8 @@ void shadow_caps_offer(const struct vmx_caps *hw, struct vmx_caps *l1);
 bool shadow_rdmsr(const struct shadow_vcpu *v, uint32_t msr, uint64_t *value);
 bool shadow_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t value);
 
-/* L1's MOV to CR0/CR4: whether VMX operation allows the value (SDM 3C "Restrictions on VMX Operation");
- * false: #GP for L1. True for everything outside VMX operation. */
+/* L1's MOV to CR0/CR4: whether VMX operation allows the value (SDM 3C "Restrictions on VMX
+ * Operation"); false: #GP for L1. True for everything outside VMX operation. */
 bool shadow_cr0_allowed(const struct shadow_vcpu *v, uint64_t cr0);
 bool shadow_cr4_allowed(const struct shadow_vcpu *v, uint64_t cr4);
 
@@ -116,8 +116,8 @@ enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *r
 /* L2 exited. `reason` is the whole exit-reason field, a failed VM entry included. */
 enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs, uint32_t reason);
 
-/* L0 has handled an exit of L2 that it was given as SHADOW_L0, and will resume L2. Puts an event back that
- * the exit interrupted, unless L0's handler has injected one. Fit for exits of L1 too. */
+/* L0 has handled an exit of L2 that it was given as SHADOW_L0, and will resume L2. Puts an event
+ * back that the exit interrupted, unless L0's handler has injected one. Fit for exits of L1 too. */
 void shadow_l2_absorbed(struct shadow_vcpu *v);
 
 /* VMLAUNCH/VMRESUME of VMCS02 itself failed: hardware's outcome (FAIL_INVALID or FAIL_VALID(n)). */
@@ -132,12 +132,12 @@ void shadow_ept01_changed(struct shadow_vcpu *v);
 /* L0 has changed VMCS01's controls (in l0.vmcs01) or its bitmaps. */
 void shadow_l0_changed(struct shadow_vcpu *v);
 
-/* Injects a fault into the guest of the current VMCS as the CPU would raise it: RIP unmoved, RF set in the
- * RFLAGS that it pushes. */
+/* Injects a fault into the guest of the current VMCS as the CPU would raise it: RIP unmoved, RF set
+ * in the RFLAGS that it pushes. */
 void shadow_inject_fault(struct shadow_env *env, uint8_t vector, bool has_code, uint32_t code);
 
-/* Moves RIP of the current VMCS past the instruction that exited, with the side effects of a completed
- * instruction: ends STI/MOV-SS blocking, makes a single-step trap pending. */
+/* Moves RIP of the current VMCS past the instruction that exited, with the side effects of a
+ * completed instruction: ends STI/MOV-SS blocking, makes a single-step trap pending. */
 void shadow_skip_insn(struct shadow_env *env);
 
 #endif

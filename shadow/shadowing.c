@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMREAD and VMWRITE of L2 that exit although L1 lets them through by VMCS shadowing: the hardware has none, or
- * L0's shadow VMCS does not carry the field. They act on the VMCS behind VMCS12's link pointer. SDM 3C
- * "VMREAD", "VMWRITE", operation in VMX non-root operation.
+ * VMREAD and VMWRITE of L2 that exit although L1 lets them through by VMCS shadowing: the hardware
+ * has none, or L0's shadow VMCS does not carry the field. They act on the VMCS behind VMCS12's link
+ * pointer. SDM 3C "VMREAD", "VMWRITE", operation in VMX non-root operation.
  */
 #include "shadow/bitmap.h"
 #include "shadow/insn_vmrw.h"
 #include "shadow/route.h"
 #include "shadow/vcpu.h"
 
-/* A failure's number goes into the current VMCS, which is L1's: L2 does not find it in the shadow VMCS. */
+/* A failure's number goes into the current VMCS, which is L1's: L2 does not find it in the shadow
+ * VMCS. */
 static void finish(struct l2_exit *x, const struct vmx_result *r)
 {
 	struct shadow_env *env = x->v->env;
@@ -29,7 +30,8 @@ static void finish(struct l2_exit *x, const struct vmx_result *r)
 	shadow_skip_insn(env);
 }
 
-/* Memory operands of L2 would need L2's paging and EPT12; L1 gets those exits and does them itself. */
+/* Memory operands of L2 would need L2's paging and EPT12; L1 gets those exits and does them itself.
+ */
 static bool l1_lets_through(struct l2_exit *x, const struct vmx_operand *op, bool write)
 {
 	uint64_t encoding = operand_get_reg(x->v, x->regs, op, operand_reg2(op));

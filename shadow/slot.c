@@ -116,9 +116,9 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 
 /* Rare fields outside the list L2_RARE, because a part may lack them. */
 static const uint8_t optional[] = {
-	VMCS_INDEX_GUEST_IA32_EFER,
-	VMCS_INDEX_GUEST_IA32_PAT,
-	VMCS_INDEX_GUEST_IA32_BNDCFGS,
+    VMCS_INDEX_GUEST_IA32_EFER,
+    VMCS_INDEX_GUEST_IA32_PAT,
+    VMCS_INDEX_GUEST_IA32_BNDCFGS,
 };
 
 static void fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
@@ -126,7 +126,7 @@ static void fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
 	for (unsigned i = 0; i < sizeof(optional); i++)
 		if (field_exists(v->l0.hw, optional[i]))
 			slot->have02.field[optional[i]] =
-				v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
+			    v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
 }
 
 /* SDM 3C "Saving Guest State": what the exit controls leave unsaved keeps its value in VMCS12. */
@@ -216,7 +216,8 @@ static void answer_rare(struct shadow_vcpu *v, struct shadow_slot *slot, struct 
 	vcpu_show_rare(v, slot);
 }
 
-uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume)
+uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+		   struct hpa resume)
 {
 	uint64_t value;
 

@@ -27,19 +27,19 @@ enum slot_dirty {
 	DIRTY_CHECKS = 1,   /* VM-entry checks on controls and host state */
 	DIRTY_CONTROLS = 2, /* controls of VMCS02 */
 	DIRTY_GUEST = 4,    /* guest state of VMCS02 outside the list HOT_GUEST */
-	DIRTY_HOST = 8,     /* host01 */
+	DIRTY_HOST = 8,	    /* host01 */
 	DIRTY_BITMAPS = 16, /* merged MSR and I/O bitmaps */
 	DIRTY_ALL = 31,
 };
 
-/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is neither what L1
- * wrote nor what it left there: the entry computes them each time. */
+/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is neither
+ * what L1 wrote nor what it left there: the entry computes them each time. */
 enum unsteady { UNSTEADY_DEBUG = 1, UNSTEADY_EFER = 2, UNSTEADY_PAT = 4 };
 
 struct shadow_slot {
 	struct shadow_slot *next;
-	struct shadow_page self; /* the page that holds this struct */
-	struct l1_gpa address;   /* of the VMCS region */
+	struct shadow_page self;   /* the page that holds this struct */
+	struct l1_gpa address;	   /* of the VMCS region */
 	struct shadow_page shadow; /* hardware shadow VMCS; va NULL: none */
 	struct shadow_page vmcs02; /* va NULL: not entered yet */
 	bool launched02;
@@ -47,25 +47,25 @@ struct shadow_slot {
 	bool rare_in_shadow;   /* so L1 may read the fields of rule GUEST_RARE without an exit */
 	bool rare_was_written; /* v12 has rare fields that the shadow VMCS has not */
 	uint8_t rare_credit;   /* reflections left that fetch the rare fields at once */
-	uint8_t watch_budget;  /* bitmap writes until L0 gives up watching and merges at each entry */
-	bool bitmaps_open;     /* L2 has stored to L1's bitmaps: the merged ones are all ones for now */
-	uint32_t dirty;        /* enum slot_dirty */
-	uint32_t seen_primary; /* primary controls at the last merge */
-	uint8_t unsteady;      /* enum unsteady: state to be loaded anew at each entry */
-	bool checked_long_mode; /* L1's mode when the VM-entry checks last passed */
+	uint8_t watch_budget;  /* stores to bitmaps until L0 gives up watching them */
+	bool bitmaps_open; /* L2 has stored to L1's bitmaps: the merged ones are all ones for now */
+	uint32_t dirty;	   /* enum slot_dirty */
+	uint32_t seen_primary;	 /* primary controls at the last merge */
+	uint8_t unsteady;	 /* enum unsteady: state to be loaded anew at each entry */
+	bool checked_long_mode;	 /* L1's mode when the VM-entry checks last passed */
 	uint32_t ept_generation; /* v->ept_generation when EPT_POINTER was merged */
-	struct shadow_page msr_bitmap, io_bitmap_a, io_bitmap_b;   /* 01 | 12 */
-	struct shadow_page vmread_bitmap, vmwrite_bitmap;          /* for L2, 12 | L0's */
+	struct shadow_page msr_bitmap, io_bitmap_a, io_bitmap_b; /* 01 | 12 */
+	struct shadow_page vmread_bitmap, vmwrite_bitmap;	 /* for L2, 12 | L0's */
 	uint64_t host01[L1_STATE_COUNT]; /* VMCS01's guest state after "Loading Host State" */
 	struct vmcs v12;
-	struct vmcs have02; /* what VMCS02 holds; EXIT and GUEST fields as of the last reflected exit */
+	struct vmcs have02; /* what VMCS02 holds; what L2 changes, as of the last reflected exit */
 };
 _Static_assert(sizeof(struct shadow_slot) <= PAGE_SIZE, "a slot fits a page");
 
 #define SLOT_WATCH_BUDGET 16
 
-/* An L1 that reads rare fields after an exit will do so after the next: then they are fetched and shown
- * to it without being asked, this many times before L0 waits for the question again. */
+/* An L1 that reads rare fields after an exit will do so after the next: then they are fetched and
+ * shown to it without being asked, this many times before L0 waits for the question again. */
 #define SLOT_RARE_CREDIT 31
 
 /* The slot for the VMCS region at `address`, loaded from L1's memory if it was not cached. NULL: no
@@ -83,19 +83,20 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Brings the GUEST_RARE fields of v12 up to date. Changes the current VMCS to VMCS02 if it did. */
 bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
 
-/* The two halves of a reflection that shows L1 the rare fields at once: from VMCS02, which is current, to
- * have02; and from there to v12 and the shadow VMCS, which is current. */
+/* The two halves of a reflection that shows L1 the rare fields at once: from VMCS02, which is
+ * current, to have02; and from there to v12 and the shadow VMCS, which is current. */
 void slot_read_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
 void slot_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
 
 /* VMREAD and VMWRITE of v12 as L1 means them, wherever the field lives now. `resume` is the VMCS to
  * leave current. The caller has checked that the field exists and may be written. */
-uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, struct hpa resume);
+uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+		   struct hpa resume);
 void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
 		struct hpa resume);
 
-/* Bitmaps that let exactly the fields through that the shadow VMCS carries: for VMREAD without and with
- * the rare ones, for VMWRITE. */
+/* Bitmaps that let exactly the fields through that the shadow VMCS carries: for VMREAD without and
+ * with the rare ones, for VMWRITE. */
 void slot_fill_bitmaps(uint64_t *vmread_hot, uint64_t *vmread_all, uint64_t *vmwrite);
 /* The VMREAD bitmap that fits the slot now. */
 static inline const uint64_t *slot_vmread_bitmap(const struct shadow_vcpu *v,

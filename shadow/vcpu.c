@@ -100,14 +100,14 @@ static bool fixed_bits_hold(uint64_t value, uint64_t fixed0, uint64_t fixed1)
 
 bool shadow_cr0_allowed(const struct shadow_vcpu *v, uint64_t cr0)
 {
-	return !v->vmx_on || fixed_bits_hold(cr0, vmx_cap(&v->caps, CR0_FIXED0),
-					     vmx_cap(&v->caps, CR0_FIXED1));
+	return !v->vmx_on ||
+	       fixed_bits_hold(cr0, vmx_cap(&v->caps, CR0_FIXED0), vmx_cap(&v->caps, CR0_FIXED1));
 }
 
 bool shadow_cr4_allowed(const struct shadow_vcpu *v, uint64_t cr4)
 {
-	return !v->vmx_on || fixed_bits_hold(cr4, vmx_cap(&v->caps, CR4_FIXED0),
-					     vmx_cap(&v->caps, CR4_FIXED1));
+	return !v->vmx_on ||
+	       fixed_bits_hold(cr4, vmx_cap(&v->caps, CR4_FIXED0), vmx_cap(&v->caps, CR4_FIXED1));
 }
 
 void shadow_l0_changed(struct shadow_vcpu *v)
@@ -185,8 +185,8 @@ void vcpu_show_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
  * VMfailInvalid, which is what an L1 without a current VMCS has to see. */
 void vcpu_link_current(struct shadow_vcpu *v)
 {
-	uint64_t pointer = v->current && slot_has_shadow(v->current) ? v->current->shadow.hpa.value
-								      : UINT64_MAX;
+	uint64_t pointer =
+	    v->current && slot_has_shadow(v->current) ? v->current->shadow.hpa.value : UINT64_MAX;
 
 	if (!v->hw_shadowing)
 		return;

@@ -52,11 +52,11 @@ enum route ve_convert(struct l2_exit *x, const struct ept12_walk *w, struct l2_g
 	fill_area(x, area, gpa);
 	if (vmcs_get(&x->slot->v12, EXCEPTION_BITMAP) & BIT32(VECTOR_VE)) {
 		x->as = (struct reflect_as){
-			.reason = EXIT_REASON_EXCEPTION_OR_NMI,
-			.has_qualification = true,
-			.has_interruption = true,
-			.interruption = INTR_INFO_VALID | VECTOR_VE |
-					INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT,
+		    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
+		    .has_qualification = true,
+		    .has_interruption = true,
+		    .interruption = INTR_INFO_VALID | VECTOR_VE |
+				    INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT,
 		};
 		return ROUTE_L1;
 	}

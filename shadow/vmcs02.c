@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Making a VMCS02. Every field that the hardware has is written once, so that have02 is exact from the
- * start and VMCS02 holds nothing by chance.
+ * Making a VMCS02. Every field that the hardware has is written once, so that have02 is exact from
+ * the start and VMCS02 holds nothing by chance.
  */
 #include "shadow/entry.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMFUNC of L2. VMCS02 enables VM functions with an empty set of them, so that each VMFUNC exits; EPTP
- * switching is done here on VMCS12. SDM 3C "EPTP Switching".
+ * VMFUNC of L2. VMCS02 enables VM functions with an empty set of them, so that each VMFUNC exits;
+ * EPTP switching is done here on VMCS12. SDM 3C "EPTP Switching".
  */
 #include "shadow/ept02.h"
 #include "shadow/merge.h"

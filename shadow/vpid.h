@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VPID02: the hardware tag for what L2 caches under L1's VPID12. The map is a shift: VPID02 = VPID12 + 1,
- * because L0 itself uses VPID 1 for L1. No table, no limit on levels. The one VPID12 that would overflow
- * runs untagged, which the hardware flushes at each transition.
+ * VPID02: the hardware tag for what L2 caches under L1's VPID12. The map is a shift: VPID02 =
+ * VPID12 + 1, because L0 itself uses VPID 1 for L1. No table, no limit on levels. The one VPID12
+ * that would overflow runs untagged, which the hardware flushes at each transition.
  */
 #ifndef SHADOW_VPID_H
 #define SHADOW_VPID_H

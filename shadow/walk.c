@@ -29,12 +29,12 @@ static struct l1_walk walk_begin(struct shadow_vcpu *v, bool write)
 
 	/* VMX instructions are #UD in compatibility mode, so CS.L tells IA-32e mode. */
 	return (struct l1_walk){
-		.v = v,
-		.cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
-		.cr3 = env->vmcs_read(env, VMCS_GUEST_CR3),
-		.cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
-		.write = write,
-		.long_mode = cs & AR_L,
+	    .v = v,
+	    .cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
+	    .cr3 = env->vmcs_read(env, VMCS_GUEST_CR3),
+	    .cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
+	    .write = write,
+	    .long_mode = cs & AR_L,
 	};
 }
 
@@ -147,7 +147,7 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 {
 	struct paging_mode mode = mode_of(w);
 	uint64_t table = w->cr3 & (mode.entry_size == 8 && mode.levels == 3 ? UINT64_C(0xffffffe0)
-									   : EPT_ADDRESS);
+									    : EPT_ADDRESS);
 	uint64_t rights = PTE_W | PTE_U;
 
 	for (unsigned level = mode.levels; level-- > 0;) {
@@ -179,8 +179,8 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 	return result_succeed(); /* not reached: level 0 is a leaf */
 }
 
-/* 4-level paging where nothing is amiss or to be marked: what nearly every operand meets. false: the general
- * walk has to look at it. */
+/* 4-level paging where nothing is amiss or to be marked: what nearly every operand meets. false:
+ * the general walk has to look at it. */
 static bool walk_plain(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
 {
 	const uint64_t needed = PTE_P | PTE_A | (w->write ? PTE_W : 0);
@@ -206,7 +206,8 @@ static bool walk_plain(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
 	mask = BIT64(shift) - 1;
 	if (shift == 39 || (shift > PAGE_SHIFT && (entry & mask & ~UINT64_C(0x1fff))))
 		return false;
-	if ((w->write && !(entry & PTE_D)) || (any & PTE_NX) || ((all & PTE_U) && (w->cr4 & CR4_SMAP)))
+	if ((w->write && !(entry & PTE_D)) || (any & PTE_NX) ||
+	    ((all & PTE_U) && (w->cr4 & CR4_SMAP)))
 		return false;
 	gpa->value = (entry & EPT_ADDRESS & ~mask) | (linear & mask);
 	return true;
@@ -245,7 +246,8 @@ static struct vmx_result find_pieces(struct l1_walk *w, uint64_t linear, unsigne
 	return r;
 }
 
-struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *buffer, unsigned length)
+struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *buffer,
+				 unsigned length)
 {
 	struct l1_walk w = walk_begin(v, false);
 	struct pieces pieces;

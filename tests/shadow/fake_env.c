@@ -44,10 +44,10 @@ static bool translate(struct shadow_env *env, struct l1_gpa gpa, struct shadow_m
 	if (page ? page->hole : gpa.value >= FAKE_RAM_SIZE)
 		return false;
 	*m = (struct shadow_mapping){
-		.hpa = {gpa.value + FAKE_RAM_HPA},
-		.size = is_split(f, gpa.value) ? PAGE_SIZE : BIT64(21),
-		.rights = page ? page->rights : EPT_RWX,
-		.type = page && page->mmio ? EPT_MT_UC : EPT_MT_WB,
+	    .hpa = {gpa.value + FAKE_RAM_HPA},
+	    .size = is_split(f, gpa.value) ? PAGE_SIZE : BIT64(21),
+	    .rights = page ? page->rights : EPT_RWX,
+	    .type = page && page->mmio ? EPT_MT_UC : EPT_MT_WB,
 	};
 	return true;
 }
@@ -155,10 +155,10 @@ static void read_l1_writes(struct fake_env *f, uint64_t *field)
 static void vmcs_read_list(struct shadow_env *env, enum shadow_list list, uint64_t *field)
 {
 	static void (*const readers[SHADOW_LIST_COUNT])(struct fake_env *, uint64_t *) = {
-		[SHADOW_LIST_L2_EXIT] = read_l2_exit,
-		[SHADOW_LIST_L2_RARE] = read_l2_rare,
-		[SHADOW_LIST_L1_STATE] = read_l1_state,
-		[SHADOW_LIST_L1_WRITES] = read_l1_writes,
+	    [SHADOW_LIST_L2_EXIT] = read_l2_exit,
+	    [SHADOW_LIST_L2_RARE] = read_l2_rare,
+	    [SHADOW_LIST_L1_STATE] = read_l1_state,
+	    [SHADOW_LIST_L1_WRITES] = read_l1_writes,
 	};
 
 	record(fake_of(env), FAKE_READ_LIST, list, 0);
@@ -255,25 +255,25 @@ vmx_features fake_all_features(void)
 static void init_callbacks(struct fake_env *f)
 {
 	f->env = (struct shadow_env){
-		.translate = translate,
-		.pointer = pointer,
-		.watch = watch,
-		.page_alloc = page_alloc,
-		.page_free = page_free,
-		.pool_va = (uintptr_t)f->pool,
-		.pool_hpa = FAKE_POOL_HPA,
-		.vmcs_read_list = vmcs_read_list,
-		.vmcs_read = vmcs_read,
-		.vmcs_write = vmcs_write,
-		.vmcs_format = vmcs_format,
-		.vmptrld = vmptrld,
-		.vmclear = vmclear,
-		.invept = invept,
-		.invvpid = invvpid,
-		.rdmsr = fake_rdmsr,
-		.wrmsr = fake_wrmsr,
-		.set_cr2 = set_cr2,
-		.note = note,
+	    .translate = translate,
+	    .pointer = pointer,
+	    .watch = watch,
+	    .page_alloc = page_alloc,
+	    .page_free = page_free,
+	    .pool_va = (uintptr_t)f->pool,
+	    .pool_hpa = FAKE_POOL_HPA,
+	    .vmcs_read_list = vmcs_read_list,
+	    .vmcs_read = vmcs_read,
+	    .vmcs_write = vmcs_write,
+	    .vmcs_format = vmcs_format,
+	    .vmptrld = vmptrld,
+	    .vmclear = vmclear,
+	    .invept = invept,
+	    .invvpid = invvpid,
+	    .rdmsr = fake_rdmsr,
+	    .wrmsr = fake_wrmsr,
+	    .set_cr2 = set_cr2,
+	    .note = note,
 	};
 }
 
@@ -288,11 +288,11 @@ void fake_env_init(struct fake_env *f, vmx_features features)
 	for (unsigned i = 0; i < FAKE_EXCEPTIONS; i++)
 		f->page[i].gpa = UINT64_MAX;
 	f->hw = (struct vmx_caps){
-		.features = features,
-		.cr4_valid = UINT64_C(0x3767ff),
-		.efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
-		.debugctl_valid = 3,
-		.maxphyaddr = 36,
+	    .features = features,
+	    .cr4_valid = UINT64_C(0x3767ff),
+	    .efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
+	    .debugctl_valid = 3,
+	    .maxphyaddr = 36,
 	};
 	vmx_caps_from_features(&f->hw);
 	init_callbacks(f);
@@ -352,7 +352,8 @@ void fake_map(struct fake_env *f, uint64_t gpa, struct fake_page page)
 {
 	unsigned i = 0;
 
-	while (i < FAKE_EXCEPTIONS && f->page[i].gpa != UINT64_MAX && f->page[i].gpa != PAGE_BASE(gpa))
+	while (i < FAKE_EXCEPTIONS && f->page[i].gpa != UINT64_MAX &&
+	       f->page[i].gpa != PAGE_BASE(gpa))
 		i++;
 	assert(i < FAKE_EXCEPTIONS);
 	page.gpa = PAGE_BASE(gpa);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A struct shadow_env over arrays: L1's memory, L0's page pool, VMCSs by address with a history of
- * what was done to them, MSRs. Its limits: L1 has 4 MB of RAM at gpa 0, mapped at RAM_HPA in 2-MB pages but
- * for pages that a test maps otherwise; reading a field that the fake hardware lacks, or touching a
- * VMCS while none is current, ends the test; nothing runs, so a test plays the hardware's part in an exit.
+ * what was done to them, MSRs. Its limits: L1 has 4 MB of RAM at gpa 0, mapped at RAM_HPA in 2-MB
+ * pages but for pages that a test maps otherwise; reading a field that the fake hardware lacks, or
+ * touching a VMCS while none is current, ends the test; nothing runs, so a test plays the
+ * hardware's part in an exit.
  */
 #ifndef TESTS_SHADOW_FAKE_ENV_H
 #define TESTS_SHADOW_FAKE_ENV_H
@@ -19,11 +20,20 @@
 #define FAKE_MSRS 8
 #define FAKE_EXCEPTIONS 8
 
-enum fake_op { FAKE_WRITE, FAKE_READ, FAKE_READ_LIST, FAKE_VMPTRLD, FAKE_VMCLEAR, FAKE_INVEPT, FAKE_INVVPID };
+enum fake_op {
+	FAKE_WRITE,
+	FAKE_READ,
+	FAKE_READ_LIST,
+	FAKE_VMPTRLD,
+	FAKE_VMCLEAR,
+	FAKE_INVEPT,
+	FAKE_INVVPID
+};
 
 struct fake_event {
 	enum fake_op op;
-	uint64_t a, b; /* WRITE: encoding, value. READ, READ_LIST: which. VMPTRLD, VMCLEAR: hpa. INV*: type, tag */
+	uint64_t a, b; /* WRITE: encoding, value. READ, READ_LIST: which. VMPTRLD, VMCLEAR: hpa.
+			  INV*: type, tag */
 	uint64_t vmcs; /* current at the time */
 };
 
@@ -72,7 +82,8 @@ void fake_env_free(struct fake_env *f);
 /* The VMCS at an address (made on first use), and a field of it by name. */
 struct fake_vmcs *fake_vmcs_at(struct fake_env *f, uint64_t hpa);
 #define fake_get(f, hpa_, name) (fake_vmcs_at(f, hpa_)->field[VMCS_INDEX_##name])
-#define fake_set(f, hpa_, name, value) ((void)(fake_vmcs_at(f, hpa_)->field[VMCS_INDEX_##name] = (value)))
+#define fake_set(f, hpa_, name, value)                                                             \
+	((void)(fake_vmcs_at(f, hpa_)->field[VMCS_INDEX_##name] = (value)))
 
 /* History: forget it; how often an op happened with this first operand; writes in total. */
 void fake_forget(struct fake_env *f);

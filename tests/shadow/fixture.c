@@ -26,7 +26,7 @@ static void set_controls01(struct fixture *f)
 	vmcs_set(v01, PRIMARY_CONTROLS,
 		 required(f, VMX_PRIMARY,
 			  (uint32_t)PRIMARY_ACTIVATE_SECONDARY | (uint32_t)PRIMARY_USE_MSR_BITMAPS |
-				  (uint32_t)PRIMARY_USE_IO_BITMAPS));
+			      (uint32_t)PRIMARY_USE_IO_BITMAPS));
 	vmcs_set(v01, SECONDARY_CONTROLS,
 		 SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_VPID | SECONDARY_UNRESTRICTED_GUEST);
 	vmcs_set(v01, EXIT_CONTROLS,
@@ -67,13 +67,13 @@ static void set_state01(struct fixture *f)
 void fixture_init(struct fixture *f, vmx_features features)
 {
 	struct shadow_l0 l0 = {
-		.hw = &f->fake.hw,
-		.vmcs01 = &f->vmcs01,
-		.vmcs01_hpa = {VMCS01_HPA},
-		.vmcs01_launched = &f->launched01,
-		.msr_bitmap = f->msr_bitmap01,
-		.io_bitmap_a = f->io_bitmap01_a,
-		.io_bitmap_b = f->io_bitmap01_b,
+	    .hw = &f->fake.hw,
+	    .vmcs01 = &f->vmcs01,
+	    .vmcs01_hpa = {VMCS01_HPA},
+	    .vmcs01_launched = &f->launched01,
+	    .msr_bitmap = f->msr_bitmap01,
+	    .io_bitmap_a = f->io_bitmap01_a,
+	    .io_bitmap_b = f->io_bitmap01_b,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -124,8 +124,10 @@ int fixture_teardown(void **state)
 
 static struct outcome fault_outcome(struct fixture *f, uint64_t info)
 {
-	static const enum seen by_vector[32] = {
-		[VECTOR_UD] = SEEN_UD, [VECTOR_GP] = SEEN_GP, [VECTOR_SS] = SEEN_SS, [VECTOR_PF] = SEEN_PF};
+	static const enum seen by_vector[32] = {[VECTOR_UD] = SEEN_UD,
+						[VECTOR_GP] = SEEN_GP,
+						[VECTOR_SS] = SEEN_SS,
+						[VECTOR_PF] = SEEN_PF};
 	struct outcome o = {by_vector[info & 31], 0};
 
 	if (o.seen == SEEN_PF)
@@ -202,7 +204,8 @@ struct outcome l1_vmwrite(struct fixture *f, uint64_t encoding, uint64_t value)
 	return l1_insn(f, EXIT_REASON_VMWRITE);
 }
 
-struct outcome l1_inv(struct fixture *f, uint32_t reason, uint64_t type, uint64_t low, uint64_t high)
+struct outcome l1_inv(struct fixture *f, uint32_t reason, uint64_t type, uint64_t low,
+		      uint64_t high)
 {
 	fake_poke64(&f->fake, OPERAND, low);
 	fake_poke64(&f->fake, OPERAND + 8, high);
@@ -220,7 +223,8 @@ static struct fake_vmcs *reachable(struct fixture *f, uint32_t encoding, bool wr
 
 	if (!(GET01(f, SECONDARY_CONTROLS) & SECONDARY_VMCS_SHADOWING))
 		return NULL;
-	if (GET01(f, VMCS_LINK_POINTER) == UINT64_MAX || (bitmap[encoding / 64] >> encoding % 64 & 1))
+	if (GET01(f, VMCS_LINK_POINTER) == UINT64_MAX ||
+	    (bitmap[encoding / 64] >> encoding % 64 & 1))
 		return NULL;
 	return fake_vmcs_at(&f->fake, GET01(f, VMCS_LINK_POINTER));
 }
@@ -273,11 +277,11 @@ static void write_controls12(struct fixture *f)
 	l1_write(f, VMCS_EXIT_CONTROLS,
 		 required12(f, VMX_EXIT_CONTROLS,
 			    EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
-				    EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_DEBUG_CONTROLS));
+				EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_DEBUG_CONTROLS));
 	l1_write(f, VMCS_ENTRY_CONTROLS,
 		 required12(f, VMX_ENTRY_CONTROLS,
 			    ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT |
-				    ENTRY_LOAD_DEBUG_CONTROLS));
+				ENTRY_LOAD_DEBUG_CONTROLS));
 	l1_write(f, VMCS_EPT_POINTER, EPTP12);
 	l1_write(f, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
 }
@@ -351,7 +355,8 @@ enum shadow_next l2_exit(struct fixture *f, uint32_t reason, uint64_t qualificat
 	SET02(f, EXIT_REASON, reason);
 	SET02(f, EXIT_QUALIFICATION, qualification);
 	SET02(f, EXIT_INSTRUCTION_LENGTH, 2);
-	SET02(f, ENTRY_INTERRUPTION_INFO, GET02(f, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)INTR_INFO_VALID);
+	SET02(f, ENTRY_INTERRUPTION_INFO,
+	      GET02(f, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)INTR_INFO_VALID);
 	return shadow_l2_exit(&f->v, &f->regs, reason);
 }
 

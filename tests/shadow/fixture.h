@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * An L1 in 64-bit mode over the fake environment, with helpers that execute its VMX instructions and play L2's
- * exits. L1's memory map is below; its VMCS12 is one that enters with nothing special.
+ * An L1 in 64-bit mode over the fake environment, with helpers that execute its VMX instructions
+ * and play L2's exits. L1's memory map is below; its VMCS12 is one that enters with nothing
+ * special.
  */
 #ifndef TESTS_SHADOW_FIXTURE_H
 #define TESTS_SHADOW_FIXTURE_H
@@ -72,20 +73,34 @@ int fixture_setup_without_shadowing(void **state);
 int fixture_teardown(void **state);
 
 /* What L1 sees of an instruction. */
-enum seen { SEEN_SUCCEED, SEEN_INVALID, SEEN_VALID, SEEN_UD, SEEN_GP, SEEN_SS, SEEN_PF, SEEN_L2, SEEN_EXIT, SEEN_DEAD };
+enum seen {
+	SEEN_SUCCEED,
+	SEEN_INVALID,
+	SEEN_VALID,
+	SEEN_UD,
+	SEEN_GP,
+	SEEN_SS,
+	SEEN_PF,
+	SEEN_L2,
+	SEEN_EXIT,
+	SEEN_DEAD
+};
 struct outcome {
 	enum seen seen;
 	uint64_t number; /* SEEN_VALID: error; SEEN_EXIT: exit reason */
 };
 
-/* L1 executes a VMX instruction whose EXIT_INSTRUCTION_INFO, qualification and registers are set. */
+/* L1 executes a VMX instruction whose EXIT_INSTRUCTION_INFO, qualification and registers are set.
+ */
 struct outcome l1_insn(struct fixture *f, uint32_t reason);
 /* ... with a 64-bit memory operand at OPERAND that holds `value`. */
 struct outcome l1_insn_pointer(struct fixture *f, uint32_t reason, uint64_t value);
 struct outcome l1_vmread(struct fixture *f, uint64_t encoding, uint64_t *value);
 struct outcome l1_vmwrite(struct fixture *f, uint64_t encoding, uint64_t value);
-struct outcome l1_inv(struct fixture *f, uint32_t reason, uint64_t type, uint64_t low, uint64_t high);
-/* As the hardware would: through the shadow VMCS if that lets the field through, else by an exit. */
+struct outcome l1_inv(struct fixture *f, uint32_t reason, uint64_t type, uint64_t low,
+		      uint64_t high);
+/* As the hardware would: through the shadow VMCS if that lets the field through, else by an exit.
+ */
 void l1_write(struct fixture *f, uint32_t encoding, uint64_t value);
 uint64_t l1_read(struct fixture *f, uint32_t encoding);
 

@@ -42,8 +42,7 @@ static void fills_on_demand(void **state)
 	assert_int_equal(leaf(f, 0x6000, &size), 0);
 	/* A table entry more needs no invalidation. */
 	assert_int_equal(fake_count_all(&f->fake, FAKE_INVEPT), 0);
-	assert_int_equal(GET02(f, EPT_POINTER) & EPT_ADDRESS & ~UINT64_C(0xfff000),
-			 FAKE_POOL_HPA);
+	assert_int_equal(GET02(f, EPT_POINTER) & EPT_ADDRESS & ~UINT64_C(0xfff000), FAKE_POOL_HPA);
 }
 
 /* The smaller of what EPT12 and EPT01 map in one piece. */
@@ -100,8 +99,10 @@ static void rights_are_anded(void **state)
 							 EXIT_REASON_EPT_VIOLATION);
 					assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION),
 							 accesses[k].access | LINEAR | r12 << 3);
-					assert_int_equal(l1_read(f, VMCS_GUEST_PHYSICAL_ADDRESS), gpa);
-					assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+					assert_int_equal(l1_read(f, VMCS_GUEST_PHYSICAL_ADDRESS),
+							 gpa);
+					assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2,
+						       0);
 				} else if (!(r01 & need)) {
 					assert_int_equal(next, SHADOW_L0);
 					assert_int_equal(f->v.fault_gpa.value, gpa);
@@ -145,9 +146,12 @@ static void misconfigurations(void **state)
 {
 	struct fixture *f = *state;
 	static const uint64_t bad[] = {
-		EPT_W, EPT_W | EPT_X, EPT_RWX | UINT64_C(2) << EPT_MT_SHIFT,
-		EPT_RWX | UINT64_C(3) << EPT_MT_SHIFT, EPT_RWX | UINT64_C(7) << EPT_MT_SHIFT,
-		EPT_RWX | EPT_MT_WB | BIT64(40),
+	    EPT_W,
+	    EPT_W | EPT_X,
+	    EPT_RWX | UINT64_C(2) << EPT_MT_SHIFT,
+	    EPT_RWX | UINT64_C(3) << EPT_MT_SHIFT,
+	    EPT_RWX | UINT64_C(7) << EPT_MT_SHIFT,
+	    EPT_RWX | EPT_MT_WB | BIT64(40),
 	};
 
 	start(f);
@@ -175,7 +179,8 @@ static void invept_drops(void **state)
 	assert_int_equal(f->fake.pool_used, used + 3);
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	fake_forget(&f->fake);
-	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12 + 0x1000, 0), SEEN_SUCCEED, 0);
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12 + 0x1000, 0),
+		       SEEN_SUCCEED, 0);
 	assert_int_not_equal(leaf(f, 0x5000, &size), 0);
 	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12, 0), SEEN_SUCCEED, 0);
 	assert_int_equal(leaf(f, 0x5000, &size), 0);
@@ -209,14 +214,16 @@ static void bounded(void **state)
 	uint64_t size;
 
 	start(f);
-	fake_poke64(&f->fake, EPT_PD, EPT_RWX | EPT_MT_WB | EPT_PS); /* 2 MB, split by EPT01 below */
+	fake_poke64(&f->fake, EPT_PD,
+		    EPT_RWX | EPT_MT_WB | EPT_PS); /* 2 MB, split by EPT01 below */
 	fake_map(&f->fake, 0x1ff000, (struct fake_page){.rights = EPT_RWX});
 	shadow_ept01_changed(&f->v);
 	f->fake.pool_limit = f->fake.pool_used + 3;
 	for (uint64_t i = 0; i < 200; i++) {
 		/* Other gigabytes of L2 need other tables: more than there are pages. */
 		fake_poke64(&f->fake, EPT_PDPT + 8 * (i % 8), EPT_PD | EPT_RWX);
-		assert_int_equal(violation(f, (i % 8) << 30 | 0x5000, EPT_QUAL_READ), SHADOW_RESUME_L2);
+		assert_int_equal(violation(f, (i % 8) << 30 | 0x5000, EPT_QUAL_READ),
+				 SHADOW_RESUME_L2);
 		assert_int_not_equal(leaf(f, (i % 8) << 30 | 0x5000, &size), 0);
 		assert_true(f->fake.pool_used <= f->fake.pool_limit);
 	}
@@ -239,7 +246,8 @@ static void dirty_flags(void **state)
 	l1_write(f, VMCS_PML_INDEX, 1);
 	l1_launch(f);
 	assert_int_equal(violation(f, 0x5000, EPT_QUAL_READ), SHADOW_RESUME_L2);
-	assert_int_equal(fake_peek64(&f->fake, EPT_PT + 8 * 5), 0x5000 | EPT_RWX | EPT_MT_WB | EPT_A);
+	assert_int_equal(fake_peek64(&f->fake, EPT_PT + 8 * 5),
+			 0x5000 | EPT_RWX | EPT_MT_WB | EPT_A);
 	assert_int_equal(fake_peek64(&f->fake, EPT_ROOT), EPT_PDPT | EPT_RWX | EPT_A);
 	assert_int_equal(ept02_peek(&f->v, eptp, (struct l2_gpa){0x5000}, &size) & EPT_RWX,
 			 EPT_R | EPT_X);
@@ -326,10 +334,19 @@ static void without_ept12(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(fills_on_demand), TEST(largest_page), TEST(rights_are_anded), TEST(types),
-		TEST(not_present_12), TEST(misconfigurations), TEST(invept_drops), TEST(replacing),
-		TEST(bounded), TEST(dirty_flags), TEST(virtualization_exception), TEST(eptp_switching),
-		TEST(without_ept12),
+	    TEST(fills_on_demand),
+	    TEST(largest_page),
+	    TEST(rights_are_anded),
+	    TEST(types),
+	    TEST(not_present_12),
+	    TEST(misconfigurations),
+	    TEST(invept_drops),
+	    TEST(replacing),
+	    TEST(bounded),
+	    TEST(dirty_flags),
+	    TEST(virtualization_exception),
+	    TEST(eptp_switching),
+	    TEST(without_ept12),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * An L1 that means harm: random VMX instructions, field values, EPT tables and exits. shadow/ must
- * survive, keep within its pages, and never give the hardware an address that is neither L1's memory nor a
- * page meant for it. The random numbers are seeded, so a failure can be had again.
+ * survive, keep within its pages, and never give the hardware an address that is neither L1's
+ * memory nor a page meant for it. The random numbers are seeded, so a failure can be had again.
  */
 #include "shadow/ept02.h"
 #include "tests/shadow/fixture.h"
@@ -140,9 +140,9 @@ static void scribble_vmcs12(struct fixture *f)
 
 static void l1_acts(struct fixture *f)
 {
-	static const uint32_t reasons[] = {EXIT_REASON_VMCLEAR, EXIT_REASON_VMPTRLD, EXIT_REASON_VMPTRST,
-					   EXIT_REASON_INVEPT, EXIT_REASON_INVVPID, EXIT_REASON_VMXON,
-					   EXIT_REASON_VMREAD};
+	static const uint32_t reasons[] = {
+	    EXIT_REASON_VMCLEAR, EXIT_REASON_VMPTRLD, EXIT_REASON_VMPTRST, EXIT_REASON_INVEPT,
+	    EXIT_REASON_INVVPID, EXIT_REASON_VMXON,   EXIT_REASON_VMREAD};
 	static const uint64_t regions[] = {VMCS_A, VMCS_B, VMCS_SHADOW, VMXON_REGION};
 
 	SET01(f, ENTRY_INTERRUPTION_INFO, 0);
@@ -171,12 +171,20 @@ static void l1_acts(struct fixture *f)
 
 static void l2_acts(struct fixture *f)
 {
-	static const uint32_t reasons[] = {EXIT_REASON_EPT_VIOLATION, EXIT_REASON_EPT_VIOLATION,
-					   EXIT_REASON_EPT_VIOLATION, EXIT_REASON_EPT_MISCONFIGURATION,
-					   EXIT_REASON_CPUID, EXIT_REASON_VMREAD, EXIT_REASON_VMWRITE,
-					   EXIT_REASON_VMFUNC, EXIT_REASON_RDMSR, EXIT_REASON_IO_INSTRUCTION,
-					   EXIT_REASON_EXCEPTION_OR_NMI, EXIT_REASON_XSAVES,
-					   EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | EXIT_REASON_ENTRY_FAILURE};
+	static const uint32_t reasons[] = {EXIT_REASON_EPT_VIOLATION,
+					   EXIT_REASON_EPT_VIOLATION,
+					   EXIT_REASON_EPT_VIOLATION,
+					   EXIT_REASON_EPT_MISCONFIGURATION,
+					   EXIT_REASON_CPUID,
+					   EXIT_REASON_VMREAD,
+					   EXIT_REASON_VMWRITE,
+					   EXIT_REASON_VMFUNC,
+					   EXIT_REASON_RDMSR,
+					   EXIT_REASON_IO_INSTRUCTION,
+					   EXIT_REASON_EXCEPTION_OR_NMI,
+					   EXIT_REASON_XSAVES,
+					   EXIT_REASON_ENTRY_FAILURE_GUEST_STATE |
+					       EXIT_REASON_ENTRY_FAILURE};
 
 	SET02(f, GUEST_PHYSICAL_ADDRESS, next_random() % 2 ? next_random() % 0x800000 : nasty());
 	SET02(f, EXIT_INSTRUCTION_INFO, BIT32(10) | (uint32_t)REG_RDX << 28);

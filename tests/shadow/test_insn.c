@@ -30,7 +30,8 @@ static void privilege(void **state)
 static void vmxon(void **state)
 {
 	struct fixture *f = *state;
-	static const uint32_t revision = VMCS_REVISION, shadow = VMCS_REVISION | VMCS_SHADOW_INDICATOR;
+	static const uint32_t revision = VMCS_REVISION,
+			      shadow = VMCS_REVISION | VMCS_SHADOW_INDICATOR;
 
 	memcpy(f->fake.ram + VMXON_REGION, &revision, 4);
 	memcpy(f->fake.ram + VMCS_B, &shadow, 4);
@@ -69,15 +70,15 @@ static void vmxon_by_what_l1_sees(void **state)
 		uint64_t cr0, cr4, rflags, cs;
 		enum seen seen;
 	} rows[] = {
-		{cr0 & ~CR0_NE, cr4, 0, 0xa09b, SEEN_GP},
-		{cr0 & ~CR0_PG, cr4, 0, 0xa09b, SEEN_GP},
-		{cr0 & ~CR0_PE, cr4, 0, 0xa09b, SEEN_UD},
-		{cr0, cr4 & ~CR4_VMXE, 0, 0xa09b, SEEN_UD},
-		{cr0, cr4 | BIT64(40), 0, 0xa09b, SEEN_GP},
-		{cr0 | BIT64(40), cr4, 0, 0xa09b, SEEN_GP},
-		{cr0, cr4, RFLAGS_VM, 0xa09b, SEEN_UD},
-		{cr0, cr4, 0, 0xc09b, SEEN_UD}, /* compatibility mode */
-		{cr0, cr4, 0, 0xa09b, SEEN_SUCCEED},
+	    {cr0 & ~CR0_NE, cr4, 0, 0xa09b, SEEN_GP},
+	    {cr0 & ~CR0_PG, cr4, 0, 0xa09b, SEEN_GP},
+	    {cr0 & ~CR0_PE, cr4, 0, 0xa09b, SEEN_UD},
+	    {cr0, cr4 & ~CR4_VMXE, 0, 0xa09b, SEEN_UD},
+	    {cr0, cr4 | BIT64(40), 0, 0xa09b, SEEN_GP},
+	    {cr0 | BIT64(40), cr4, 0, 0xa09b, SEEN_GP},
+	    {cr0, cr4, RFLAGS_VM, 0xa09b, SEEN_UD},
+	    {cr0, cr4, 0, 0xc09b, SEEN_UD}, /* compatibility mode */
+	    {cr0, cr4, 0, 0xa09b, SEEN_SUCCEED},
 	};
 	static const uint32_t revision = VMCS_REVISION;
 
@@ -90,7 +91,8 @@ static void vmxon_by_what_l1_sees(void **state)
 		SET01(f, CR4_READ_SHADOW, rows[i].cr4);
 		SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1 | rows[i].rflags);
 		SET01(f, GUEST_CS_ACCESS_RIGHTS, rows[i].cs);
-		assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMXON, VMXON_REGION), rows[i].seen, 0);
+		assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMXON, VMXON_REGION), rows[i].seen,
+			       0);
 	}
 }
 
@@ -120,18 +122,18 @@ static void pointers(void **state)
 		enum seen seen;
 		uint64_t error;
 	} rows[] = {
-		{EXIT_REASON_VMCLEAR, VMCS_B + 1, SEEN_VALID, VMX_ERROR_VMCLEAR_ADDRESS},
-		{EXIT_REASON_VMCLEAR, BEYOND, SEEN_VALID, VMX_ERROR_VMCLEAR_ADDRESS},
-		{EXIT_REASON_VMCLEAR, VMXON_REGION, SEEN_VALID, VMX_ERROR_VMCLEAR_VMXON_POINTER},
-		{EXIT_REASON_VMCLEAR, NO_RAM, SEEN_SUCCEED, 0},
-		{EXIT_REASON_VMCLEAR, VMCS_B, SEEN_SUCCEED, 0},
-		{EXIT_REASON_VMPTRLD, VMCS_B + 1, SEEN_VALID, VMX_ERROR_VMPTRLD_ADDRESS},
-		{EXIT_REASON_VMPTRLD, BEYOND, SEEN_VALID, VMX_ERROR_VMPTRLD_ADDRESS},
-		{EXIT_REASON_VMPTRLD, VMXON_REGION, SEEN_VALID, VMX_ERROR_VMPTRLD_VMXON_POINTER},
-		{EXIT_REASON_VMPTRLD, NO_RAM, SEEN_VALID, VMX_ERROR_VMPTRLD_REVISION},
-		{EXIT_REASON_VMPTRLD, AREA, SEEN_VALID, VMX_ERROR_VMPTRLD_REVISION},
-		{EXIT_REASON_VMPTRLD, VMCS_SHADOW, SEEN_SUCCEED, 0},
-		{EXIT_REASON_VMPTRLD, VMCS_B, SEEN_SUCCEED, 0},
+	    {EXIT_REASON_VMCLEAR, VMCS_B + 1, SEEN_VALID, VMX_ERROR_VMCLEAR_ADDRESS},
+	    {EXIT_REASON_VMCLEAR, BEYOND, SEEN_VALID, VMX_ERROR_VMCLEAR_ADDRESS},
+	    {EXIT_REASON_VMCLEAR, VMXON_REGION, SEEN_VALID, VMX_ERROR_VMCLEAR_VMXON_POINTER},
+	    {EXIT_REASON_VMCLEAR, NO_RAM, SEEN_SUCCEED, 0},
+	    {EXIT_REASON_VMCLEAR, VMCS_B, SEEN_SUCCEED, 0},
+	    {EXIT_REASON_VMPTRLD, VMCS_B + 1, SEEN_VALID, VMX_ERROR_VMPTRLD_ADDRESS},
+	    {EXIT_REASON_VMPTRLD, BEYOND, SEEN_VALID, VMX_ERROR_VMPTRLD_ADDRESS},
+	    {EXIT_REASON_VMPTRLD, VMXON_REGION, SEEN_VALID, VMX_ERROR_VMPTRLD_VMXON_POINTER},
+	    {EXIT_REASON_VMPTRLD, NO_RAM, SEEN_VALID, VMX_ERROR_VMPTRLD_REVISION},
+	    {EXIT_REASON_VMPTRLD, AREA, SEEN_VALID, VMX_ERROR_VMPTRLD_REVISION},
+	    {EXIT_REASON_VMPTRLD, VMCS_SHADOW, SEEN_SUCCEED, 0},
+	    {EXIT_REASON_VMPTRLD, VMCS_B, SEEN_SUCCEED, 0},
 	};
 
 	l1_start_vmx(f);
@@ -153,8 +155,8 @@ static void fields(void **state)
 
 	l1_start_vmx(f);
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
-		bool offered = vmx_features_have(f->v.caps.features,
-						 (enum vmx_feature)vmcs_fields[i].exists);
+		bool offered =
+		    vmx_features_have(f->v.caps.features, (enum vmx_feature)vmcs_fields[i].exists);
 		uint64_t wanted = UINT64_C(0x8899aabbccddeeff) + i;
 		uint32_t encoding = vmcs_fields[i].encoding;
 
@@ -175,7 +177,8 @@ static void fields(void **state)
 	assert_outcome(l1_vmread(f, 0x6ffe, &value), SEEN_VALID, VMX_ERROR_UNSUPPORTED_FIELD);
 	assert_outcome(l1_vmread(f, BIT64(32) | VMCS_GUEST_RIP, &value), SEEN_VALID,
 		       VMX_ERROR_UNSUPPORTED_FIELD);
-	assert_outcome(l1_vmwrite(f, VMCS_TSC_OFFSET, UINT64_C(0x1111111122222222)), SEEN_SUCCEED, 0);
+	assert_outcome(l1_vmwrite(f, VMCS_TSC_OFFSET, UINT64_C(0x1111111122222222)), SEEN_SUCCEED,
+		       0);
 	assert_outcome(l1_vmwrite(f, VMCS_TSC_OFFSET + 1, UINT64_C(0x55555555)), SEEN_SUCCEED, 0);
 	assert_outcome(l1_vmread(f, VMCS_TSC_OFFSET, &value), SEEN_SUCCEED, 0);
 	assert_int_equal(value, UINT64_C(0x5555555522222222));
@@ -211,23 +214,23 @@ static void invalidations(void **state)
 		uint64_t type, low, high;
 		enum seen seen;
 	} rows[] = {
-		{EXIT_REASON_INVEPT, 0, EPTP12, 0, SEEN_VALID},
-		{EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVEPT, INVEPT_SINGLE, 0x1234, 0, SEEN_VALID},
-		{EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12 | BEYOND, 0, SEEN_VALID},
-		{EXIT_REASON_INVEPT, INVEPT_GLOBAL, 0x1234, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVEPT, 3, EPTP12, 0, SEEN_VALID},
-		{EXIT_REASON_INVEPT, BIT64(32) | 1, EPTP12, 0, SEEN_VALID},
-		{EXIT_REASON_INVVPID, INVVPID_ADDRESS, 1, 0x1000, SEEN_SUCCEED},
-		{EXIT_REASON_INVVPID, INVVPID_ADDRESS, 1, BIT64(50), SEEN_VALID},
-		{EXIT_REASON_INVVPID, INVVPID_ADDRESS, 0, 0x1000, SEEN_VALID},
-		{EXIT_REASON_INVVPID, INVVPID_SINGLE, 1, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVVPID, INVVPID_SINGLE, 0xffff, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVVPID, INVVPID_SINGLE, 0x10001, 0, SEEN_VALID},
-		{EXIT_REASON_INVVPID, INVVPID_SINGLE, 0, 0, SEEN_VALID},
-		{EXIT_REASON_INVVPID, INVVPID_ALL, 0, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVVPID, INVVPID_SINGLE_NONGLOBAL, 7, 0, SEEN_SUCCEED},
-		{EXIT_REASON_INVVPID, 4, 7, 0, SEEN_VALID},
+	    {EXIT_REASON_INVEPT, 0, EPTP12, 0, SEEN_VALID},
+	    {EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVEPT, INVEPT_SINGLE, 0x1234, 0, SEEN_VALID},
+	    {EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12 | BEYOND, 0, SEEN_VALID},
+	    {EXIT_REASON_INVEPT, INVEPT_GLOBAL, 0x1234, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVEPT, 3, EPTP12, 0, SEEN_VALID},
+	    {EXIT_REASON_INVEPT, BIT64(32) | 1, EPTP12, 0, SEEN_VALID},
+	    {EXIT_REASON_INVVPID, INVVPID_ADDRESS, 1, 0x1000, SEEN_SUCCEED},
+	    {EXIT_REASON_INVVPID, INVVPID_ADDRESS, 1, BIT64(50), SEEN_VALID},
+	    {EXIT_REASON_INVVPID, INVVPID_ADDRESS, 0, 0x1000, SEEN_VALID},
+	    {EXIT_REASON_INVVPID, INVVPID_SINGLE, 1, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVVPID, INVVPID_SINGLE, 0xffff, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVVPID, INVVPID_SINGLE, 0x10001, 0, SEEN_VALID},
+	    {EXIT_REASON_INVVPID, INVVPID_SINGLE, 0, 0, SEEN_VALID},
+	    {EXIT_REASON_INVVPID, INVVPID_ALL, 0, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVVPID, INVVPID_SINGLE_NONGLOBAL, 7, 0, SEEN_SUCCEED},
+	    {EXIT_REASON_INVVPID, 4, 7, 0, SEEN_VALID},
 	};
 
 	l1_start_vmx(f);
@@ -248,7 +251,8 @@ static void launch_states(void **state)
 	struct fixture *f = *state;
 
 	l1_prepare(f);
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID, VMX_ERROR_VMRESUME_NOT_LAUNCHED);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID,
+		       VMX_ERROR_VMRESUME_NOT_LAUNCHED);
 	SET01(f, GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_MOV_SS);
 	assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_VALID,
 		       VMX_ERROR_ENTRY_BLOCKED_BY_MOV_SS);
@@ -260,7 +264,8 @@ static void launch_states(void **state)
 	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMCLEAR, VMCS_A), SEEN_SUCCEED, 0);
 	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_INVALID, 0);
 	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, VMCS_A), SEEN_SUCCEED, 0);
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID, VMX_ERROR_VMRESUME_NOT_LAUNCHED);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID,
+		       VMX_ERROR_VMRESUME_NOT_LAUNCHED);
 	l1_launch(f);
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, VMCS_SHADOW), SEEN_SUCCEED, 0);
@@ -308,16 +313,18 @@ static void operand_faults(void **state)
 
 #define BOTH(test)                                                                                 \
 	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
-		cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,             \
-						fixture_teardown)
+	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
+					    fixture_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(privilege),	  BOTH(vmxon),		BOTH(pointers),
-		BOTH(fields),		  BOTH(vmclear_keeps_data), BOTH(invalidations),
-		BOTH(launch_states),	  BOTH(operand_faults),
-		BOTH(vmcall_in_root),	  BOTH(vmxon_by_what_l1_sees), BOTH(faults_set_rf),
+	    BOTH(privilege),	      BOTH(vmxon),
+	    BOTH(pointers),	      BOTH(fields),
+	    BOTH(vmclear_keeps_data), BOTH(invalidations),
+	    BOTH(launch_states),      BOTH(operand_faults),
+	    BOTH(vmcall_in_root),     BOTH(vmxon_by_what_l1_sees),
+	    BOTH(faults_set_rf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ static const struct route_case {
 static enum route ask(struct fixture *f, uint32_t reason)
 {
 	struct l2_exit x = {
-		.v = &f->v, .slot = f->v.current, .regs = &f->regs, .as = {.reason = reason}};
+	    .v = &f->v, .slot = f->v.current, .regs = &f->regs, .as = {.reason = reason}};
 
 	return route_l2_exit(&x);
 }
@@ -85,7 +85,8 @@ static void by_control(void **state)
 static void exceptions(void **state)
 {
 	struct fixture *f = *state;
-	const uint32_t hard = INTR_INFO_VALID | INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT;
+	const uint32_t hard = INTR_INFO_VALID | INTR_TYPE_HARDWARE_EXCEPTION
+						    << INTR_INFO_TYPE_SHIFT;
 
 	start(f);
 	SET02(f, EXIT_INTERRUPTION_INFO, hard | VECTOR_UD);
@@ -108,10 +109,10 @@ static void exceptions_filter(void **state)
 		uint32_t mask, match, code;
 		bool exits;
 	} cases[] = {
-		{true, 0, 0, PFEC_W, true},	{false, 0, 0, PFEC_W, false},
-		{true, PFEC_W, PFEC_W, PFEC_W, true}, {true, PFEC_W, PFEC_W, 0, false},
-		{false, PFEC_W, PFEC_W, 0, true}, {false, PFEC_W, PFEC_W, PFEC_W, false},
-		{true, 0, 1, PFEC_W, false},	{false, 0, 1, PFEC_W, true},
+	    {true, 0, 0, PFEC_W, true},		  {false, 0, 0, PFEC_W, false},
+	    {true, PFEC_W, PFEC_W, PFEC_W, true}, {true, PFEC_W, PFEC_W, 0, false},
+	    {false, PFEC_W, PFEC_W, 0, true},	  {false, PFEC_W, PFEC_W, PFEC_W, false},
+	    {true, 0, 1, PFEC_W, false},	  {false, 0, 1, PFEC_W, true},
 	};
 
 	start(f);
@@ -139,7 +140,7 @@ static void nmis_and_interrupts(void **state)
 	assert_int_equal(ask(f, EXIT_REASON_EXTERNAL_INTERRUPT), ROUTE_L1);
 	vmcs_set(&f->vmcs01, PIN_BASED_CONTROLS,
 		 vmcs_get(&f->vmcs01, PIN_BASED_CONTROLS) | PIN_NMI_EXITING |
-			 PIN_EXTERNAL_INTERRUPT_EXITING);
+		     PIN_EXTERNAL_INTERRUPT_EXITING);
 	assert_int_equal(ask(f, EXIT_REASON_EXCEPTION_OR_NMI), ROUTE_L0);
 	assert_int_equal(ask(f, EXIT_REASON_EXTERNAL_INTERRUPT), ROUTE_L0);
 }
@@ -151,21 +152,22 @@ static void cr_accesses(void **state)
 		unsigned cr, type;
 		uint32_t control; /* 0: L1's masks alone */
 	} cases[] = {
-		{0, CR_ACCESS_MOV_TO, 0},
-		{4, CR_ACCESS_MOV_TO, 0},
-		{0, CR_ACCESS_CLTS, 0},
-		{0, CR_ACCESS_LMSW, 0},
-		{3, CR_ACCESS_MOV_TO, (uint32_t)PRIMARY_CR3_LOAD_EXITING},
-		{3, CR_ACCESS_MOV_FROM, (uint32_t)PRIMARY_CR3_STORE_EXITING},
-		{8, CR_ACCESS_MOV_TO, (uint32_t)PRIMARY_CR8_LOAD_EXITING},
-		{8, CR_ACCESS_MOV_FROM, (uint32_t)PRIMARY_CR8_STORE_EXITING},
+	    {0, CR_ACCESS_MOV_TO, 0},
+	    {4, CR_ACCESS_MOV_TO, 0},
+	    {0, CR_ACCESS_CLTS, 0},
+	    {0, CR_ACCESS_LMSW, 0},
+	    {3, CR_ACCESS_MOV_TO, (uint32_t)PRIMARY_CR3_LOAD_EXITING},
+	    {3, CR_ACCESS_MOV_FROM, (uint32_t)PRIMARY_CR3_STORE_EXITING},
+	    {8, CR_ACCESS_MOV_TO, (uint32_t)PRIMARY_CR8_LOAD_EXITING},
+	    {8, CR_ACCESS_MOV_FROM, (uint32_t)PRIMARY_CR8_STORE_EXITING},
 	};
 
 	start(f);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		SET02(f, EXIT_QUALIFICATION, cases[i].cr | cases[i].type << 4);
 		*field12(f, VMCS_PRIMARY_CONTROLS) &= ~(uint64_t)cases[i].control;
-		assert_int_equal(ask(f, EXIT_REASON_CR_ACCESS), cases[i].control ? ROUTE_L0 : ROUTE_L1);
+		assert_int_equal(ask(f, EXIT_REASON_CR_ACCESS),
+				 cases[i].control ? ROUTE_L0 : ROUTE_L1);
 		*field12(f, VMCS_PRIMARY_CONTROLS) |= cases[i].control;
 		assert_int_equal(ask(f, EXIT_REASON_CR_ACCESS), ROUTE_L1);
 	}
@@ -181,7 +183,8 @@ static void io(void **state)
 	struct fixture *f = *state;
 
 	start(f);
-	SET02(f, EXIT_QUALIFICATION, UINT64_C(0x7fff) << 16 | 1); /* 2 bytes: ports 7fffh and 8000h */
+	SET02(f, EXIT_QUALIFICATION,
+	      UINT64_C(0x7fff) << 16 | 1); /* 2 bytes: ports 7fffh and 8000h */
 	assert_int_equal(ask(f, EXIT_REASON_IO_INSTRUCTION), ROUTE_L0);
 	*field12(f, VMCS_PRIMARY_CONTROLS) |= (uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING;
 	assert_int_equal(ask(f, EXIT_REASON_IO_INSTRUCTION), ROUTE_L1);
@@ -207,8 +210,10 @@ static void msrs(void **state)
 		uint32_t msr;
 		unsigned read_bit, write_bit; /* in the page; 0, 0: outside both ranges */
 	} cases[] = {
-		{0x10, 0x10, 0x4010}, {0x1fff, 0x1fff, 0x5fff}, {0xc0000080, 0x2080, 0x6080},
-		{0xc0001fff, 0x3fff, 0x7fff},
+	    {0x10, 0x10, 0x4010},
+	    {0x1fff, 0x1fff, 0x5fff},
+	    {0xc0000080, 0x2080, 0x6080},
+	    {0xc0001fff, 0x3fff, 0x7fff},
 	};
 	static const uint32_t outside[] = {0x2000, 0xbfffffff, 0xc0002000, 0x40000000};
 
@@ -262,8 +267,8 @@ static void shadowed_accesses(void **state)
 	l1_prepare(f);
 	memset(f->fake.ram + VMREAD_PAGE, 0xff, 4096);
 	memset(f->fake.ram + VMWRITE_PAGE, 0xff, 4096);
-	f->fake.ram[VMREAD_PAGE + VMCS_EPT_POINTER / 8] &= (uint8_t)~(1u << VMCS_EPT_POINTER % 8);
-	f->fake.ram[VMWRITE_PAGE + VMCS_EPT_POINTER / 8] &= (uint8_t)~(1u << VMCS_EPT_POINTER % 8);
+	f->fake.ram[VMREAD_PAGE + VMCS_EPT_POINTER / 8] &= (uint8_t) ~(1u << VMCS_EPT_POINTER % 8);
+	f->fake.ram[VMWRITE_PAGE + VMCS_EPT_POINTER / 8] &= (uint8_t) ~(1u << VMCS_EPT_POINTER % 8);
 	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_VMCS_SHADOWING);
 	l1_write(f, VMCS_VMREAD_BITMAP, VMREAD_PAGE);
 	l1_write(f, VMCS_VMWRITE_BITMAP, VMWRITE_PAGE);
@@ -277,8 +282,9 @@ static void shadowed_accesses(void **state)
 	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, 0), SHADOW_RESUME_L2);
 	assert_int_equal(f->regs.gpr[REG_RAX], 0x1234);
 	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP + 4);
-	/* An unsupported field: VMfailValid, and the number is in the current VMCS, which is L1's. */
-	f->fake.ram[VMREAD_PAGE + 0x7ffe / 8] &= (uint8_t)~(1u << 0x7ffe % 8);
+	/* An unsupported field: VMfailValid, and the number is in the current VMCS, which is L1's.
+	 */
+	f->fake.ram[VMREAD_PAGE + 0x7ffe / 8] &= (uint8_t) ~(1u << 0x7ffe % 8);
 	f->regs.gpr[REG_RDX] = 0x7ffe;
 	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, 0), SHADOW_RESUME_L2);
 	assert_int_equal(GET02(f, GUEST_RFLAGS) & RFLAGS_STATUS, RFLAGS_ZF);
@@ -297,11 +303,17 @@ static void shadowed_accesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_control), TEST(exceptions), TEST(exceptions_filter), TEST(nmis_and_interrupts),
-		TEST(cr_accesses), TEST(io), TEST(msrs), TEST(pause_apic_xss),
-		TEST(shadowed_accesses),
-		cmocka_unit_test_setup_teardown(shadowed_accesses, fixture_setup_without_shadowing,
-						fixture_teardown),
+	    TEST(by_control),
+	    TEST(exceptions),
+	    TEST(exceptions_filter),
+	    TEST(nmis_and_interrupts),
+	    TEST(cr_accesses),
+	    TEST(io),
+	    TEST(msrs),
+	    TEST(pause_apic_xss),
+	    TEST(shadowed_accesses),
+	    cmocka_unit_test_setup_teardown(shadowed_accesses, fixture_setup_without_shadowing,
+					    fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Meta-tests of shadow/'s tables: the lists against the field table, the rules of VMCS02, what is offered.
+ * Meta-tests of shadow/'s tables: the lists against the field table, the rules of VMCS02, what is
+ * offered.
  */
 #include "shadow/fields.h"
 #include "tests/shadow/fixture.h"
@@ -136,8 +137,8 @@ static void offers(void **state)
 	assert_false(offer(all & ~F(EPT_AD), &l1) & F(PML));
 	assert_false(offer(all & ~F(INVVPID), &l1) & F(VPID));
 	for (unsigned i = 0; i < VMX_FEATURE_COUNT; i++) {
-		vmx_features software = F(VMCS_SHADOWING) | F(VMWRITE_ANY_FIELD) | F(PML) |
-					F(EPT_VE) | F(INVEPT);
+		vmx_features software =
+		    F(VMCS_SHADOWING) | F(VMWRITE_ANY_FIELD) | F(PML) | F(EPT_VE) | F(INVEPT);
 
 		if (!(software >> i & 1))
 			assert_false(offer(all & ~VMX_FEATURE_BIT(i), &l1) >> i & 1);
@@ -194,12 +195,12 @@ static void capability_msrs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(transfer_lists),
-		cmocka_unit_test(guest_fields_are_carried),
-		cmocka_unit_test(bitmap_words),
-		cmocka_unit_test(offers),
-		cmocka_unit_test(offers_are_consistent),
-		cmocka_unit_test_setup_teardown(capability_msrs, fixture_setup, fixture_teardown),
+	    cmocka_unit_test(transfer_lists),
+	    cmocka_unit_test(guest_fields_are_carried),
+	    cmocka_unit_test(bitmap_words),
+	    cmocka_unit_test(offers),
+	    cmocka_unit_test(offers_are_consistent),
+	    cmocka_unit_test_setup_teardown(capability_msrs, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

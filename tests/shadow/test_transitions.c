@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entries and exits of L1: what reaches VMCS02, what comes back to VMCS12 and VMCS01, failed entries,
- * events, MSR lists. With and without hardware VMCS shadowing.
+ * VM entries and exits of L1: what reaches VMCS02, what comes back to VMCS12 and VMCS01, failed
+ * entries, events, MSR lists. With and without hardware VMCS shadowing.
  */
 #include "shadow/host_state.h"
 #include "tests/shadow/fixture.h"
@@ -64,7 +64,8 @@ static void guest_state_round_trip(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_GS_BASE), 0x666000);
 }
 
-/* L1 that reads rare fields after each exit sees them right each time, first by exits, then without. */
+/* L1 that reads rare fields after each exit sees them right each time, first by exits, then
+ * without. */
 static void rare_fields_on_demand(void **state)
 {
 	struct fixture *f = *state;
@@ -192,8 +193,8 @@ static void event_injection(void **state)
 	assert_false(GET02(f, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 }
 
-/* SDM 3C "Injection of Pending MTF VM Exits": L1 can have the exit without the control, and L0 never
- * wants it for itself. */
+/* SDM 3C "Injection of Pending MTF VM Exits": L1 can have the exit without the control, and L0
+ * never wants it for itself. */
 static void pending_mtf(void **state)
 {
 	struct fixture *f = *state;
@@ -232,9 +233,9 @@ static void refused_entries(void **state)
 	l2_exit(f, EXIT_REASON_CPUID, 0);
 	l1_write(f, VMCS_ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | 1u << 8);
 	reenter(f);
-	assert_int_equal(shadow_entry_failed(&f->v, &(struct vmx_result){.outcome = VMX_FAIL_VALID,
-									 .error = 7}),
-			 SHADOW_RESUME_L1);
+	assert_int_equal(
+	    shadow_entry_failed(&f->v, &(struct vmx_result){.outcome = VMX_FAIL_VALID, .error = 7}),
+	    SHADOW_RESUME_L1);
 	assert_int_equal(f->fake.current->hpa, VMCS01_HPA);
 	assert_true(GET01(f, GUEST_RFLAGS) & RFLAGS_ZF);
 	assert_int_equal(vmcs_get(&f->v.current->v12, INSTRUCTION_ERROR), 7);
@@ -263,14 +264,16 @@ static void failed_entries(void **state)
 	assert_int_equal(l2_exit(f, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | failed, 0),
 			 SHADOW_RESUME_L1);
 	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
-	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | failed);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON),
+			 EXIT_REASON_ENTRY_FAILURE_GUEST_STATE | failed);
 	SET01(f, GUEST_RIP, L1_RIP);
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID, VMX_ERROR_VMRESUME_NOT_LAUNCHED);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID,
+		       VMX_ERROR_VMRESUME_NOT_LAUNCHED);
 	l1_launch(f);
 }
 
-/* Without EPT12 L0 loads L2's PDPTEs itself, before the hardware sees the registers; yet their checks come
- * first (SDM 3C "Checks on Guest Page-Directory-Pointer-Table Entries"). */
+/* Without EPT12 L0 loads L2's PDPTEs itself, before the hardware sees the registers; yet their
+ * checks come first (SDM 3C "Checks on Guest Page-Directory-Pointer-Table Entries"). */
 static void pdptes_come_last(void **state)
 {
 	struct fixture *f = *state;
@@ -335,8 +338,9 @@ static void msr_lists(void **state)
 static void bad_msr_lists(void **state)
 {
 	struct fixture *f = *state;
-	static const uint64_t bad[] = {MSR_IA32_FS_BASE, MSR_IA32_GS_BASE, MSR_IA32_BIOS_UPDT_TRIG,
-				       MSR_IA32_X2APIC_FIRST, 0x12345, BIT64(40) | MSR_IA32_LSTAR};
+	static const uint64_t bad[] = {
+	    MSR_IA32_FS_BASE,	   MSR_IA32_GS_BASE, MSR_IA32_BIOS_UPDT_TRIG,
+	    MSR_IA32_X2APIC_FIRST, 0x12345,	     BIT64(40) | MSR_IA32_LSTAR};
 
 	l1_prepare(f);
 	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 1);
@@ -366,12 +370,12 @@ static void unsteady_registers(void **state)
 	struct fixture *f = *state;
 
 	l1_prepare(f);
-	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) &
-						 ~(uint64_t)(ENTRY_LOAD_EFER | ENTRY_LOAD_PAT |
-							     ENTRY_LOAD_DEBUG_CONTROLS));
+	l1_write(f, VMCS_ENTRY_CONTROLS,
+		 l1_read(f, VMCS_ENTRY_CONTROLS) &
+		     ~(uint64_t)(ENTRY_LOAD_EFER | ENTRY_LOAD_PAT | ENTRY_LOAD_DEBUG_CONTROLS));
 	l1_write(f, VMCS_EXIT_CONTROLS,
 		 l1_read(f, VMCS_EXIT_CONTROLS) &
-			 ~(uint64_t)(EXIT_LOAD_PAT | EXIT_LOAD_EFER | EXIT_SAVE_PAT | EXIT_SAVE_EFER));
+		     ~(uint64_t)(EXIT_LOAD_PAT | EXIT_LOAD_EFER | EXIT_SAVE_PAT | EXIT_SAVE_EFER));
 	SET01(f, GUEST_IA32_PAT, UINT64_C(0x0606060606060606));
 	SET01(f, GUEST_IA32_EFER, EFER_LMA | EFER_LME | EFER_SCE);
 	SET01(f, GUEST_DR7, DR7_FIXED1 | 3);
@@ -402,7 +406,8 @@ static void preemption_timer(void **state)
 	assert_true(GET02(f, EXIT_CONTROLS) & EXIT_SAVE_PREEMPTION_TIMER);
 	SET02(f, PREEMPTION_TIMER_VALUE, 600);
 	l2_exit(f, EXIT_REASON_CPUID, 0);
-	assert_int_equal(l1_read(f, VMCS_PREEMPTION_TIMER_VALUE), 1000); /* L1 did not ask to save */
+	assert_int_equal(l1_read(f, VMCS_PREEMPTION_TIMER_VALUE),
+			 1000); /* L1 did not ask to save */
 	l1_write(f, VMCS_EXIT_CONTROLS,
 		 l1_read(f, VMCS_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
 	reenter(f);
@@ -412,7 +417,8 @@ static void preemption_timer(void **state)
 	assert_int_equal(l1_read(f, VMCS_PREEMPTION_TIMER_VALUE), 700);
 }
 
-/* More VMCSs than pages: the least recently used ones leave the cache, and nothing of them is lost. */
+/* More VMCSs than pages: the least recently used ones leave the cache, and nothing of them is lost.
+ */
 static void eviction(void **state)
 {
 	struct fixture *f = *state;
@@ -427,7 +433,8 @@ static void eviction(void **state)
 			uint64_t address = 0x50000 + i * PAGE_SIZE;
 
 			memcpy(f->fake.ram + address, &revision, 4);
-			assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, address), SEEN_SUCCEED, 0);
+			assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, address),
+				       SEEN_SUCCEED, 0);
 			if (round)
 				assert_int_equal(l1_read(f, VMCS_GUEST_RSP), 0x100 * i);
 			l1_write(f, VMCS_GUEST_RSP, 0x100 * i);
@@ -443,17 +450,26 @@ static void eviction(void **state)
 
 #define BOTH(test)                                                                                 \
 	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
-		cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,             \
-						fixture_teardown)
+	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
+					    fixture_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(guest_state_round_trip), BOTH(rare_fields_on_demand), BOTH(host_state),
-		BOTH(exit_information),	      BOTH(event_injection),	   BOTH(refused_entries),
-		BOTH(failed_entries),	      BOTH(msr_lists),		   BOTH(bad_msr_lists),
-		BOTH(unsteady_registers),     BOTH(preemption_timer),	   BOTH(eviction),
-		BOTH(pending_mtf),		   BOTH(pdptes_come_last),
+	    BOTH(guest_state_round_trip),
+	    BOTH(rare_fields_on_demand),
+	    BOTH(host_state),
+	    BOTH(exit_information),
+	    BOTH(event_injection),
+	    BOTH(refused_entries),
+	    BOTH(failed_entries),
+	    BOTH(msr_lists),
+	    BOTH(bad_msr_lists),
+	    BOTH(unsteady_registers),
+	    BOTH(preemption_timer),
+	    BOTH(eviction),
+	    BOTH(pending_mtf),
+	    BOTH(pdptes_come_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
