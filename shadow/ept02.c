@@ -232,6 +232,22 @@ bool ept02_map(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, struct
 	return false;
 }
 
+void ept02_unmap(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa)
+{
+	struct ept02 *e = find(v, eptp12);
+	uint64_t *table = e ? e->root.va : NULL;
+
+	for (unsigned level = ROOT_LEVEL; table; level--) {
+		uint64_t *entry = slot_in(table, gpa, level);
+
+		if (!is_table(*entry, level)) {
+			clear_entry(v, e, entry, level);
+			return;
+		}
+		table = env_pool_pointer(v->env, (struct hpa){*entry & EPT_ADDRESS});
+	}
+}
+
 uint64_t ept02_peek(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, uint64_t *size)
 {
 	struct ept02 *e = find(v, eptp12);

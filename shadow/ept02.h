@@ -24,6 +24,9 @@ bool ept02_find(struct shadow_vcpu *v, uint64_t eptp12, uint64_t *eptp02);
 bool ept02_map(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, struct hpa hpa,
 	       uint64_t size, uint64_t leaf);
 
+/* Takes away the page that maps gpa, if there is one. */
+void ept02_unmap(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa);
+
 /* The leaf that maps gpa now, 0 if none; for tests and dumps. */
 uint64_t ept02_peek(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, uint64_t *size);
 

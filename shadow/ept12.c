@@ -97,6 +97,7 @@ struct ept12_walk ept12_walk(struct shadow_vcpu *v, uint64_t eptp12, struct l2_g
 		}
 		w.outcome = EPT12_OK;
 		w.gpa.value = (entry & EPT_ADDRESS & ~mask) | (gpa.value & mask);
+		w.leaf = p;
 		w.size = mask + 1;
 		w.type = entry & (EPT_MT | EPT_IPAT);
 		w.clean = (eptp12 & EPTP_AD) && !(entry & EPT_D);

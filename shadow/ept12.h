@@ -12,6 +12,7 @@ enum ept12_outcome { EPT12_OK, EPT12_VIOLATION, EPT12_MISCONFIGURATION };
 struct ept12_walk {
 	enum ept12_outcome outcome;
 	struct l1_gpa gpa; /* EPT12_OK: of the very address */
+	const uint64_t *leaf; /* EPT12_OK: the entry itself */
 	uint64_t size;	   /* EPT12_OK: bytes the leaf maps */
 	uint64_t rights;   /* AND of the entries met: EPT_R, EPT_W, EPT_X, EPT_XU (with MBEC) */
 	uint64_t type;	   /* EPT_MT and EPT_IPAT of the leaf */

@@ -4,6 +4,7 @@
  * them are misses that L0 fills; the others are L1's, as EPT12 says, or L0's, as EPT01 says. Here
  * L0 also does by software what L1 may ask of EPT: dirty flags, PML, #VE.
  */
+#include "shadow/dirty.h"
 #include "shadow/ept02.h"
 #include "shadow/merge.h"
 #include "shadow/route.h"
@@ -146,7 +147,7 @@ static enum route fill(struct l2_exit *x, const struct ept12_walk *w, uint64_t g
 	uint64_t eptp12 = vmcs_get(&x->slot->v12, EPT_POINTER);
 	struct shadow_mapping m;
 	enum route route;
-	uint64_t size;
+	uint64_t size, leaf;
 
 	v->fault_gpa = w->gpa;
 	if (!v->env->translate(v->env, w->gpa, &m) || !l0_allows(x, &m, need))
@@ -155,8 +156,10 @@ static enum route fill(struct l2_exit *x, const struct ept12_walk *w, uint64_t g
 	if (route != ROUTE_DONE)
 		return route;
 	size = m.size < w->size ? m.size : w->size;
-	if (!ept02_map(v, eptp12, (struct l2_gpa){gpa}, m.hpa, size,
-		       leaf_of(x, w, &m, q & EPT_QUAL_WRITE))) {
+	leaf = leaf_of(x, w, &m, q & EPT_QUAL_WRITE);
+	if (leaf & EPT_W)
+		dirty_note(v, x->slot, w, (struct l2_gpa){gpa});
+	if (!ept02_map(v, eptp12, (struct l2_gpa){gpa}, m.hpa, size, leaf)) {
 		v->dead = "L0's page pool is too small for EPT02";
 		return ROUTE_DONE;
 	}

@@ -7,6 +7,7 @@
 #include "shadow/merge.h"
 
 #include "shadow/bitmap.h"
+#include "shadow/dirty.h"
 #include "shadow/ept02.h"
 
 /* (a * b) >> 48 without overflow of the intermediate product: 128-bit multiplication by halves, as
@@ -91,6 +92,8 @@ bool merge_prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *ep
 	if ((slot->dirty & DIRTY_BITMAPS) && !bitmap_update(v, slot))
 		return false;
 	if (v->linked && v->hw_shadowing && !bitmap_update_shadowing(v, slot))
+		return false;
+	if (!dirty_recheck(v, slot))
 		return false;
 	*eptp02 = vmcs_get(v->l0.vmcs01, EPT_POINTER);
 	if (!(slot->dirty & DIRTY_CONTROLS) && slot->ept_generation == v->ept_generation)

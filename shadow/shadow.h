@@ -80,6 +80,9 @@ struct shadow_vcpu {
 	struct shadow_page ept_cache; /* descriptors of the EPT02s */
 	uint64_t ept_clock;	      /* use stamps for their eviction */
 	uint32_t ept_generation;      /* counts evicted EPT02s */
+	struct shadow_page dirty_notes; /* see dirty.h; for dirty_eptp12 */
+	uint64_t dirty_eptp12;
+	uint32_t dirty_count;
 	struct shadow_page vmread_bitmap, vmwrite_bitmap; /* 01: what L1 reaches without exits */
 	struct shadow_page vmread_hot, vmread_all;	  /* the former without, with rare fields */
 	bool rare_shown;	 /* vmread_bitmap lets rare fields through */

@@ -266,6 +266,44 @@ static void dirty_flags(void **state)
 	assert_false(fake_peek64(&f->fake, EPT_PT + 8 * 7) & EPT_D);
 }
 
+/* Without VPID every entry flushes what L2 had cached with it: an L1 that logs and clears a dirty flag finds
+ * the next write in the log, without INVEPT. */
+static void dirty_flags_without_vpid(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t eptp = EPTP12 | EPTP_AD, size;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_EPT_POINTER, eptp);
+	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_PML);
+	l1_write(f, VMCS_PML_ADDRESS, AREA);
+	l1_write(f, VMCS_PML_INDEX, 511);
+	l1_launch(f);
+	/* 400 pages: more than L0 remembers one by one. */
+	for (uint64_t gpa = 0x5000; gpa < 0x5000 + 400 * PAGE_SIZE; gpa += PAGE_SIZE)
+		assert_int_equal(violation(f, gpa, EPT_QUAL_WRITE), SHADOW_RESUME_L2);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	set_leaf12(f, 0x6000, 0x6000 | EPT_RWX | EPT_MT_WB);
+	set_leaf12(f, 0x190000, 0x190000 | EPT_RWX | EPT_MT_WB);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	assert_false(ept02_peek(&f->v, eptp, (struct l2_gpa){0x6000}, &size) & EPT_W);
+	assert_false(ept02_peek(&f->v, eptp, (struct l2_gpa){0x190000}, &size) & EPT_W);
+	/* A neighbour keeps its translation. */
+	assert_true(ept02_peek(&f->v, eptp, (struct l2_gpa){0x191000}, &size) & EPT_W);
+	assert_int_equal(violation(f, 0x190008, EPT_QUAL_WRITE), SHADOW_RESUME_L2);
+	assert_int_equal(fake_peek64(&f->fake, AREA + 8 * 111), 0x190000);
+	/* The same where the flag was set already when EPT02 took the page over. */
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_GLOBAL, 0, 0), SEEN_SUCCEED, 0);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	assert_int_equal(violation(f, 0x190000, EPT_QUAL_READ), SHADOW_RESUME_L2);
+	assert_true(ept02_peek(&f->v, eptp, (struct l2_gpa){0x190000}, &size) & EPT_W);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	set_leaf12(f, 0x190000, 0x190000 | EPT_RWX | EPT_MT_WB);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	assert_false(ept02_peek(&f->v, eptp, (struct l2_gpa){0x190000}, &size) & EPT_W);
+}
+
 static void virtualization_exception(void **state)
 {
 	struct fixture *f = *state;
@@ -344,6 +382,7 @@ int main(void)
 	    TEST(replacing),
 	    TEST(bounded),
 	    TEST(dirty_flags),
+	    TEST(dirty_flags_without_vpid),
 	    TEST(virtualization_exception),
 	    TEST(eptp_switching),
 	    TEST(without_ept12),
