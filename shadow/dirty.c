@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A page full of notes, one a writable page of EPT02, for the EPT12 that was run last. When they run over,
- * the whole tree is forgotten and filled again by violations.
+ * A page full of notes, one a writable page of EPT02, for the EPT12 that was run last. When they
+ * run over, the whole tree is forgotten and filled again by violations.
  */
 #include "shadow/dirty.h"
 

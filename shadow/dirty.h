@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Dirty flags of EPT12 that L1 clears without INVEPT. An entry to L2 without VPID flushes the combined
- * mappings (SDM 3C "Operations that Invalidate Cached Mappings"), so an L1 with page-modification logging
- * may count on the next write being logged; EPT02 has to forget that the page was dirty.
+ * Dirty flags of EPT12 that L1 clears without INVEPT. An entry to L2 without VPID flushes the
+ * combined mappings (SDM 3C "Operations that Invalidate Cached Mappings"), so an L1 with
+ * page-modification logging may count on the next write being logged; EPT02 has to forget that the
+ * page was dirty.
  */
 #ifndef SHADOW_DIRTY_H
 #define SHADOW_DIRTY_H
@@ -10,8 +11,8 @@
 #include "shadow/ept12.h"
 #include "shadow/slot.h"
 
-/* At an entry of the slot, before VMCS02 is written: drops from EPT02 what is writable there and no longer
- * dirty in EPT12. false: out of pages. */
+/* At an entry of the slot, before VMCS02 is written: drops from EPT02 what is writable there and no
+ * longer dirty in EPT12. false: out of pages. */
 bool dirty_recheck(struct shadow_vcpu *v, const struct shadow_slot *slot);
 
 /* L2 has been given a writable mapping of `gpa` under the EPT12 leaf that `w` found. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Facts that VM-entry checks need and that no VMX capability MSR tells: which bits of an MSR exist, from
- * CPUID as the CPU answers it. Source: SDM 2A "CPUID-CPU Identification".
+ * Facts that VM-entry checks need and that no VMX capability MSR tells: which bits of an MSR exist,
+ * from CPUID as the CPU answers it. Source: SDM 2A "CPUID-CPU Identification".
  */
 #ifndef SHADOW_SDM_CPUID_H
 #define SHADOW_SDM_CPUID_H
@@ -23,11 +23,12 @@ static inline uint64_t cpuid_efer_valid(uint32_t edx)
 }
 
 /* IA32_PERF_GLOBAL_CTRL, from leaf 0AH:
- *   EAX 7:0 version | 15:8 general-purpose counters; EDX 4:0 fixed counters, if the version is above 1
+ *   EAX 7:0 version | 15:8 general-purpose counters; EDX 4:0 fixed counters, from version 2 on
  * A counter's bit is its number; the fixed ones start at bit 32. */
 static inline uint64_t cpuid_perf_global_ctrl_valid(uint32_t eax, uint32_t edx)
 {
-	uint32_t version = eax & 0xff, general = eax >> 8 & 0xff, fixed = version > 1 ? edx & 31 : 0;
+	uint32_t version = eax & 0xff, general = eax >> 8 & 0xff;
+	uint32_t fixed = version > 1 ? edx & 31 : 0;
 	uint64_t low = general < 32 ? BIT64(general) - 1 : UINT32_MAX;
 
 	return version ? low | (BIT64(fixed) - 1) << 32 : 0;

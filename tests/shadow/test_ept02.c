@@ -266,8 +266,8 @@ static void dirty_flags(void **state)
 	assert_false(fake_peek64(&f->fake, EPT_PT + 8 * 7) & EPT_D);
 }
 
-/* Without VPID every entry flushes what L2 had cached with it: an L1 that logs and clears a dirty flag finds
- * the next write in the log, without INVEPT. */
+/* Without VPID every entry flushes what L2 had cached with it: an L1 that logs and clears a dirty
+ * flag finds the next write in the log, without INVEPT. */
 static void dirty_flags_without_vpid(void **state)
 {
 	struct fixture *f = *state;

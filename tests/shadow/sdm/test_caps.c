@@ -134,9 +134,11 @@ static void test_cpuid_facts(void **state)
 {
 	assert_int_equal(cpuid_perf_global_ctrl_valid(0x07300404, 0x603), UINT64_C(0x70000000f));
 	assert_int_equal(cpuid_perf_global_ctrl_valid(0x08300805, 0x604), UINT64_C(0xf000000ff));
-	assert_int_equal(cpuid_perf_global_ctrl_valid(0x201, 3), 3); /* version 1 has no fixed counters */
+	/* Version 1 has no fixed counters. */
+	assert_int_equal(cpuid_perf_global_ctrl_valid(0x201, 3), 3);
 	assert_int_equal(cpuid_perf_global_ctrl_valid(0, 3), 0);
-	assert_int_equal(cpuid_efer_valid(UINT32_C(0x2c100800)), EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	assert_int_equal(cpuid_efer_valid(UINT32_C(0x2c100800)),
+			 EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	assert_int_equal(cpuid_efer_valid(BIT32(29)), EFER_LME | EFER_LMA);
 	assert_int_equal(cpuid_efer_valid(0), 0);
 }
