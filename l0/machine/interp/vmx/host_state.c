@@ -97,18 +97,7 @@ static void leave_nonroot(struct cpu *cpu)
 {
 	struct vmx_state *vmx = cpu->vmx;
 
-	vmx->nonroot = false;
-	vmx->pin = vmx->primary = vmx->secondary = 0;
-	vmx->exit_controls = vmx->entry_controls = vmx->exception_bitmap = 0;
-	vmx->eptp = 0;
-	vmx->tsc_offset = 0;
-	vmx->tsc_multiplier = BIT64(48);
-	vmx->apic_access = UINT64_MAX;
-	vmx->virtual_nmi_blocked = vmx->mtf_pending = false;
-	vmx->private->timer_due = EVENT_NEVER;
-	vmx->private->apic_pending = APIC_NOTHING;
-	vmx->private->virtual_interrupt = false;
-	vmx->private->iret_unblocked_nmi = false;
+	vmx_leave_nonroot(vmx);
 	/* SDM 3C "Invalidating Cached Translation Information": without VPIDs, those of VPID 0. */
 	if (!vmx->vpid)
 		mmu_invvpid(cpu, INVVPID_SINGLE, 0, 0);

@@ -89,6 +89,8 @@ static inline bool vmx_pin(const struct cpu *cpu, uint32_t mask)
 {
 	return cpu->vmx->pin & mask;
 }
+/* From now on no VMCS governs the CPU. vpid is left: what it tags may have to be invalidated. */
+void vmx_leave_nonroot(struct vmx_state *vmx);
 /* Aligned to 4 KiB and within the physical-address width. */
 bool vmx_address_valid(const struct cpu *cpu, uint64_t address);
 /* An EPTP with which VM entry would not fail, SDM 3C "VM-Execution Control Fields" (checks). */

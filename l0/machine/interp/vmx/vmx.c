@@ -34,23 +34,31 @@ void vmx_free(struct cpu *cpu)
 	cpu->vmx = NULL;
 }
 
-void vmx_reset(struct cpu *cpu)
+void vmx_leave_nonroot(struct vmx_state *vmx)
 {
-	struct vmx_state *vmx = cpu->vmx;
-
-	vmx->on = vmx->nonroot = false;
-	vmx->vmxon_pointer = vmx->current = VMX_NO_VMCS;
-	vmx->vmcs = NULL;
+	vmx->nonroot = false;
 	vmx->pin = vmx->primary = vmx->secondary = 0;
 	vmx->exit_controls = vmx->entry_controls = vmx->exception_bitmap = 0;
 	vmx->eptp = 0;
-	vmx->vpid = 0;
 	vmx->tsc_offset = 0;
 	vmx->tsc_multiplier = BIT64(48);
 	vmx->apic_access = UINT64_MAX;
 	vmx->virtual_nmi_blocked = vmx->mtf_pending = false;
 	vmx->private->timer_due = EVENT_NEVER;
 	vmx->private->apic_pending = APIC_NOTHING;
+	vmx->private->virtual_interrupt = false;
+	vmx->private->iret_unblocked_nmi = false;
+}
+
+void vmx_reset(struct cpu *cpu)
+{
+	struct vmx_state *vmx = cpu->vmx;
+
+	vmx->on = false;
+	vmx->vmxon_pointer = vmx->current = VMX_NO_VMCS;
+	vmx->vmcs = NULL;
+	vmx->vpid = 0;
+	vmx_leave_nonroot(vmx);
 }
 
 /* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */
