@@ -6,6 +6,8 @@
 #ifndef SHADOW_SDM_CPUID_H
 #define SHADOW_SDM_CPUID_H
 
+#include <stdint.h>
+
 #include "shadow/sdm/x86.h"
 
 #define CPUID_PERFMON UINT32_C(0xa)
