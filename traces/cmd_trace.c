@@ -14,17 +14,19 @@
 
 static const char usage[] =
 	"usage: abyme trace report [--json] [--check] FILE\n"
-	"       abyme trace dump [--json] [--level N|machine] [--reason NAME] [--seq N] [--limit N] FILE\n"
+	"       abyme trace dump [--json] [--level N|machine] [--reason NAME] [--seq N] [--limit N]\n"
+	"                        FILE\n"
 	"       abyme trace tree [--level N] --seq N FILE\n"
 	"       abyme trace marks [--json] FILE\n"
 	"       abyme trace diff [--level N|machine] FILE FILE\n"
 	"\n"
-	"report  per level, path and reason: exits, share, instructions and cycles from the exit to the\n"
-	"        next entry, exits caused by handling it; --check: fail unless L0's records and the\n"
-	"        machine's agree\n"
+	"report  per level, path and reason: exits, share, instructions and cycles from the exit to\n"
+	"        the next entry, exits caused by handling it; --check: fail unless L0's records and\n"
+	"        the machine's agree\n"
 	"dump    one line a record\n"
 	"tree    the exits beneath one exit\n"
-	"marks   between each mark that a guest set and the next: the machine's exits, instructions, cycles\n"
+	"marks   between each mark that a guest set and the next: the machine's exits, instructions,\n"
+	"        cycles\n"
 	"diff    where two logs first differ\n"
 	"\n"
 	"Exit status: 0; 1 logs disagree, differ or are damaged; 64 usage; 65 not a log or no such\n"
@@ -129,7 +131,8 @@ static int parse_options(int argc, char **argv, struct trace_options *options)
 		}
 		if (!good) {
 			fprintf(stderr,
-				"abyme trace: '%s' is not a number that fits here; see abyme trace --help\n",
+				"abyme trace: '%s' is not a number that fits here; "
+				"see abyme trace --help\n",
 				optarg);
 			return EX_USAGE;
 		}
@@ -191,7 +194,8 @@ int cmd_trace(int argc, char **argv)
 	int status;
 
 	if (argc < 2)
-		return refuse(EX_USAGE, "no verb: report, dump, tree, marks or diff (abyme trace --help)");
+		return refuse(EX_USAGE,
+			      "no verb: report, dump, tree, marks or diff (abyme trace --help)");
 	status = parse_options(argc, argv, &options);
 	if (status == -1) {
 		fputs(usage, stdout);
@@ -207,5 +211,6 @@ int cmd_trace(int argc, char **argv)
 		if (!strcmp(argv[0], verbs[i].name))
 			return argc == 2 ? run_one(&verbs[i], &options, argv[1])
 					 : refuse(EX_USAGE, "give one trace file");
-	return refuse(EX_USAGE, "unknown verb: report, dump, tree, marks or diff (abyme trace --help)");
+	return refuse(EX_USAGE,
+		      "unknown verb: report, dump, tree, marks or diff (abyme trace --help)");
 }

@@ -57,13 +57,16 @@ static void send_block(struct trap_log_writer *writer, uint16_t stream, uint64_t
 
 /* L2 executes CPUID: L0 reflects it; L1's handler does VMREAD (absorbed) and VMRESUME. */
 static const struct trap_record level0[] = {
-	{.sequence = 0, .cause = TRAP_NO_CAUSE, .reason = EXIT_REASON_CPUID, .path = TRAP_PATH_201, .insns = 900, .cycles = 1000},
+	{.sequence = 0, .cause = TRAP_NO_CAUSE, .reason = EXIT_REASON_CPUID,
+	 .path = TRAP_PATH_201, .insns = 900, .cycles = 1000},
 	{.sequence = 1, .cause = 0, .reason = EXIT_REASON_VMREAD, .path = TRAP_PATH_101, .insns = 50,
 	 .insn_info = VMCS_HOST_CR3},
-	{.sequence = 2, .cause = 0, .reason = EXIT_REASON_VMRESUME, .path = TRAP_PATH_101, .insns = 700},
+	{.sequence = 2, .cause = 0, .reason = EXIT_REASON_VMRESUME, .path = TRAP_PATH_101,
+	 .insns = 700},
 };
 static const struct trap_record level1[] = {
-	{.sequence = 0, .cause = TRAP_NO_CAUSE, .reason = EXIT_REASON_CPUID, .path = TRAP_PATH_101, .insns = 1800},
+	{.sequence = 0, .cause = TRAP_NO_CAUSE, .reason = EXIT_REASON_CPUID,
+	 .path = TRAP_PATH_101, .insns = 1800},
 };
 
 static void write_log(void)
@@ -274,7 +277,7 @@ static void refuses_malformed_blocks(void **state)
 	};
 
 	assert_false(trap_log_block(writer, &header, sizeof(header) - 1));
-	assert_false(trap_log_block(writer, &header, sizeof(header))); /* the machine's own stream */
+	assert_false(trap_log_block(writer, &header, sizeof(header))); /* the machine's own */
 	header.stream = TRAP_LOG_END;
 	assert_false(trap_log_block(writer, &header, sizeof(header)));
 	header.stream = 0;
