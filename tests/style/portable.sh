@@ -3,6 +3,7 @@
 # portable.sh LIBSHADOW: shadow/ needs nothing from its environment but four memory functions, and holds no
 # assembly and no SIMD.
 set -eu
+[ -s "$1" ] || { echo "portable: no archive $1: make it first"; exit 1; }
 undefined=$(nm -g "$1" | awk '/ [TDRBVW] /{ have[$3] } / U /{ want[$2] }
 	END { for (s in want) if (!(s in have)) print s }' | grep -v -x -E 'mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_' || true)
 if [ -n "$undefined" ]; then
