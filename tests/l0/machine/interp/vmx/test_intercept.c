@@ -254,131 +254,6 @@ static void test_msr_bitmap(void **state)
 	stop(&f);
 }
 
-/* ---- control registers ---- */
-
-static void test_cr0_and_cr4(void **state)
-{
-	static uint64_t value;
-	struct fixture f;
-
-	start_vmx(&f);
-	SET(&f, CR0_GUEST_HOST_MASK, CR0_TS | CR0_NE);
-	SET(&f, CR0_READ_SHADOW, CR0_TS);
-	SET(&f, CR4_GUEST_HOST_MASK, CR4_VMXE);
-	enter(&f);
-	/* Reads: owned bits from the shadow. */
-	assert_int_equal(vmx_mov_from_cr(f.cpu, 0, f.cpu->cr0, REG_RAX),
-			 CR0_PE | CR0_PG | CR0_ET | CR0_TS);
-	assert_int_equal(vmx_mov_from_cr(f.cpu, 4, f.cpu->cr4, REG_RAX), CR4_PAE);
-	/* Writes: owned bits must match the shadow, and do not change. */
-	assert_false(EXITS(&f, value = vmx_mov_to_cr(f.cpu, 0, CR0_TS | CR0_PE | CR0_WP, 1)));
-	assert_int_equal(value, CR0_PE | CR0_NE | CR0_WP);
-	assert_true(EXITS(&f, vmx_mov_to_cr(f.cpu, 0, CR0_PE | CR0_WP, REG_RSI)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x600);
-	enter(&f);
-	assert_true(EXITS(&f, vmx_mov_to_cr(f.cpu, 4, CR4_VMXE | CR4_PAE, REG_R12)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0xc04);
-	stop(&f);
-}
-
-static void test_cr3_and_targets(void **state)
-{
-	struct fixture f;
-
-	start_vmx(&f);
-	enter(&f);
-	assert_false(EXITS(&f, vmx_mov_to_cr(f.cpu, 3, 0x1000, 0)));
-	assert_false(EXITS(&f, vmx_mov_from_cr(f.cpu, 3, 0x1000, 0)));
-	EXITS(&f, vmx_exit(f.cpu, EXIT_REASON_CPUID, 0));
-	ENABLE(&f, PRIMARY_CONTROLS, PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING);
-	SET(&f, CR3_TARGET_COUNT, 2);
-	SET(&f, CR3_TARGET_VALUE0, 0x1000);
-	SET(&f, CR3_TARGET_VALUE1, 0x2000);
-	SET(&f, CR3_TARGET_VALUE2, 0x3000);
-	enter(&f);
-	assert_false(EXITS(&f, vmx_mov_to_cr(f.cpu, 3, 0x1000, 0)));
-	assert_false(EXITS(&f, vmx_mov_to_cr(f.cpu, 3, 0x2000, 0)));
-	assert_true(EXITS(&f, vmx_mov_to_cr(f.cpu, 3, 0x3000, REG_RDX)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x203);
-	enter(&f);
-	assert_true(EXITS(&f, vmx_mov_from_cr(f.cpu, 3, 0x1000, REG_RBX)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x313);
-	stop(&f);
-}
-
-static void test_cr8(void **state)
-{
-	struct fixture f;
-
-	start_vmx(&f);
-	enter(&f);
-	assert_false(EXITS(&f, vmx_mov_to_cr(f.cpu, 8, 5, 0)));
-	assert_false(EXITS(&f, vmx_mov_from_cr(f.cpu, 8, 5, 0)));
-	EXITS(&f, vmx_exit(f.cpu, EXIT_REASON_CPUID, 0));
-	ENABLE(&f, PRIMARY_CONTROLS, PRIMARY_CR8_LOAD_EXITING | PRIMARY_CR8_STORE_EXITING);
-	enter(&f);
-	assert_true(EXITS(&f, vmx_mov_to_cr(f.cpu, 8, 5, REG_RAX)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x008);
-	enter(&f);
-	assert_true(EXITS(&f, vmx_mov_from_cr(f.cpu, 8, 5, REG_RDI)));
-	assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x718);
-	stop(&f);
-}
-
-/* SDM 3C "Instructions That Cause VM Exits Conditionally", LMSW and CLTS. */
-static void test_clts_and_lmsw(void **state)
-{
-	static const struct {
-		uint64_t mask, shadow;
-		uint16_t source;
-		bool clts, lmsw;
-	} cases[] = {
-		{0, CR0_TS, CR0_TS, false, false}, {CR0_TS, CR0_TS, CR0_TS, true, false},
-		{CR0_TS, 0, CR0_TS, false, true},  {CR0_TS, CR0_TS, 0, true, true},
-		{CR0_PE, CR0_PE, 0, false, false}, /* PE is not cleared, so nothing differs */
-		{CR0_PE, 0, CR0_PE, false, true},  {CR0_MP, CR0_MP, 0, false, true},
-		{CR0_WP, 0, 0xffff, false, false}, /* bits above 3 are not written */
-	};
-
-	for (volatile size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct fixture f;
-
-		start_vmx(&f);
-		SET(&f, CR0_GUEST_HOST_MASK, cases[i].mask);
-		SET(&f, CR0_READ_SHADOW, cases[i].shadow);
-		enter(&f);
-		assert_int_equal(vmx_clts_effective(f.cpu), !(cases[i].mask & CR0_TS));
-		assert_int_equal(EXITS(&f, vmx_intercept_clts(f.cpu)), cases[i].clts);
-		if (cases[i].clts) {
-			assert_exit(&f, EXIT_REASON_CR_ACCESS, 0x20);
-			enter(&f);
-		}
-		assert_int_equal(EXITS(&f, vmx_lmsw(f.cpu, cases[i].source, true, 0x99)),
-				 cases[i].lmsw);
-		if (cases[i].lmsw) {
-			assert_exit(&f, EXIT_REASON_CR_ACCESS,
-				    0x70 | (uint32_t)cases[i].source << 16);
-			assert_int_equal(GET(&f, GUEST_LINEAR_ADDRESS), 0x99);
-		}
-		stop(&f);
-	}
-}
-
-static void test_lmsw_value(void **state)
-{
-	struct fixture f;
-
-	start_vmx(&f);
-	f.cpu->cr0 |= CR0_TS;
-	assert_int_equal(vmx_lmsw(f.cpu, 0, false, 0), f.cpu->cr0 & ~CR0_TS);
-	SET(&f, CR0_GUEST_HOST_MASK, CR0_MP);
-	SET(&f, CR0_READ_SHADOW, CR0_MP);
-	enter(&f);
-	/* MP is the host's: the guest's matching write does not reach the register. */
-	assert_int_equal(vmx_lmsw(f.cpu, CR0_MP | CR0_EM | CR0_PE, false, 0), f.cpu->cr0 | CR0_EM);
-	stop(&f);
-}
-
 /* ---- exceptions ---- */
 
 static bool raises(struct fixture *f, struct cpu_event event)
@@ -599,96 +474,6 @@ static void test_vmcall_in_virtual_8086_mode(void **state)
 	stop(&f);
 }
 
-/* ---- instruction information ---- */
-
-static void test_instruction_information(void **state)
-{
-	static const struct {
-		enum vmx_exit_reason reason;
-		struct op op;
-		uint32_t info;
-	} cases[] = {
-		/* VMREAD [RBX + RCX*4], RSI */
-		{EXIT_REASON_VMREAD,
-		 {.flags = OP_MEMORY,
-		  .base = 3,
-		  .index = 1,
-		  .scale = 2,
-		  .seg = SEG_DS,
-		  .addrsize = 8,
-		  .reg = 6},
-		 2 | 2u << 7 | 3u << 15 | 1u << 18 | 3u << 23 | 6u << 28},
-		/* VMWRITE RSI, R9 */
-		{EXIT_REASON_VMWRITE,
-		 {.rm = 9, .reg = 6, .addrsize = 8},
-		 9u << 3 | 1u << 10 | 6u << 28},
-		/* VMCLEAR FS:[disp32], 32-bit addresses */
-		{EXIT_REASON_VMCLEAR,
-		 {.flags = OP_MEMORY,
-		  .base = REG_ZERO,
-		  .index = REG_ZERO,
-		  .seg = SEG_FS,
-		  .addrsize = 4,
-		  .reg = 6},
-		 1u << 7 | 4u << 15 | 1u << 22 | 1u << 27},
-		/* LIDT [RBP] */
-		{EXIT_REASON_GDTR_IDTR_ACCESS,
-		 {.flags = OP_MEMORY,
-		  .base = 5,
-		  .index = REG_ZERO,
-		  .seg = SEG_SS,
-		  .addrsize = 8,
-		  .opsize = 8,
-		  .reg = 3},
-		 2u << 7 | 1u << 11 | 2u << 15 | 1u << 22 | 5u << 23 | 3u << 28},
-		/* LTR AX */
-		{EXIT_REASON_LDTR_TR_ACCESS,
-		 {.rm = 0, .reg = 3, .addrsize = 8},
-		 1u << 10 | 3u << 28},
-		/* RDRAND R11D */
-		{EXIT_REASON_RDRAND, {.rm = 11, .opsize = 4, .reg = 6}, 11u << 3 | 1u << 11},
-		/* INVPCID RDX, [RAX] */
-		{EXIT_REASON_INVPCID,
-		 {.flags = OP_MEMORY,
-		  .base = 0,
-		  .index = REG_ZERO,
-		  .seg = SEG_DS,
-		  .addrsize = 8,
-		  .reg = 2},
-		 2u << 7 | 3u << 15 | 1u << 22 | 0u << 23 | 2u << 28},
-	};
-	struct fixture f;
-
-	start_vmx(&f);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		f.op = cases[i].op;
-		f.cpu->op = &f.op;
-		assert_int_equal(vmx_instruction_info(f.cpu, cases[i].reason), cases[i].info);
-	}
-	stop(&f);
-}
-
-static void test_displacement(void **state)
-{
-	struct fixture f;
-
-	start_vmx(&f);
-	f.op.disp = -8;
-	assert_int_equal(vmx_displacement(f.cpu, &f.op), UINT64_MAX - 7);
-	f.op.addrsize = 4;
-	assert_int_equal(vmx_displacement(f.cpu, &f.op), 0xfffffff8);
-	f.op.flags = 0;
-	assert_int_equal(vmx_displacement(f.cpu, &f.op), 0);
-	/* RIP-relative: the address itself. */
-	f.op = (struct op){.flags = OP_MEMORY,
-			   .base = REG_RIP,
-			   .index = REG_ZERO,
-			   .addrsize = 8,
-			   .disp = 0x100};
-	assert_int_equal(vmx_displacement(f.cpu, &f.op), HOST_ENTRY + 0x100);
-	stop(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -699,11 +484,6 @@ int main(void)
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_string_io),
 		cmocka_unit_test(test_msr_bitmap),
-		cmocka_unit_test(test_cr0_and_cr4),
-		cmocka_unit_test(test_cr3_and_targets),
-		cmocka_unit_test(test_cr8),
-		cmocka_unit_test(test_clts_and_lmsw),
-		cmocka_unit_test(test_lmsw_value),
 		cmocka_unit_test(test_exception_bitmap),
 		cmocka_unit_test(test_page_fault_filter),
 		cmocka_unit_test(test_debug_exception),
@@ -711,8 +491,6 @@ int main(void)
 		cmocka_unit_test(test_resume_flag),
 		cmocka_unit_test(test_vmx_instructions_exit),
 		cmocka_unit_test(test_vmcall_in_virtual_8086_mode),
-		cmocka_unit_test(test_instruction_information),
-		cmocka_unit_test(test_displacement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
