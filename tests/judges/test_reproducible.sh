@@ -43,7 +43,7 @@ if ! command -v aarch64-linux-gnu-gcc >/dev/null || ! command -v qemu-aarch64 >/
 	exit 77
 fi
 .ci/arm64-libs "$out/arm64"
-root=$(cd "$out/arm64/root" && pwd)
+root=$(cd "$out/arm64/tree" && pwd)
 make -s -j2 O="$out/aarch64" CC="aarch64-linux-gnu-gcc -isystem $root/usr/include" AR=aarch64-linux-gnu-ar \
 	HOSTLIBS="-L$root/usr/lib/aarch64-linux-gnu -lcjson -Wl,-rpath-link,$root/usr/lib/aarch64-linux-gnu" "$out/aarch64/abyme"
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
