@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOADER_MODULES_MAX 32
+#define LOADER_MODULES_MAX 512
 #define LOADER_STRING_MAX 2048
 
 struct loader_module {

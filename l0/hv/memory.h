@@ -18,7 +18,7 @@
 #define HV_LARGE_PAGE UINT64_C(0x200000)
 
 #define MEMORY_MAP_MAX 128
-#define MEMORY_USED_MAX 192
+#define MEMORY_USED_MAX 1280 /* a module and its command line, and some */
 
 struct memory_area {
 	uint64_t base, end; /* end is the first byte after it */

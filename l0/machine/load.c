@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -62,12 +63,31 @@ void file_close(struct file *file)
 	file->data = NULL;
 }
 
-void load_map_init(struct load_map *map, struct machine *machine)
+static bool load_map_add(struct load_map *map, struct load_range range)
 {
-	map->machine = machine;
-	map->ranges[0] = (struct load_range){ 0, BDA_END, "the BIOS data area" };
-	map->ranges[1] = (struct load_range){ EBDA_BASE, FIRMWARE_END, "firmware" };
-	map->count = 2;
+	if (map->count == map->room) {
+		unsigned room = map->room ? 2 * map->room : 16;
+		struct load_range *ranges = reallocarray(map->ranges, room, sizeof(*ranges));
+
+		if (!ranges)
+			return false;
+		map->ranges = ranges;
+		map->room = room;
+	}
+	map->ranges[map->count++] = range;
+	return true;
+}
+
+bool load_map_init(struct load_map *map, struct machine *machine)
+{
+	*map = (struct load_map){ .machine = machine };
+	return load_map_add(map, (struct load_range){ 0, BDA_END, "the BIOS data area" }) &&
+	       load_map_add(map, (struct load_range){ EBDA_BASE, FIRMWARE_END, "firmware" });
+}
+
+void load_map_free(struct load_map *map)
+{
+	free(map->ranges);
 }
 
 static const struct load_range *load_map_overlap(const struct load_map *map, uint64_t start,
@@ -95,12 +115,8 @@ bool load_map_take(struct load_map *map, uint64_t start, uint64_t size, const ch
 		return load_fail(error, STATUS_BAD_IMAGE, "%s at 0x%llx overlaps %s at 0x%llx",
 				 what, (unsigned long long)start, other->what,
 				 (unsigned long long)other->start);
-	if (map->count == sizeof(map->ranges) / sizeof(map->ranges[0]))
-		return load_fail(error, STATUS_BAD_IMAGE,
-				 "more than %zu segments and modules; use a lower --depth or fewer --module",
-				 sizeof(map->ranges) / sizeof(map->ranges[0]) - 2);
-	map->ranges[map->count++] = (struct load_range){ start, start + size, what };
-	return true;
+	return load_map_add(map, (struct load_range){ start, start + size, what }) ||
+	       load_fail(error, STATUS_ERROR, "out of memory");
 }
 
 uint64_t load_map_find(const struct load_map *map, uint64_t from, uint64_t size)
@@ -123,9 +139,10 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 
 	if (!file_open(&file, request->image.path, error))
 		return false;
-	load_map_init(&map, machine);
 	memset(state, 0, sizeof(*state));
-	if (linux_claims(&file))
+	if (!load_map_init(&map, machine))
+		loaded = load_fail(error, STATUS_ERROR, "out of memory");
+	else if (linux_claims(&file))
 		loaded = linux_load(&map, &file, request, state, error);
 	else if (request->initrd)
 		loaded = load_fail(error, STATUS_USAGE,
@@ -137,6 +154,7 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 				   "%s is neither a multiboot 1 image (no header in its first "
 				   "8 KiB) nor a Linux bzImage",
 				   file.path);
+	load_map_free(&map);
 	file_close(&file);
 	return loaded;
 }

@@ -56,11 +56,12 @@ struct load_range {
 };
 struct load_map {
 	struct machine *machine;
-	struct load_range ranges[64];
-	unsigned count;
+	struct load_range *ranges;
+	unsigned count, room;
 };
-/* RAM, minus what firmware keeps below 1 MiB. */
-void load_map_init(struct load_map *map, struct machine *machine);
+/* RAM, minus what firmware keeps below 1 MiB. False: no memory; to be freed all the same. */
+bool load_map_init(struct load_map *map, struct machine *machine);
+void load_map_free(struct load_map *map);
 /* Takes [start, start + size); false: outside RAM or taken, error says by what. */
 bool load_map_take(struct load_map *map, uint64_t start, uint64_t size, const char *what,
 		   struct load_error *error) __attribute__((warn_unused_result));

@@ -3,6 +3,7 @@
  * Turns --depth, --stack and IMAGE into one boot request: the bottom image, and the rest as its
  * modules in order. A hypervisor takes its first module as its guest and hands the others on.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "l0/machine/options.h"
 
 #define HV_BESIDE "/images/hv.elf"
+/* What a hypervisor keeps for itself at the least, l0/hv/README.md. */
+#define HV_KEEPS (UINT64_C(2) << 20)
 
 /* DIR/images/hv.elf for the running DIR/abyme. */
 static char *hv_beside(void)
@@ -58,11 +61,25 @@ static unsigned stack_images(const struct run_options *options, struct stack *st
 	return n;
 }
 
+/* Deep in the stack the want of memory would show only after very many instructions: say so before. */
+static bool enough_memory(const struct run_options *options, struct load_error *error)
+{
+	uint64_t need = (options->depth + 1) * HV_KEEPS;
+
+	return options->mem >= need ||
+	       load_fail(error, STATUS_USAGE,
+			 "--depth %u takes more than %" PRIu64 "M of memory: each hypervisor keeps at least %" PRIu64
+			 "M; give a larger --mem",
+			 options->depth, need >> 20, HV_KEEPS >> 20);
+}
+
 bool stack_build(const struct run_options *options, struct stack *stack, struct load_error *error)
 {
 	unsigned images = options->stack ? count_commas(options->stack) + 1 : options->depth + 1;
 
 	memset(stack, 0, sizeof(*stack));
+	if (!enough_memory(options, error))
+		return false;
 	stack->text = options->stack ? strdup(options->stack) : hv_beside();
 	stack->files = calloc(images + options->module_count + 1, sizeof(*stack->files));
 	if (!stack->text || !stack->files)

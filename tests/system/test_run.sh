@@ -43,6 +43,8 @@ ends 64 1 --m 64M "$images/hello.elf" # more than one begins so
 ends 64 1 --json=3 "$images/hello.elf"
 ends 64 1 "$images/hello.elf" --mem
 ends 64 1 "$images/hello.elf" -m
+ends 64 1 --depth 50 --mem 64M "$images/hello.elf"
+ends 75 1 --depth 70 --mem 512M --max-insns 1M "$images/hello.elf" # as deep as memory allows
 ends 65 1 "$0"
 ends 65 1 --mem 2M --module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" \
 	--module "$images/hv.elf" --module "$images/hv.elf" --module "$images/hv.elf" "$images/hello.elf"
