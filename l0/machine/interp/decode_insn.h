@@ -16,7 +16,7 @@ enum decode_status {
 
 struct decode_env {
 	uint32_t mode; /* enum decode_mode */
-	bool announced[FEATURE_COUNT];
+	bool announced[INSN_FEATURE_COUNT];
 };
 
 /* Decodes at `bytes`, of which `available` (15 suffice) may be read. op->off is an input,

@@ -57,7 +57,7 @@ enum attribute_names {
 		.read = (rd),                                                                      \
 		.attributes = (attr),                                                              \
 		.cycles = COST_##cost,                                                             \
-		.feature = FEATURE_##feat}
+		.feature = CPU_FEATURE_##feat}
 #define CALL(enc, mnem, ops, handler, feat, wr, un, rd, attr, cost)                                \
 	{ROW(enc, mnem, ops, #handler, feat, wr, un, rd, attr, cost), .complex = handler},
 #define FAST(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                   \
@@ -314,23 +314,14 @@ const struct insn_row *insn_row(unsigned row)
 	return row < ROW_COUNT ? &table[row].row : NULL;
 }
 
-void insn_features_announced(struct cpu *cpu, bool announced[FEATURE_COUNT])
+void insn_features_announced(struct cpu *cpu, bool announced[INSN_FEATURE_COUNT])
 {
-	static const struct {
-		uint32_t leaf, subleaf;
-		uint8_t reg, bit;
-	} where[] = {
-	    {0, 0, 0, 0},
-#define INSN_FEATURE(name, leaf, subleaf, reg, bit) {leaf, subleaf, reg, bit},
-#include "l0/machine/interp/insn_features.def"
-#undef INSN_FEATURE
-	};
-
-	announced[FEATURE_BASE] = true;
-	for (unsigned i = 1; i < FEATURE_COUNT; i++) {
+	announced[CPU_FEATURE_BASE] = true;
+	for (unsigned i = 0; i < CPU_FEATURE_COUNT; i++) {
+		const struct cpu_feature_info *row = &cpu_features[i];
 		uint32_t out[4] = {0};
 
-		cpu_cpuid(cpu, where[i].leaf, where[i].subleaf, out);
-		announced[i] = out[where[i].reg] >> where[i].bit & 1;
+		cpu_cpuid(cpu, row->leaf, row->subleaf, out);
+		announced[i] = out[row->reg] >> row->bit & 1;
 	}
 }

@@ -7,6 +7,7 @@
 #define L0_MACHINE_INTERP_INSN_TABLE_H
 
 #include "l0/machine/interp/decode.h"
+#include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/simd/simd.h"
 
 enum insn_attributes {
@@ -22,12 +23,10 @@ enum insn_attributes {
 	INSN_COUNT = 512,
 };
 
+/* A row's feature column: a row of features.def, or BASE for what every part has. */
 enum insn_feature {
-	FEATURE_BASE,
-#define INSN_FEATURE(name, leaf, subleaf, reg, bit) FEATURE_##name,
-#include "l0/machine/interp/insn_features.def"
-#undef INSN_FEATURE
-	FEATURE_COUNT,
+	CPU_FEATURE_BASE = CPU_FEATURE_COUNT,
+	INSN_FEATURE_COUNT,
 };
 
 /* Opcode spaces: the legacy maps, then the VEX ones. */
@@ -101,7 +100,7 @@ const struct insn_info *insn_info(unsigned row);
 const uint16_t *insn_candidates(enum insn_space space, uint8_t opcode);
 /* Parses the table; once, before anything else. */
 void insn_table_init(void);
-/* What CPUID announces: one entry for each enum insn_feature. */
-void insn_features_announced(struct cpu *cpu, bool announced[FEATURE_COUNT]);
+/* What CPUID announces of the rows of features.def; CPU_FEATURE_BASE is always there. */
+void insn_features_announced(struct cpu *cpu, bool announced[INSN_FEATURE_COUNT]);
 
 #endif
