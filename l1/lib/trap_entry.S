@@ -2,30 +2,14 @@
  *
  * Entry of every vector (16 bytes apart), the common path to C, and the two halves of trap_catch().
  */
+#include "l1/lib/entry.h"
 #include "l1/lib/layout.h"
-
-/* Exceptions that push an error code: 8, 10-14, 17, 21.
- * SDM 3A "Exception and Interrupt Reference" */
-#define HAS_ERROR_CODE 0x00227d00
 
 	.text
 	.balign 16
 	.globl trap_stubs
 trap_stubs:
-	.set vector, 0
-	.rept 256
-	.balign 16
-	.set has_error, 0
-	.if vector < 32
-	.set has_error, (HAS_ERROR_CODE >> vector) & 1
-	.endif
-	.if !has_error
-	pushq $0
-	.endif
-	pushq $vector
-	jmp trap_common
-	.set vector, vector + 1
-	.endr
+	vector_stubs 256, trap_common
 
 	.balign 16
 trap_common:
@@ -81,12 +65,7 @@ trap_load:
  * 0: the function returned. A trap resumes at trap_resume with RSP = *saved_rsp: 1. */
 	.globl trap_call
 trap_call:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	pushq %rdi
 	movq %rsp, (%rdi)
 	movq %rdx, %rdi
@@ -97,11 +76,6 @@ trap_call:
 trap_resume:
 	movl $1, %eax
 1:	popq %rdi
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 	.section .note.GNU-stack, "", @progbits

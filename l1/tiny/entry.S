@@ -3,18 +3,15 @@
  * bool tiny_enter(struct guest *guest, bool resume): the way into the guest and back. The CPU saves
  * and loads what the VMCS has fields for; the general registers but RSP are software's affair.
  */
+#include "l1/lib/entry.h"
+
 #define HOST_RSP 0x6c14
 #define HOST_RIP 0x6c16
 
 	.text
 	.globl tiny_enter
 tiny_enter:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	pushq %rdi				/* popped first after the exit */
 
 	movl $HOST_RSP, %eax
@@ -67,11 +64,6 @@ exited:
 	movq %r15, 0x78(%rdi)
 	popq %rdi
 	movl $1, %eax
-3:	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+3:	pop_callee_saved
 	ret
 	.section .note.GNU-stack, "", @progbits

@@ -4,6 +4,7 @@
  * lies below 4 GiB, identity mapped in every mode.
  */
 #include "l1/guests/modes/modes.h"
+#include "l1/lib/entry.h"
 #include "l1/lib/layout.h"
 
 #define TRIP_CR3 0
@@ -20,12 +21,7 @@
 	.text
 	.globl modes_switch
 modes_switch:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	movq %rsp, saved_rsp
 	movq %cr3, %rax
 	movl %eax, saved_cr3
@@ -100,12 +96,7 @@ back:
 	movl %eax, %gs
 	movq saved_rsp, %rsp
 	call trap_reload
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 
 	.data

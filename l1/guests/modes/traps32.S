@@ -5,9 +5,9 @@
  * VECTOR_MONITOR is the way out of ring 3 and VM86 mode, to modes_monitor.
  */
 #include "l1/guests/modes/modes.h"
+#include "l1/lib/entry.h"
 #include "l1/lib/layout.h"
 
-#define HAS_ERROR_CODE 0x00227d00
 #define VECTOR_PF 14
 
 /* The stack after the stub: EAX, vector, error code, EIP, CS, EFLAGS, then ESP and SS if another
@@ -22,20 +22,7 @@
 	.balign 16
 	.globl modes_stubs32
 modes_stubs32:
-	.set vector, 0
-	.rept 64
-	.balign 16
-	.set has_error, 0
-	.if vector < 32
-	.set has_error, (HAS_ERROR_CODE >> vector) & 1
-	.endif
-	.if !has_error
-	pushl $0
-	.endif
-	pushl $vector
-	jmp common32
-	.set vector, vector + 1
-	.endr
+	vector_stubs 64, common32
 
 common32:
 	pushl %eax

@@ -4,6 +4,7 @@
  * live in the others. RDI counts down, R8 is L2's RIP, R9 and R13 to R15 hold field encodings.
  */
 #include "l1/guests/roundtrip/roundtrip.h"
+#include "l1/lib/entry.h"
 
 #define GUEST_RIP 0x681e
 #define EXIT_REASON 0x4402
@@ -25,12 +26,7 @@ trip_bare:
 trip_usual:
 	leaq handle_usual(%rip), %rcx
 start:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	pushq %rdi
 	movl $HOST_RIP, %eax
 	vmwrite %rcx, %rax
@@ -78,12 +74,7 @@ failed:
 done:
 	movl $1, %eax
 2:	popq %rdi
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	pop_callee_saved
 	ret
 
 	.globl l2_cpuid, l2_vmcall, l2_out, l2_rdmsr, l2_touch

@@ -3,18 +3,15 @@
  * The way into L2 and back, and L2's code: each piece touches memory through the registers that chance has
  * set, then exits or tries to.
  */
+#include "l1/lib/entry.h"
+
 #define HOST_RSP 0x6c14
 #define HOST_RIP 0x6c16
 
 	.text
 	.globl hostile_enter
 hostile_enter:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	push_callee_saved
 	movl $HOST_RSP, %eax
 	vmwrite %rsp, %rax
 	leaq left(%rip), %rcx
@@ -40,12 +37,7 @@ failed:
 	jmp out
 	.balign 16
 left:	movl $1, %eax
-out:	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+out:	pop_callee_saved
 	ret
 
 	.macro touch
