@@ -13,12 +13,10 @@
 
 #include <cmocka.h>
 
-#include "l0/machine/boot.h"
 #include "l0/machine/interp/block.h"
+#include "tests/l0/machine/interp/whole.h"
 
 #define RAM_SIZE (UINT64_C(16) << 20)
-#define TABLES UINT64_C(0x1000)
-#define GDT UINT64_C(0x5000)
 #define CODE UINT64_C(0x100000)
 #define FUNCTION (CODE + 0x103c)
 #define STACK UINT64_C(0x90000)
@@ -53,41 +51,18 @@ static const uint8_t function[] = {
 
 static struct machine machine;
 
-static void put64(uint64_t at, uint64_t value)
-{
-	assert_true(memory_write(&machine.memory, at, &value, 8));
-}
-
 static void put_code(uint64_t at, const uint8_t *code, size_t size)
 {
-	assert_true(memory_write(&machine.memory, at, code, size));
+	whole_put(&machine, at, code, size);
 	blocks_written(machine.cpu, at, (unsigned)size);
 }
 
-/* A fresh machine in 64-bit mode, first 16 MiB mapped one to one by 2 MiB pages. */
 static void start(void)
 {
-	struct cpu_boot_state boot = {.mode = BOOT_LONG64,
-				      .rip = CODE,
-				      .rsp = STACK,
-				      .cr3 = TABLES,
-				      .gdt_base = GDT,
-				      .gdt_limit = 0x1f};
-
-	memset(&machine, 0, sizeof(machine));
-	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
-	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu = interp_cpu_ops.create(&machine, NULL);
-	assert_non_null(machine.cpu);
-	put64(TABLES, (TABLES + 0x1000) | 7);
-	put64(TABLES + 0x1000, (TABLES + 0x2000) | 7);
-	for (uint64_t i = 0; i < RAM_SIZE >> 21; i++)
-		put64(TABLES + 0x2000 + 8 * i, i << 21 | 0x87);
-	put64(GDT + 0x10, UINT64_C(0x00af9b000000ffff));
-	put64(GDT + 0x18, UINT64_C(0x00cf93000000ffff));
+	whole_create(&machine, RAM_SIZE);
 	put_code(CODE, program, sizeof(program));
 	put_code(FUNCTION, function, sizeof(function));
-	interp_cpu_ops.boot(machine.cpu, &boot);
+	whole_boot_long64(&machine, RAM_SIZE, CODE, STACK);
 	machine.cpu->gpr[REG_RBX] = DATA;
 }
 
@@ -286,9 +261,9 @@ static void test_remapped(void **state)
 	};
 
 	start();
-	put64(TABLES + 0x2000 + 8 * 7, 0x6003);
-	put64(0x6000, 0x300003);
-	put64(TABLES + 0x2000 + 8 * 6, 0x400083);
+	whole_put64(&machine, WHOLE_DIRECTORY + 8 * 7, 0x6003);
+	whole_put64(&machine, 0x6000, 0x300003);
+	whole_put64(&machine, WHOLE_DIRECTORY + 8 * 6, 0x400083);
 	put_code(0x300000, (const uint8_t[]){0xb8, 1, 0, 0, 0, 0xc3}, 6); /* mov eax, 1; ret */
 	put_code(0x301000, (const uint8_t[]){0xb8, 2, 0, 0, 0, 0xc3}, 6);
 	put_code(0x400000, (const uint8_t[]){0xb8, 3, 0, 0, 0, 0xc3}, 6);

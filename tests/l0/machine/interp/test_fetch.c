@@ -11,12 +11,9 @@
 
 #include <cmocka.h>
 
-#include "l0/machine/boot.h"
-#include "l0/machine/interp/cpu.h"
+#include "tests/l0/machine/interp/whole.h"
 
 #define RAM_SIZE (UINT64_C(4) << 20)
-#define TABLES UINT64_C(0x1000)
-#define GDT UINT64_C(0x5000)
 #define CODE UINT64_C(0x100000)
 #define MAPPED (UINT64_C(2) << 20) /* linear addresses from here on are not */
 
@@ -25,37 +22,16 @@ static const uint8_t jump[] = { 0xb8, 0, 0, 0, 0, 0xff, 0xe0 };
 
 static struct machine machine;
 
-static void put(uint64_t at, const void *bytes, size_t size)
-{
-	assert_true(memory_write(&machine.memory, at, bytes, size));
-}
-
-static void put64(uint64_t at, uint64_t value)
-{
-	put(at, &value, sizeof(value));
-}
-
 /* Jumps to `target`; there is no IDT, so the page fault there ends as a triple fault. */
 static uint64_t cr2_after_jump(uint32_t target)
 {
-	struct cpu_boot_state boot = { .mode = BOOT_LONG64, .rip = CODE, .rsp = CODE, .cr3 = TABLES,
-				       .gdt_base = GDT, .gdt_limit = 0x1f };
 	uint64_t cr2;
 
-	memset(&machine, 0, sizeof(machine));
-	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
-	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu = interp_cpu_ops.create(&machine, NULL);
-	assert_non_null(machine.cpu);
-	put64(TABLES, (TABLES + 0x1000) | 7);
-	put64(TABLES + 0x1000, (TABLES + 0x2000) | 7);
-	put64(TABLES + 0x2000, 0x87);
-	put64(GDT + 0x10, UINT64_C(0x00af9b000000ffff));
-	put64(GDT + 0x18, UINT64_C(0x00cf93000000ffff));
-	put(CODE, jump, sizeof(jump));
-	put(CODE + 1, &target, sizeof(target));
-	put(MAPPED - 2, "\xb8\x01", 2); /* MOV EAX, imm32: three bytes on the next page */
-	interp_cpu_ops.boot(machine.cpu, &boot);
+	whole_create(&machine, RAM_SIZE);
+	whole_put(&machine, CODE, jump, sizeof(jump));
+	whole_put(&machine, CODE + 1, &target, sizeof(target));
+	whole_put(&machine, MAPPED - 2, "\xb8\x01", 2); /* MOV EAX, imm32: three bytes on the next page */
+	whole_boot_long64(&machine, MAPPED, CODE, CODE);
 	machine.max_insns = 100;
 	interp_cpu_ops.run(machine.cpu);
 	assert_int_equal(machine.stop, STOP_TRIPLE_FAULT);

@@ -19,6 +19,7 @@
 
 #include "l0/machine/boot.h"
 #include "l0/machine/interp/block.h"
+#include "tests/l0/machine/interp/whole.h"
 
 #define NATIVE UINT64_C(0x20000000) /* code, stack and cells of the native run, one page */
 #define CODE32 (NATIVE + 0x200)
@@ -140,11 +141,7 @@ static void start(void)
 {
 	struct cpu_boot_state boot = {.mode = BOOT_PROTECTED32, .rip = GUEST_CODE};
 
-	memset(&machine, 0, sizeof(machine));
-	assert_true(machine_init(&machine, UINT64_C(16) << 20, "/dev/null"));
-	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu = interp_cpu_ops.create(&machine, NULL);
-	assert_non_null(machine.cpu);
+	whole_create(&machine, UINT64_C(16) << 20);
 	interp_cpu_ops.boot(machine.cpu, &boot);
 }
 

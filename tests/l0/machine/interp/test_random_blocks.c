@@ -16,6 +16,7 @@
 
 #include "l0/machine/boot.h"
 #include "l0/machine/interp/block.h"
+#include "tests/l0/machine/interp/whole.h"
 
 #define RAM_SIZE (UINT64_C(16) << 20)
 #define TABLES UINT64_C(0x1000) /* four pages */
@@ -115,11 +116,7 @@ static void boot(void)
 
 static void start(void)
 {
-	memset(&machine, 0, sizeof(machine));
-	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
-	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu = interp_cpu_ops.create(&machine, NULL);
-	assert_non_null(machine.cpu);
+	whole_create(&machine, RAM_SIZE);
 	make_tables();
 	boot();
 }
