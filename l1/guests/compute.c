@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Kernels for measuring the speed of a machine from outside: each runs `rounds` rounds of about a
- * million instructions and prints one line. Words of the command line choose: integer, calls,
- * branches, memory, paging (default: all), rounds=N.
+ * million instructions and prints one line. Words of the command line choose among the kernels of
+ * the table below (default: all); rounds=N.
  */
 #include <stddef.h>
 
+#include "l1/guests/compute/compute.h"
+
 #include "l1/lib/console.h"
-#include "l1/lib/cpu.h"
 #include "l1/lib/multiboot.h"
-#include "l1/lib/paging.h"
 #include "l1/lib/runtime.h"
 
-#define BYTES (UINT64_C(64) << 10)
-
-static uint64_t words[BYTES / 8], copies[BYTES / 8];
+uint64_t words[BYTES / 8] __attribute__((aligned(4096)));
+uint64_t copies[BYTES / 8] __attribute__((aligned(4096)));
 static uint8_t sieve[BYTES];
 
 /* Arithmetic, logic, shifts and multiplications that depend on each other. */
@@ -77,32 +76,14 @@ static uint64_t memory_round(uint64_t x)
 	return sum;
 }
 
-/* Page-table work: edit an entry, invalidate, touch, and reload CR3 now and then. */
-static uint64_t paging_round(uint64_t x)
-{
-	static uint64_t *entry;
-	uint64_t *root = paging_boot_space(), linear = UINT64_C(1) << 40, sum = x;
-
-	if (!entry) {
-		paging_map(root, linear, (uintptr_t)words, 4096, PTE_P | PTE_W);
-		entry = paging_find(root, linear);
-	}
-	for (unsigned i = 0; i < 40000; i++) {
-		*entry = (uintptr_t)(i & 1 ? words : copies) | PTE_P | PTE_W;
-		invlpg((const void *)linear);
-		sum += *(volatile uint64_t *)(linear + (i & 511) * 8);
-		if (!(i & 15))
-			write_cr3(read_cr3());
-	}
-	return sum;
-}
-
 static const struct kernel {
 	const char *name;
 	uint64_t (*round)(uint64_t);
 } kernels[] = {
 	{"integer", integer_round}, {"calls", calls_round},   {"branches", branches_round},
-	{"memory", memory_round},   {"paging", paging_round},
+	{"memory", memory_round},   {"paging", paging_round}, {"churn", churn_round},
+	{"traps", traps_round},	    {"syscalls", syscalls_round}, {"strings", strings_round},
+	{"double", double_round},   {"vector", vector_round},
 };
 #define KERNELS (sizeof(kernels) / sizeof(kernels[0]))
 

@@ -4,7 +4,7 @@
 # interpreter, the interpreter under two hypervisors, QEMU TCG, Bochs. A figure comes from the
 # difference of a long and a short run, so that start-up does not count; every machine is credited
 # with the instructions that the interpreter retires. The machines take turns within each repetition;
-# printed are medians, with the spread of the repetitions in percent. REPETITIONS (default 3).
+# printed are medians, with the spread of the repetitions in percent. REPETITIONS (default 3), KERNELS (default all).
 set -eu
 build=$1
 # shellcheck source=tests/bench/lib.sh
@@ -23,11 +23,16 @@ on_bochs() { tests/bochs/run.sh -t 300 "$image $1 rounds=$2"; }
 # rounds MACHINE KERNEL: of the long run, for roughly half a second to a second of CPU time.
 rounds() {
 	case $1.$2 in
-	bochs.paging) echo 20 ;;
-	*.paging) echo 80 ;;
+	bochs.paging | bochs.churn) echo 20 ;;
+	*.paging | *.churn) echo 80 ;;
+	bochs.strings) echo 10 ;;
+	*.strings) echo 100 ;;
 	bochs.*) echo 60 ;;
 	qemu.integer | qemu.branches) echo 4800 ;;
-	qemu.*) echo 1600 ;;
+	qemu.calls | qemu.memory) echo 1600 ;;
+	qemu.traps) echo 200 ;;
+	qemu.syscalls | qemu.double | qemu.vector) echo 400 ;;
+	*.traps | *.syscalls | *.double | *.vector) echo 200 ;;
 	*) echo 600 ;;
 	esac
 }
@@ -74,7 +79,7 @@ forget
 echo 'speed, millions of guest instructions per second of CPU time (spread of the repetitions in percent):'
 printf '%-10s %14s %14s %14s %14s %8s %8s %8s\n' kernel interpreter 'at depth 2' 'QEMU TCG' Bochs \
 	depth2/0 /QEMU /Bochs
-for kernel in integer calls branches memory paging; do
+for kernel in ${KERNELS:-integer calls branches memory paging churn traps syscalls strings double vector}; do
 	per=$(per_round $kernel)
 	for ((i = 0; i < repetitions; i++)); do
 		for machine in $machines; do
@@ -106,6 +111,8 @@ awk '$1 ~ /^(integer|calls|branches)$/ {
 		b += ($5 > 0) ? log($2 / $5) : 0
 	}
 	END {
+		if (!n)
+			exit
 		printf "geometric mean of integer, calls, branches: %.0f MIPS; depth 2 runs at %.2f of it", exp(o / n), exp(d / n)
 		if (q) printf "; %.2f of QEMU TCG", exp(q / n)
 		if (b) printf "; %.1f times Bochs", exp(b / n)
