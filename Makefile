@@ -63,7 +63,7 @@ TESTLIB_SRC := $(filter-out $(UNIT_SRC) tests/guests/% tests/oracle/native.c,\
 	$(if $(filter x86_64,$(shell uname -m)),tests/oracle/native.c)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
-.PHONY: all images help clean unit setup run test test-all bench style
+.PHONY: all images help clean unit setup run test test-all bench style conformance
 all: $(O)/abyme $(IMAGES)
 images: $(IMAGES)
 
@@ -72,6 +72,7 @@ help:
 	@echo 'make test       set up, build, run the tests'
 	@echo 'make test-all   the same with the outside judges (Bochs, QEMU, clang, aarch64)'
 	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
+	@echo 'make conformance KUT=DIR   kvm-unit-tests that you built in DIR: tests/conformance/README.md'
 	@echo 'make style      measure the style bar'
 
 $(O)/host/%.o: %.c
@@ -182,6 +183,11 @@ bench:
 	@.ci/setup build
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(O)
+
+# KUT=DIR; DEPTH, TESTS, JOBS and SCALE as tests/conformance/README.md says.
+conformance:
+	@$(MAKE) --no-print-directory all
+	@tests/conformance/run.sh "$(KUT)" $(O)
 
 style:
 	@tests/style/measure.sh

@@ -117,6 +117,21 @@ static int parse_module(struct run_options *options, char *text)
 	return -1;
 }
 
+static int parse_device(struct run_options *options, const char *text)
+{
+	device_creator create = device_find(text);
+
+	if (!create)
+		return usage("there is no device `%s` to add", text);
+	for (unsigned i = 0; i < options->device_count; i++)
+		if (options->devices[i] == create)
+			return usage("--device %s twice", text);
+	if (options->device_count == DEVICES_MAX)
+		return usage("more than %d devices", DEVICES_MAX);
+	options->devices[options->device_count++] = create;
+	return -1;
+}
+
 static int parse_depth(struct run_options *options, const char *text)
 {
 	uint64_t depth;
@@ -145,6 +160,8 @@ static int take_option(struct run_options *options, int id, char *text)
 		return -1;
 	case OPTION_MODULE:
 		return parse_module(options, text);
+	case OPTION_DEVICE:
+		return parse_device(options, text);
 	case OPTION_INITRD:
 		options->initrd = text;
 		return -1;

@@ -8,9 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "l0/machine/devices/platform.h"
 #include "l0/machine/load.h"
 
 #define MODULES_MAX 32
+#define DEVICES_MAX 8
 #define DEPTH_MAX 1000 /* guards against typing errors only; nothing is sized by it */
 #define MEM_MIN (UINT64_C(2) << 20)
 
@@ -22,6 +24,8 @@ struct run_options {
 	uint64_t mem, max_insns;
 	struct load_file modules[MODULES_MAX];
 	unsigned module_count;
+	device_creator devices[DEVICES_MAX];
+	unsigned device_count;
 };
 
 /* Returns -1 to go on, or the status to exit with: --help was printed, or one line on stderr.

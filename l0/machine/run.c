@@ -103,6 +103,8 @@ static int run(const struct run_options *options)
 
 	if (!machine_init(&machine, options->mem, options->serial))
 		return STATUS_REFUSED;
+	for (unsigned i = 0; i < options->device_count; i++)
+		options->devices[i](&machine);
 	machine.cpu_ops = backend_find(options->machine);
 	machine.max_insns = options->max_insns;
 	firmware_build(&machine);

@@ -68,6 +68,22 @@ static void devices_create(struct machine *machine)
 	debug_ports_create(machine);
 	log_port_create(machine);
 	guard_port_create(machine);
+	fw_cfg_create(machine);
+}
+
+device_creator device_find(const char *name)
+{
+	static const struct {
+		const char *name;
+		device_creator create;
+	} optional[] = {
+		{ "testdev", test_device_create },
+	};
+
+	for (unsigned i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
+		if (!strcmp(name, optional[i].name))
+			return optional[i].create;
+	return NULL;
 }
 
 bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial)

@@ -28,5 +28,12 @@ void log_port_create(struct machine *machine);
 void guard_port_create(struct machine *machine); /* l0/machine/guard.h */
 void pit_create(struct machine *machine);
 void rtc_create(struct machine *machine);
+void fw_cfg_create(struct machine *machine); /* after RAM */
+
+/* What a machine has only if asked for, with --device. */
+void test_device_create(struct machine *machine);
+/* The creator of an optional device, NULL: there is none of that name. */
+typedef void (*device_creator)(struct machine *machine);
+device_creator device_find(const char *name);
 
 #endif

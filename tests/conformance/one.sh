@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# one.sh JOB: runs one line of list.awk's and appends its result to $OUT/results, fields separated by tabs:
+#   name  verdict  passed  failed  skipped  expected failures  seconds
+# Environment: KUT, ABYME, OUT, DEPTH, SCALE.
+set -u
+tab=$(printf '\t')
+IFS=$tab read -r name file args mem cpu seconds arch environment <<JOB
+$1
+JOB
+log=$OUT/$(printf %s "$name" | tr '/:' '__').log
+env=$log.env
+[ "$args" != - ] || args=
+limit=$((${seconds%s} * SCALE * (DEPTH + 1)))
+
+# Beneath the test each hypervisor keeps a sixteenth of the memory, 64 MiB at most.
+total=$((mem + DEPTH * (mem / 8 < 64 ? mem / 8 + 2 : 64)))
+[ "$environment" != - ] || environment=TEST_DEVICE=1
+printf 'NR_CPUS=1\nMEMSIZE=%s\n%s\n' "$mem" "$environment" >"$env"
+
+start=$(date +%s)
+timeout -k 10 "$limit" "$ABYME" run --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
+	--module "$env" --append "$args" "$KUT/x86/$file" >"$log" 2>&1 </dev/null
+status=$?
+seconds=$(($(date +%s) - start))
+rm -f "$env"
+
+count() { grep -c "^$1:" "$log"; }
+failed=$(($(count FAIL) + $(count XPASS)))
+# The suite leaves through the exit port: v there gives (v << 1) | 1. All of it skipped is 77, abort() 127.
+case $status in
+1) verdict=PASS ;;
+3) verdict=FAIL ;;
+77) verdict=SKIP ;;
+127) verdict=ABORT ;;
+124 | 137) verdict=TIMEOUT ;;
+*) verdict=END$status ;;
+esac
+[ "$verdict" != PASS ] || [ "$failed" = 0 ] || verdict=FAIL
+printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$verdict" "$(count PASS)" "$failed" "$(count SKIP)" \
+	"$(($(count XFAIL) + $(count KFAIL)))" "$seconds" >>"$OUT/results"
+[ ! -t 2 ] || printf '\r%s: %s\033[K' "$name" "$verdict" >&2
