@@ -3,6 +3,7 @@
  * Descriptor-table registers, TLB and cache control, HLT, segment-base instructions. Privilege is
  * checked before VM exits, operands after them.
  */
+#include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
 
@@ -193,12 +194,13 @@ void insn_invpcid(struct cpu *cpu, const struct op *op)
 		mmu_flush_current(cpu, true);
 }
 
-/* Caches are not modelled: nothing to write back or to lose. */
+/* Caches are not modelled: nothing to write back or to lose, but the time it takes. */
 static void cache_control(struct cpu *cpu, enum vmx_exit_reason reason)
 {
 	require_cpl0(cpu);
 	if (cpu->vmx->nonroot)
 		vmx_intercept_insn(cpu, reason, 0);
+	cpu_charge(cpu, COST_WBINVD);
 }
 
 void insn_invd(struct cpu *cpu, const struct op *op)

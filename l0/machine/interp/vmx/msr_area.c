@@ -33,10 +33,20 @@ static bool entry_index(struct cpu *cpu, uint64_t address, uint32_t *msr)
 	return !(low >> 32);
 }
 
+/* IA32_VMX_MISC recommends a limit: SDM 3D "Miscellaneous Data". What lies beyond it is "undefined
+ * processor behavior (including a machine check)"; here the list fails, and nothing of it is done. */
+static bool is_too_long(const struct cpu *cpu, uint32_t count, uint32_t *bad)
+{
+	*bad = 512 * ((vmx_cap(cpu->vmx->caps, MISC) >> VMX_MISC_MSR_LIST_SHIFT & 7) + 1) + 1;
+	return count >= *bad;
+}
+
 uint32_t vmx_load_msrs(struct cpu *cpu, uint64_t address, uint32_t count)
 {
-	uint32_t msr;
+	uint32_t msr, bad;
 
+	if (is_too_long(cpu, count, &bad))
+		return bad;
 	for (uint32_t i = 1; i <= count; i++, address += ENTRY_SIZE) {
 		cpu_charge(cpu, COST_VM_MSR);
 		if (!entry_index(cpu, address, &msr) || never_loaded(msr) ||
@@ -48,9 +58,11 @@ uint32_t vmx_load_msrs(struct cpu *cpu, uint64_t address, uint32_t count)
 
 uint32_t vmx_store_msrs(struct cpu *cpu, uint64_t address, uint32_t count)
 {
-	uint32_t msr;
+	uint32_t msr, bad;
 	uint64_t value;
 
+	if (is_too_long(cpu, count, &bad))
+		return bad;
 	for (uint32_t i = 1; i <= count; i++, address += ENTRY_SIZE) {
 		cpu_charge(cpu, COST_VM_MSR);
 		if (!entry_index(cpu, address, &msr) || never_in_area(msr) ||

@@ -378,6 +378,43 @@ static void test_aborts(void **state)
 	stop(&f);
 }
 
+#define AREA_LONG 0x20000
+
+/* 512 entries are what IA32_VMX_MISC recommends at most; the list that is longer fails. */
+static void test_long_msr_areas(void **state)
+{
+	struct fixture f;
+
+	for (unsigned count = 512; count <= 513; count++) {
+		start_vmx(&f);
+		SET(&f, ENTRY_MSR_LOAD_ADDRESS, AREA_LONG);
+		SET(&f, ENTRY_MSR_LOAD_COUNT, count);
+		for (unsigned i = 0; i < count; i++)
+			msr_entry(&f, AREA_LONG, i, MSR_IA32_STAR, i);
+		call(&f, insn_vmlaunch);
+		if (count == 512)
+			assert_int_equal(f.cpu->msrs.star, 511);
+		else
+			assert_exit(&f, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE,
+				    513);
+		stop(&f);
+	}
+	for (unsigned load = 0; load < 2; load++) {
+		start_vmx(&f);
+		SET(&f, EXIT_MSR_LOAD_ADDRESS, AREA_LONG);
+		SET(&f, EXIT_MSR_STORE_ADDRESS, AREA_LONG);
+		SET(&f, EXIT_MSR_LOAD_COUNT, load ? 513 : 0);
+		SET(&f, EXIT_MSR_STORE_COUNT, load ? 0 : 513);
+		for (unsigned i = 0; i < 513; i++)
+			msr_entry(&f, AREA_LONG, i, MSR_IA32_STAR, 0);
+		enter(&f);
+		exit_now(&f);
+		assert_int_equal(f.cpu->vmx->vmcs->abort,
+				 load ? VMX_ABORT_LOAD_HOST_MSR : VMX_ABORT_SAVE_GUEST_MSR);
+		stop(&f);
+	}
+}
+
 /* ---- entries that fail ---- */
 
 static void test_control_and_host_failures(void **state)
@@ -539,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_sysenter_and_32_bit_host_fields),
 		cmocka_unit_test(test_entry_control_follows_lma),
 		cmocka_unit_test(test_msr_areas),
+		cmocka_unit_test(test_long_msr_areas),
 		cmocka_unit_test(test_bad_entry_msrs),
 		cmocka_unit_test(test_aborts),
 		cmocka_unit_test(test_control_and_host_failures),
