@@ -122,6 +122,7 @@ struct console;
 struct ioapic;
 struct lapic;
 struct pic;
+struct hits;            /* hits.h: instructions counted by address; NULL when off */
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
 
 struct machine {
@@ -139,6 +140,7 @@ struct machine {
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
+	struct hits *hits;
 	volatile enum machine_stop stop;
 	uint32_t stop_value;
 	const char *stop_reason; /* one line, or NULL */

@@ -183,6 +183,9 @@ static int take_option(struct run_options *options, int id, char *text)
 	case OPTION_STATS:
 		options->stats = text;
 		return -1;
+	case OPTION_PROFILE:
+		options->profile = text;
+		return -1;
 	case OPTION_JSON:
 		options->stats = "-";
 		return -1;

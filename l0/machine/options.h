@@ -18,7 +18,7 @@
 
 struct run_options {
 	const char *machine, *stack, *cpu, *initrd, *append, *hv, *hv_append;
-	const char *serial, *trace, *stats; /* NULL: stdio, off, off */
+	const char *serial, *trace, *stats, *profile; /* NULL: stdio, off, off, off */
 	const char *image;
 	unsigned depth;
 	uint64_t mem, max_insns;

@@ -2,6 +2,7 @@
  *
  * `abyme run`: builds the machine, loads the stack of images, runs it, says how it ended.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,14 +13,17 @@
 #include "l0/machine/command.h"
 #include "l0/machine/console.h"
 #include "l0/machine/firmware.h"
+#include "l0/machine/hits.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/options.h"
 #include "l0/machine/progress.h"
 #include "l0/machine/stats.h"
 #include "l0/machine/stop.h"
+#include "l0/machine/symbols.h"
 #include "traces/machine_log.h"
 
 static struct machine machine;
+static struct symbols *symbols; /* of the stack's images, for --profile */
 
 /* The first signal ends the run in good order, a second one at once. */
 static void on_signal(int number)
@@ -41,6 +45,33 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static bool profile_open(const struct stack *stack, struct load_error *error)
+{
+	symbols = symbols_create();
+	if (!symbols)
+		return load_fail(error, STATUS_ERROR, "out of memory");
+	symbols_add_image(symbols, stack->request.image.path);
+	for (unsigned i = 0; i < stack->request.module_count; i++)
+		symbols_add_image(symbols, stack->request.modules[i].path);
+	machine.hits = hits_create(symbols, &machine.memory);
+	return machine.hits || load_fail(error, STATUS_ERROR, "out of memory");
+}
+
+static bool profile_close(const char *path)
+{
+	bool written = hits_write(machine.hits, path);
+
+	if (!written)
+		fprintf(stderr, "abyme run: cannot write the profile to %s: %s\n", path,
+			strerror(errno));
+	if (hits_lost(machine.hits))
+		fprintf(stderr, "abyme run: the profile lacks %llu instructions: out of memory\n",
+			(unsigned long long)hits_lost(machine.hits));
+	hits_free(machine.hits);
+	symbols_free(symbols);
+	return written;
+}
+
 static bool boot(const struct run_options *options, struct run_facts *facts,
 		 struct load_error *error)
 {
@@ -49,6 +80,8 @@ static bool boot(const struct run_options *options, struct run_facts *facts,
 	bool loaded = stack_build(options, &stack, error) &&
 		      load_boot(&machine, &stack.request, &state, error);
 
+	if (loaded && options->profile)
+		loaded = profile_open(&stack, error);
 	facts->depth = stack.depth;
 	stack_free(&stack);
 	if (!loaded)
@@ -89,6 +122,8 @@ static int finish(struct run_facts *facts)
 	stop_report(&machine);
 	if (facts->options->stats)
 		ok = stats_write(&machine, facts);
+	if (machine.hits && !profile_close(facts->options->profile))
+		ok = false;
 	if (machine.log && !trap_log_close(machine.log, text, sizeof(text))) {
 		fprintf(stderr, "abyme run: %s\n", text);
 		ok = false;

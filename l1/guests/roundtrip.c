@@ -7,8 +7,8 @@
  *                                     what L1 and L2 executed, C the cycles of the whole
  *   l1_ITEM insns=I cycles=C          an operation executed by L1 itself
  *
- * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0. Option:
- * iters=N.
+ * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0. Options:
+ * iters=N, item=N (only the N-th l2_ line).
  */
 #include "l1/guests/roundtrip/roundtrip.h"
 
@@ -160,6 +160,7 @@ static void measure_l1(const struct l1_item *item, uint64_t iterations)
 int main(void)
 {
 	uint64_t iterations = multiboot_option("iters", DEFAULT_ITERATIONS);
+	uint64_t only = multiboot_option("item", 0);
 	const char *refused = vmx_start();
 	bool ept;
 
@@ -170,10 +171,10 @@ int main(void)
 	ept = set_up_vmcs();
 	counter_start();
 	for (unsigned i = 0; i < sizeof(l2_items) / sizeof(l2_items[0]); i++) {
-		if (ept || !l2_items[i].needs_ept)
+		if ((ept || !l2_items[i].needs_ept) && (!only || only == i + 1))
 			measure_l2(&l2_items[i], iterations);
 	}
-	for (unsigned i = 0; i < sizeof(l1_items) / sizeof(l1_items[0]); i++)
+	for (unsigned i = 0; !only && i < sizeof(l1_items) / sizeof(l1_items[0]); i++)
 		measure_l1(&l1_items[i], iterations);
 	return STATUS_OK;
 }

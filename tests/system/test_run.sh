@@ -71,6 +71,21 @@ for key in machine depth cpu cycles wall_s cpu_s mips peak_rss_kib stop exit_sta
 	grep -q "\"$key\":" "$out/a" || fail "no $key in the statistics"
 done
 
+# The profile: every retired instruction is in both its tables, code of the stack's images has its name, and the run is
+# the one without.
+ends 0 0 --depth 1 --append iters=2 --stats "$out/a" "$images/roundtrip.elf"
+ends 0 0 --depth 1 --append iters=2 --stats "$out/b" --profile "$out/profile" "$images/roundtrip.elf"
+insns=$(sed -n 's/.*"instructions":[^0-9]*\([0-9]*\).*/\1/p' "$out/a")
+for key in instructions cycles console_digest; do
+	[ "$(grep "$key" "$out/a")" = "$(grep "$key" "$out/b")" ] || fail "--profile changes the $key"
+done
+sums=$(awk '/^#/ { table++; next } { sum[table] += $1 } END { print sum[1], sum[2] }' "$out/profile")
+[ "$sums" = "$insns $insns" ] || fail "the profile's tables have $sums instructions of $insns"
+for name in 'hv.elf exit_handle' 'roundtrip.elf handle_bare' 'hv.elf entry_exit_stub+0x0'; do
+	grep -q " $name\$" "$out/profile" || fail "no $name in the profile"
+done
+ends 74 1 --profile "$out/missing/file" "$images/hello.elf"
+
 # Input from a file: all of it arrives, at the same times in every run.
 printf 'some words\nand q' >"$out/input"
 for run in 1 2; do

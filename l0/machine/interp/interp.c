@@ -4,6 +4,7 @@
  * time catch up with the event queue, and sees to it that both fall on exact instruction
  * boundaries: a block that does not fit into the time to the next event is stepped.
  */
+#include "l0/machine/hits.h"
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
@@ -79,6 +80,16 @@ static const struct op *find_entry(struct cpu *cpu)
 	return blocks_find(cpu, 0)->ops;
 }
 
+/* The one instruction at RIP. With --profile no other way is taken, so that each is counted. */
+static const struct op *find_single(struct cpu *cpu)
+{
+	const struct block *block = blocks_find(cpu, MODE_SINGLE);
+
+	if (unlikely(cpu->machine->hits))
+		hits_at(cpu->machine->hits, cpu_rip(cpu), block->hpa, block->length, cpu->insns);
+	return block->ops;
+}
+
 static void execute(struct cpu *cpu)
 {
 	const struct op *entry = NULL;
@@ -86,10 +97,10 @@ static void execute(struct cpu *cpu)
 	blocks_refresh_key(cpu);
 	cpu->stepping = cpu->attention;
 	cpu->attention = false;
-	if (!cpu->stepping)
+	if (!cpu->stepping && likely(!cpu->machine->hits))
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
-		entry = blocks_find(cpu, MODE_SINGLE)->ops;
+		entry = find_single(cpu);
 	cpu->blocks->edge = cpu->blocks->dead = NULL;
 	OP_RUN(cpu, entry);
 }
@@ -125,6 +136,8 @@ static void interp_run(struct cpu *cpu)
 		turn(cpu);
 	cpu->in_block = false;
 	cpu->op = NULL;
+	if (cpu->machine->hits)
+		hits_end(cpu->machine->hits, cpu->insns);
 	vmx_finish(cpu);
 }
 
