@@ -242,6 +242,8 @@ void mmu_free(struct cpu *cpu);
 /* Selects the view (mmu.tag, mmu.hash) from the registers; cpu_mode_changed calls it. Also wanted
  * after a change of DR7, of CR0.AM, of the VPID or of the EPTP. */
 void mmu_mode_changed(struct cpu *cpu);
+/* The same where nothing but CPL may have changed. */
+void mmu_view_changed(struct cpu *cpu);
 /* TLB maintenance as the architecture names it. "Current" VPID, PCID and EPTP are those in the
  * registers at the time of the call; a flush leaves mmu.tag valid. */
 void mmu_flush_all(struct cpu *cpu);		       /* everything, every VPID and EPTP */

@@ -222,6 +222,18 @@ static void event_dispatch(struct cpu *cpu, const struct cpu_event *event)
 		deliver_protected(cpu, event);
 }
 
+/* Whether cpu_attend could find something before the first instruction of the handler. Interrupts
+ * that IF holds back have their say when it is set. */
+static bool wants_attention(struct cpu *cpu)
+{
+	if (cpu->vmx->nonroot || cpu->pending_debug || cpu->nmi_pending || cpu->init_pending ||
+	    cpu->sipi_pending || debug_armed(cpu, BIT32(DEBUG_EXECUTE)))
+		return true;
+	if (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF))
+		return true;
+	return (cpu->eflags_rest & RFLAGS_IF) && machine_interrupt_pending(cpu->machine);
+}
+
 void cpu_deliver_event(struct cpu *cpu)
 {
 	struct cpu_event event = cpu->event;
@@ -241,7 +253,8 @@ void cpu_deliver_event(struct cpu *cpu)
 	cpu->seen.shadow = cpu->seen.rf = cpu->seen.step = UINT64_MAX;
 	if (event.insn_length && !event.injected)
 		cpu->insns++; /* the INT instruction retires with its delivery */
-	cpu->attention = true;
+	if (wants_attention(cpu))
+		cpu->attention = true;
 	cpu_charge(cpu, COST_INTERRUPT);
 	cpu_mode_recheck(cpu);
 }

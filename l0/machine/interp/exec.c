@@ -162,11 +162,28 @@ OP_RESULT op_complex(struct cpu *cpu, const struct op *op)
 	SLOW_NEXT(cpu, op);
 }
 
+/* Whether the run loop has something to do between two blocks. */
+static bool loop_wanted(const struct cpu *cpu)
+{
+	return slow_must_leave(cpu) || cpu->budget == 0 || cpu->stepping || cpu->event.valid ||
+	       cpu->activity != ACTIVITY_ACTIVE || cpu->machine->stop;
+}
+
 OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op)
 {
+	const struct op *entry;
+
 	slow_begin(cpu, op);
 	insn_info(op->row)->complex(cpu, op);
-	SLOW_LEAVE(cpu);
+	cpu_retire(cpu);
+	if (loop_wanted(cpu))
+		OP_LEAVE();
+	cpu->op = NULL;
+	blocks_refresh_key(cpu);
+	entry = jump_find(cpu, cpu_rip(cpu));
+	if (!entry)
+		OP_LEAVE();
+	OP_GOTO(cpu, entry);
 }
 
 OP_RESULT op_undefined(struct cpu *cpu, const struct op *op)

@@ -3,7 +3,7 @@
  * Memory as instructions see it: linear accesses over the TLB, MMIO, the pages of the local APIC,
  * segmented accesses, and the CPU's own physical accesses. Raises what the walks only report.
  */
-#include "l0/machine/interp/mmu.h"
+#include "l0/machine/interp/tlb.h"
 
 #include <string.h>
 
@@ -12,6 +12,45 @@
 #include "l0/machine/interp/sys.h"
 
 #define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
+
+/* ---- host memory: sizes are seldom constants here, and a call of memcpy costs more than the access ---- */
+
+static uint64_t host_read(const uint8_t *host, unsigned size)
+{
+	uint64_t value = 0;
+
+	switch (size) {
+	case 8:
+		memcpy(&value, host, 8);
+		return value;
+	case 4:
+		memcpy(&value, host, 4);
+		return value;
+	case 2:
+		memcpy(&value, host, 2);
+		return value;
+	default:
+		return *host;
+	}
+}
+
+static void host_write(uint8_t *host, unsigned size, uint64_t value)
+{
+	switch (size) {
+	case 8:
+		memcpy(host, &value, 8);
+		return;
+	case 4:
+		memcpy(host, &value, 4);
+		return;
+	case 2:
+		memcpy(host, &value, 2);
+		return;
+	default:
+		*host = (uint8_t)value;
+		return;
+	}
+}
 
 /* ---- physical ---- */
 
@@ -24,8 +63,7 @@ uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size)
 
 		if (!host)
 			return UINT64_MAX >> (64 - 8 * size);
-		memcpy(&value, host, size);
-		return value;
+		return host_read(host, size);
 	}
 	for (unsigned i = 0; i < size; i++)
 		value |= phys_read(cpu, hpa + i, 1) << 8 * i;
@@ -34,7 +72,7 @@ uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size)
 
 static void store(struct cpu *cpu, uint8_t *host, uint64_t hpa, unsigned size, uint64_t value)
 {
-	memcpy(host, &value, size);
+	host_write(host, size, value);
 	if (blocks_page_has_code(cpu, hpa))
 		blocks_written(cpu, hpa, size);
 }
@@ -97,7 +135,7 @@ static enum mmu_view view_of(const struct cpu *cpu, unsigned access)
 {
 	if (access & MEM_IMPLICIT_SUPERVISOR)
 		return VIEW_SUPERVISOR;
-	return access & MEM_USER ? VIEW_USER : mmu_current_view(cpu);
+	return access & MEM_USER ? VIEW_USER : cpu->mmu.spaces->view;
 }
 
 static unsigned right_of(unsigned access)
@@ -262,16 +300,25 @@ static uint64_t read_slow(struct cpu *cpu, uint64_t linear, unsigned size, unsig
 	return value;
 }
 
+/* First-level slot of the page and the tag it must carry. */
+static struct tlb_entry *slot_of(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *tag)
+{
+	enum mmu_view view = view_of(cpu, access);
+
+	if (view != cpu->mmu.spaces->view)
+		return tlb_slot_of_view(cpu, linear, view, tag);
+	*tag = cpu->mmu.tag;
+	return tlb_slot(&cpu->mmu, linear);
+}
+
 uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
 {
-	uint64_t tag, value = 0;
-	const struct tlb_entry *slot = tlb_slot_of_view(cpu, linear, view_of(cpu, access), &tag);
+	uint64_t tag;
+	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
 
 	if (!(access & MEM_FETCH) && slot->read == (PAGE_BASE(linear) | tag) &&
-	    PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
-		memcpy(&value, (const uint8_t *)(uintptr_t)(linear + slot->addend), size);
-		return value;
-	}
+	    PAGE_OFFSET(linear) + size <= PAGE_SIZE)
+		return host_read((const uint8_t *)(uintptr_t)(linear + slot->addend), size);
 	return read_slow(cpu, linear, size, access);
 }
 
@@ -301,11 +348,11 @@ static void write_slow(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t
 void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access)
 {
 	uint64_t tag;
-	const struct tlb_entry *slot = tlb_slot_of_view(cpu, linear, view_of(cpu, access), &tag);
+	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
 
 	access |= MEM_WRITE;
 	if (slot->write == (PAGE_BASE(linear) | tag) && PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
-		memcpy((uint8_t *)(uintptr_t)(linear + slot->addend), &value, size);
+		host_write((uint8_t *)(uintptr_t)(linear + slot->addend), size, value);
 		return;
 	}
 	write_slow(cpu, linear, size, value, access);

@@ -205,6 +205,11 @@ void mmu_mode_changed(struct cpu *cpu)
 	select_view(cpu, wanted_view(cpu, key.mode));
 }
 
+void mmu_view_changed(struct cpu *cpu)
+{
+	select_view(cpu, wanted_view(cpu, cpu->mmu.spaces->current->key.mode));
+}
+
 uint32_t mmu_space_mode(const struct cpu *cpu)
 {
 	return cpu->mmu.spaces->current->key.mode;

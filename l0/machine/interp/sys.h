@@ -100,8 +100,15 @@ static inline uint64_t op_displacement(const struct cpu *cpu, const struct op *o
  * and the decoder depend on (CR, EFER, RFLAGS.AC, DR7) calls it outright. */
 static inline void cpu_mode_recheck(struct cpu *cpu)
 {
-	if (decode_mode_key(cpu) != cpu->mode)
-		cpu_mode_changed(cpu);
+	uint32_t mode = decode_mode_key(cpu), changed = mode ^ cpu->mode;
+
+	if (!changed)
+		return;
+	cpu->mode = mode;
+	if (changed & MODE_CAREFUL)
+		mmu_mode_changed(cpu);
+	else
+		mmu_view_changed(cpu);
 }
 /* Raises #GP(0) unless CPL is 0. */
 static inline void require_cpl0(struct cpu *cpu)

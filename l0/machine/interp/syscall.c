@@ -12,8 +12,9 @@
 static void step_by_new_flags(struct cpu *cpu)
 {
 	cpu->seen.step = UINT64_MAX;
-	if (cpu->eflags_rest & RFLAGS_TF)
-		cpu->pending_debug |= DR6_BS;
+	if (!(cpu->eflags_rest & RFLAGS_TF))
+		return;
+	cpu->pending_debug |= DR6_BS;
 	cpu->attention = true;
 }
 
