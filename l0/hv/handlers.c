@@ -207,8 +207,3 @@ enum exit_next handle_init_signal(struct vcpu *vcpu)
 {
 	hv_end_guest(vcpu, "INIT");
 }
-
-enum exit_next handle_task_switch(struct vcpu *vcpu)
-{
-	hv_end_guest(vcpu, "a hardware task switch, which is not emulated");
-}

@@ -3,7 +3,8 @@
  * Every operating mode of the CPU and the ways between them: out of IA-32e mode to unpaged 32-bit,
  * 32-bit and PAE paging, ring 3, 16-bit protected, real-address and VM86 mode, and back each time.
  * Prints one digest, the same on every machine and at every depth. Options: rounds=N, verbose (each
- * mode's results), strict (also that PDPTEs are registers, which QEMU's TCG 7.2 does not have).
+ * mode's results), strict (also that PDPTEs are registers, which QEMU's TCG 7.2 does not have), tasks
+ * (hardware task switches and nothing else).
  */
 #include "l1/guests/modes/modes.h"
 
@@ -26,11 +27,10 @@
 
 uint64_t modes_idt32[256] __attribute__((aligned(8)));
 extern char modes_real_skip[], modes_real_answer[];
-extern uint64_t boot_gdt[];
 
-/* SDM 3A "32-Bit Task-State Segment (TSS)": as much as a change of ring needs. */
-static uint32_t task_state32[26];
 static uint8_t ring0_stack[4096] __attribute__((aligned(16)));
+
+struct task_state32 modes_main_task;
 
 static void build_idt32(void)
 {
@@ -46,13 +46,10 @@ static void build_idt32(void)
 
 static void build_task_state32(void)
 {
-	uint64_t base = (uint64_t)task_state32;
-
-	task_state32[1] = (uint32_t)(uint64_t)ring0_stack + sizeof(ring0_stack); /* ESP0 */
-	task_state32[2] = KERNEL_DS;                                             /* SS0 */
-	task_state32[25] = sizeof(task_state32) << 16; /* no I/O permission bitmap */
-	boot_gdt[SPARE0 / 8] = (sizeof(task_state32) - 1) | (base & 0xffffff) << 16 |
-			       (uint64_t)(AR_P | DESC_TSS_AVAIL) << 40 | (base >> 24 & 0xff) << 56;
+	modes_main_task.esp0 = (uint32_t)(uint64_t)ring0_stack + sizeof(ring0_stack);
+	modes_main_task.ss0 = KERNEL_DS;
+	modes_main_task.trap_iomap = sizeof(modes_main_task) << 16; /* no I/O permission bitmap */
+	boot_gdt[SPARE0 / 8] = tasks_descriptor(&modes_main_task, AR_P | DESC_TSS_AVAIL);
 }
 
 /* Real mode's vectors 0, 6 and 0x40, and the 16-bit code. */
@@ -115,8 +112,9 @@ static uint32_t build_pae_paging(void)
 
 static uint64_t digest = UINT64_C(0xcbf29ce484222325);
 
-static void run(const char *name, void (*code)(void), uint32_t cr3, uint32_t cr4, bool verbose)
+void modes_run(const char *name, void (*code)(void), uint32_t cr3, uint32_t cr4)
 {
+	bool verbose = multiboot_has_word("verbose");
 	struct trip trip = {cr3, (uint32_t)(read_cr4() & CR4_VMXE) | cr4, 0,
 			    (uint32_t)(uint64_t)code};
 
@@ -136,10 +134,22 @@ static void run(const char *name, void (*code)(void), uint32_t cr3, uint32_t cr4
 		printf("\n");
 }
 
+static void run_modes(void)
+{
+	modes_run("unpaged", modes_unpaged, 0, 0);
+	modes_run("paged", modes_paged, build_32bit_paging(), CR4_PSE);
+	modes_run("pae", modes_pae, build_pae_paging(), CR4_PAE);
+	if (multiboot_has_word("strict"))
+		modes_run("pdptes", modes_pdptes, build_pae_paging(), CR4_PAE);
+	modes_run("rings", modes_rings, build_32bit_paging(), CR4_PSE);
+	modes_run("16bit", modes_16bit, 0, 0);
+	modes_run("real", modes_real, 0, 0);
+	modes_run("vm86", modes_vm86, 0, 0);
+}
+
 int main(void)
 {
 	uint64_t rounds = multiboot_option("rounds", DEFAULT_ROUNDS);
-	bool verbose = multiboot_has_word("verbose");
 	uint8_t *low = (uint8_t *)(uint64_t)LOW_START;
 	static uint8_t saved[LOW_END - LOW_START];
 
@@ -149,15 +159,10 @@ int main(void)
 	build_idt32();
 	build_task_state32();
 	for (uint64_t i = 0; i < rounds; i++) {
-		run("unpaged", modes_unpaged, 0, 0, verbose);
-		run("paged", modes_paged, build_32bit_paging(), CR4_PSE, verbose);
-		run("pae", modes_pae, build_pae_paging(), CR4_PAE, verbose);
-		if (multiboot_has_word("strict"))
-			run("pdptes", modes_pdptes, build_pae_paging(), CR4_PAE, verbose);
-		run("rings", modes_rings, build_32bit_paging(), CR4_PSE, verbose);
-		run("16bit", modes_16bit, 0, 0, verbose);
-		run("real", modes_real, 0, 0, verbose);
-		run("vm86", modes_vm86, 0, 0, verbose);
+		if (multiboot_has_word("tasks"))
+			tasks_run(build_32bit_paging());
+		else
+			run_modes();
 	}
 	memcpy(low, saved, sizeof(saved));
 	printf("digest=%016lx\n", digest);

@@ -38,8 +38,10 @@ for arguments in 'rounds=1' 'rounds=2 strict'; do
 	compare "equiv $arguments over tiny" "$expected" bochs "$images/tiny.elf" "$images/equiv.elf $arguments"
 done
 
-expected=$(timeout 60 "$build/abyme" run --append strict "$images/modes.elf")
-compare 'modes strict' "$expected" bochs "$images/modes.elf strict"
+for word in strict tasks; do
+	expected=$(timeout 60 "$build/abyme" run --append $word "$images/modes.elf")
+	compare "modes $word" "$expected" bochs "$images/modes.elf $word"
+done
 
 # Bochs has no fixed counter, so of roundtrip only the items are compared.
 items() { sed 's/ .*//'; }

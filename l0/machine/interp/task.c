@@ -5,20 +5,7 @@
  * task.
  */
 #include "l0/machine/interp/sys.h"
-
-/* Field offsets of the two kinds of TSS, SDM 3A "Task-State Segment (TSS)", "16-Bit Task-State
- * Segment". */
-struct tss_layout {
-	uint8_t size;     /* of a register field */
-	uint8_t cr3;      /* 0: none */
-	uint8_t ip, flags, gpr, seg, ldt;
-	uint8_t segments; /* ES, CS, SS, DS (, FS, GS) */
-	uint8_t seg_step;
-	uint8_t trap;     /* 0: none */
-	uint8_t limit;    /* least limit */
-};
-static const struct tss_layout tss32 = { 4, 0x1c, 0x20, 0x24, 0x28, 0x48, 0x60, 6, 4, 0x64, 0x67 };
-static const struct tss_layout tss16 = { 2, 0, 0x0e, 0x10, 0x12, 0x22, 0x2a, 4, 2, 0, 0x2b };
+#include "shadow/sdm/tss.h"
 
 /* What the new TSS holds. */
 struct task_image {
@@ -26,11 +13,6 @@ struct task_image {
 	uint16_t seg[6], ldt;
 	bool trap;
 };
-
-static const struct tss_layout *layout_of(unsigned type)
-{
-	return type & 8 ? &tss32 : &tss16;
-}
 
 static uint64_t tss_read(struct cpu *cpu, uint64_t base, unsigned offset, unsigned size)
 {
@@ -220,8 +202,8 @@ static void task_exchange(struct cpu *cpu, uint16_t selector, struct descriptor 
 			  enum task_switch_source source, uint64_t next_rip,
 			  const struct cpu_event *event, struct task_image *image)
 {
-	const struct tss_layout *old = layout_of(cpu->seg[SEG_TR].ar & AR_TYPE);
-	const struct tss_layout *new = layout_of(desc_type(d));
+	const struct tss_layout *old = tss_layout_of(cpu->seg[SEG_TR].ar & AR_TYPE);
+	const struct tss_layout *new = tss_layout_of(desc_type(d));
 	bool nested = source == TASK_SWITCH_CALL || source == TASK_SWITCH_GATE;
 
 	tss_probe(cpu, cpu->seg[SEG_TR].base, old->ip,
@@ -244,7 +226,7 @@ static void task_exchange(struct cpu *cpu, uint16_t selector, struct descriptor 
 void task_switch(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 		 enum task_switch_source source, uint64_t next_rip, const struct cpu_event *event)
 {
-	const struct tss_layout *new = layout_of(desc_type(d));
+	const struct tss_layout *new = tss_layout_of(desc_type(d));
 	struct task_image image;
 
 	if (desc_limit(d) < new->limit)

@@ -213,6 +213,18 @@ to_protected:
 	lidt idt32_pointer
 	movl $1f, %eax
 	jmp *%eax
+
+/* Tasks that have to lie low: one in a 16-bit TSS, one in VM86 mode (tasks.c). */
+	.globl tasks_low_store, tasks_low_monitor
+tasks_low_store:
+	movl %eax, tasks_word
+	iret
+	jmp tasks_low_store
+	.balign 16
+	.code16
+tasks_low_monitor:
+	int $VECTOR_MONITOR
+	.code32
 modes_low_end:
 1:	call collect
 	popal

@@ -41,6 +41,30 @@ void modes_16bit(void);
 void modes_real(void);
 void modes_vm86(void);
 
+/* Runs `code` out of long mode and adds its results to the digest. */
+void modes_run(const char *name, void (*code)(void), uint32_t cr3, uint32_t cr4);
+
+/* SDM 3A "32-Bit Task-State Segment (TSS)". */
+struct task_state32 {
+	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t es, cs, ss, ds, fs, gs, ldt, trap_iomap;
+};
+extern struct task_state32 modes_main_task; /* SPARE0: what runs on a trip out of long mode */
+extern uint64_t modes_idt32[256], boot_gdt[];
+
+/* tasks.c: hardware task switches, without paging and under 32-bit paging. */
+void tasks_run(uint32_t directory);
+uint64_t tasks_descriptor(const void *tss, uint32_t rights);
+
+/* 32-bit code to run (tasks32.S), and where other tasks begin. */
+void tasks_call(void), tasks_jump(void), tasks_interrupt(void), tasks_error(void);
+void tasks_bad_segment(void), tasks_bad_ldt(void), tasks_trap(void), tasks_vm86(void);
+extern char tasks_echo[], tasks_jump_back[], tasks_pop_error[], tasks_on_bad_segment[];
+extern char tasks_on_debug[];
+extern char tasks_low_store[], tasks_low_monitor[]; /* in the copied part of code16.S */
+extern uint32_t tasks_word; /* a 16-bit task leaves its EAX there */
+
 /* Where assembly puts its results, and how many there are. */
 extern uint32_t modes_results[RESULTS];
 extern uint32_t modes_result_count;
