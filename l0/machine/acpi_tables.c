@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * ACPI tables from ACPI_BASE on: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. Layouts: ACPI
- * Specification 6.5 "ACPI System Description Tables"; what the machine has is in devices/platform.h
- * and ioapic.h.
+ * ACPI tables from ACPI_BASE on: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET. Layouts: ACPI
+ * Specification 6.5 "ACPI System Description Tables"; what the machine has is in devices/platform.h,
+ * ioapic.h and hpet.h, the DSDT's code comes from dsdt.c.
  */
 #include <string.h>
 
+#include "l0/machine/devices/hpet.h"
 #include "l0/machine/devices/ioapic.h"
 #include "l0/machine/devices/platform.h"
+#include "l0/machine/dsdt.h"
 #include "l0/machine/firmware.h"
 #include "l0/machine/machine.h"
 
@@ -38,6 +40,7 @@ struct gas {
 	uint8_t space, width, offset, access;
 	uint64_t address;
 } __attribute__((packed));
+#define GAS_MEMORY(at) { 0, 64, 0, 0, at }
 #define GAS_IO(port, bits) { 1, bits, 0, (bits) / 8 == 4 ? 3 : (bits) / 8, port }
 
 struct fadt {
@@ -106,14 +109,24 @@ struct madt {
 #define PCAT_COMPAT 1
 #define LEVEL_ACTIVE_HIGH 0x000d
 
-/* Name (\_S5, Package (4) { SLP_TYPa, SLP_TYPb, 0, 0 }) */
-static const uint8_t dsdt_aml[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, SLP_TYP_S5,
-				    0x0a, SLP_TYP_S5, 0x00, 0x00 };
-
 struct dsdt {
 	struct acpi_header header;
-	uint8_t aml[sizeof(dsdt_aml)];
+	uint8_t aml[DSDT_MAX];
 } __attribute__((packed));
+
+/* IA-PC HPET 1.0a "ACPI 2.0 HPET Description Table". */
+struct hpet_table {
+	struct acpi_header header;
+	uint32_t event_timer_block_id;
+	struct gas base;
+	uint8_t number;
+	uint16_t minimum_tick;
+	uint8_t page_protection;
+} __attribute__((packed));
+_Static_assert(sizeof(struct hpet_table) == 56, "HPET description table");
+#define HPET_MINIMUM_TICK 128
+
+#define TABLES 3 /* that the RSDT and the XSDT list */
 
 /* All of them, each on a multiple of 64 as the FACS wants it. */
 struct tables {
@@ -122,13 +135,14 @@ struct tables {
 	struct dsdt dsdt __attribute__((aligned(64)));
 	struct fadt fadt __attribute__((aligned(64)));
 	struct madt madt __attribute__((aligned(64)));
+	struct hpet_table hpet __attribute__((aligned(64)));
 	struct {
 		struct acpi_header header;
-		uint32_t tables[2];
+		uint32_t tables[TABLES];
 	} __attribute__((packed)) rsdt __attribute__((aligned(64)));
 	struct {
 		struct acpi_header header;
-		uint64_t tables[2];
+		uint64_t tables[TABLES];
 	} __attribute__((packed)) xsdt __attribute__((aligned(64)));
 };
 #define ADDRESS(table) ((uint32_t)(ACPI_BASE + offsetof(struct tables, table)))
@@ -190,6 +204,14 @@ static void madt_build(struct madt *madt)
 	finish(madt, "APIC", 1, sizeof(*madt));
 }
 
+static void hpet_build(struct hpet_table *hpet)
+{
+	*hpet = (struct hpet_table){ .event_timer_block_id = HPET_CAPABILITIES,
+				     .base = GAS_MEMORY(HPET_BASE),
+				     .minimum_tick = HPET_MINIMUM_TICK };
+	finish(hpet, "HPET", 1, sizeof(*hpet));
+}
+
 static void rsdp_build(struct rsdp *rsdp)
 {
 	*rsdp = (struct rsdp){ .revision = 2, .rsdt = ADDRESS(rsdt), .length = sizeof(*rsdp),
@@ -202,17 +224,18 @@ static void rsdp_build(struct rsdp *rsdp)
 
 bool acpi_tables_build(struct machine *machine)
 {
+	static const uint32_t addresses[TABLES] = { ADDRESS(fadt), ADDRESS(madt), ADDRESS(hpet) };
 	struct tables tables = { 0 };
 
 	memcpy(tables.facs.signature, "FACS", 4);
 	tables.facs.length = sizeof(tables.facs);
 	tables.facs.version = 1;
-	memcpy(tables.dsdt.aml, dsdt_aml, sizeof(dsdt_aml));
-	finish(&tables.dsdt, "DSDT", 2, sizeof(tables.dsdt));
+	finish(&tables.dsdt, "DSDT", 2, sizeof(tables.dsdt.header) + dsdt_build(tables.dsdt.aml));
 	fadt_build(&tables.fadt);
 	madt_build(&tables.madt);
-	tables.rsdt.tables[0] = tables.xsdt.tables[0] = ADDRESS(fadt);
-	tables.rsdt.tables[1] = tables.xsdt.tables[1] = ADDRESS(madt);
+	hpet_build(&tables.hpet);
+	for (unsigned n = 0; n < TABLES; n++)
+		tables.rsdt.tables[n] = tables.xsdt.tables[n] = addresses[n];
 	finish(&tables.rsdt, "RSDT", 1, sizeof(tables.rsdt));
 	finish(&tables.xsdt, "XSDT", 1, sizeof(tables.xsdt));
 	rsdp_build(&tables.rsdp);

@@ -157,6 +157,12 @@ void irq_set(struct machine *machine, unsigned gsi, bool level)
 	ioapic_set_pin(machine->ioapic, gsi == 0 ? PIT_IOAPIC_PIN : gsi, level);
 }
 
+void irq_set_timer(struct machine *machine, unsigned gsi, bool level)
+{
+	if (!machine->legacy_replaced)
+		irq_set(machine, gsi, level);
+}
+
 /* The PICs' output reaches the CPU through LINT0 in ExtINT mode, or directly while the local
  * APIC is disabled: SDM 3A "Local APIC Status and Location", "Local Vector Table". It comes
  * first. */

@@ -137,6 +137,7 @@ struct machine {
 	struct ioapic *ioapic;
 	struct console *console;
 	struct allocation *allocations; /* machine_alloc */
+	bool legacy_replaced; /* the HPET drives IRQ 0 and 8 in place of the 8254 and the RTC */
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
@@ -182,6 +183,9 @@ void machine_poke(struct machine *machine);
 /* Level of an interrupt line: 0-15 are the ISA IRQs, seen by the PICs and the IOAPIC (IRQ 0 at pin
  * 2); 16 and up are IOAPIC pins. */
 void irq_set(struct machine *machine, unsigned gsi, bool level);
+
+/* The same for the 8254 and the RTC: silent while the HPET takes their place. */
+void irq_set_timer(struct machine *machine, unsigned gsi, bool level);
 
 /* External interrupts as the CPU sees them: the local APIC's highest deliverable vector, or the PIC
  * through LINT0. pending: something would be delivered now if the CPU allowed it. ack: takes it and

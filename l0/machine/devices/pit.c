@@ -40,10 +40,10 @@ static void pit_update(struct pit *pit)
 	if (tick - at > 2 * PIT_PERIOD_MAX)
 		at = tick - 2 * PIT_PERIOD_MAX;
 	while ((next = pit_counter_next_edge(counter, at)) <= tick) {
-		irq_set(pit->machine, 0, pit_counter_out(counter, next));
+		irq_set_timer(pit->machine, 0, pit_counter_out(counter, next));
 		at = next;
 	}
-	irq_set(pit->machine, 0, pit_counter_out(counter, tick));
+	irq_set_timer(pit->machine, 0, pit_counter_out(counter, tick));
 	pit->updated = tick;
 	if (next != EVENT_NEVER)
 		machine_schedule(pit->machine, &pit->edge, clock_cycles(next, PIT_HZ));

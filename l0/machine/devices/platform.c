@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "l0/machine/console.h"
+#include "l0/machine/devices/hpet.h"
 #include "l0/machine/devices/ioapic.h"
 #include "l0/machine/devices/lapic.h"
 #include "l0/machine/devices/pic.h"
@@ -62,6 +63,7 @@ static void devices_create(struct machine *machine)
 	pit_create(machine);
 	rtc_create(machine);
 	i8042_create(machine);
+	hpet_create(machine);
 	acpi_pm_create(machine);
 	pci_create(machine);
 	reset_ports_create(machine); /* after PCI: 0xcf9 lies within its address register */

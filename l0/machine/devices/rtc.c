@@ -74,7 +74,8 @@ static void rtc_update(struct rtc *rtc, uint64_t now)
 {
 	uint64_t when = next_interrupt(rtc, now);
 
-	irq_set(rtc->machine, RTC_IRQ, rtc->flags & rtc->cmos[REG_B] & (C_PF | C_AF | C_UF));
+	irq_set_timer(rtc->machine, RTC_IRQ,
+		      rtc->flags & rtc->cmos[REG_B] & (C_PF | C_AF | C_UF));
 	if (when != EVENT_NEVER)
 		machine_schedule(rtc->machine, &rtc->interrupt, when);
 	else

@@ -238,7 +238,7 @@ static void pci(void **state)
 	assert_int_equal(pci_read(0x80000008), 0x06000000);
 	assert_int_equal(machine_port_read(&fixture.machine, 0xcf8, 4), 0x80000008);
 	assert_int_equal(pci_read(0x00000000), 0xffffffff);
-	for (unsigned device = 1; device < 32; device++)
+	for (unsigned device = 2; device < 32; device++)
 		assert_int_equal(pci_read(0x80000000 | device << 11), 0xffffffff);
 	assert_int_equal(pci_read(0x80010000), 0xffffffff);
 	pci_read(0x80000000);
@@ -246,6 +246,77 @@ static void pci(void **state)
 	assert_int_equal(in8(0xcfd), 0x80);
 	out8(0xcf8, 0xff); /* not a 32-bit write */
 	assert_int_equal(machine_port_read(&fixture.machine, 0xcf8, 4), 0x80000000);
+}
+
+static void pci_functions(void **state)
+{
+	assert_int_equal(pci_read(0x80000800), 0x70008086);
+	assert_int_equal(pci_read(0x8000080c) >> 16 & 0xff, 0x80); /* more than one function */
+	assert_int_equal(pci_read(0x80000900), 0xffffffff);
+	assert_int_equal(pci_read(0x80000b00), 0x71138086);
+	assert_int_equal(pci_read(0x80000b40), PM1A_EVENT_PORT | 1);
+	assert_int_equal(pci_read(0x80000b3c), 0x100 | SCI_IRQ);
+}
+
+/* Writable bits change, the others do not, and only in the bytes written. */
+static void pci_write(void **state)
+{
+	pci_read(0x80000860);
+	out8(0xcfd, 0x7a);
+	assert_int_equal(pci_read(0x80000860), 0x80800a80);
+	machine_port_write(&fixture.machine, 0xcfe, 2, 0x0b0c);
+	assert_int_equal(pci_read(0x80000860), 0x0b0c0a80);
+	pci_read(0x80000800);
+	machine_port_write(&fixture.machine, 0xcfc, 4, 0);
+	assert_int_equal(pci_read(0x80000800), 0x70008086);
+	for (unsigned bar = 0x10; bar < 0x28; bar += 4) { /* sizing finds no BAR */
+		pci_read(0x80000000 | bar);
+		machine_port_write(&fixture.machine, 0xcfc, 4, UINT32_MAX);
+		assert_int_equal(pci_read(0x80000000 | bar), 0);
+	}
+}
+
+/* The packages of the DSDT nest and fill it: each PkgLength of the two-byte form ends within its
+ * parent. Returns the number of devices. */
+static unsigned aml_devices(const uint8_t *at, const uint8_t *end)
+{
+	unsigned devices = 0;
+
+	while (at + 4 < end) {
+		bool device = at[0] == 0x5b && at[1] == 0x82;
+		bool scope = at[0] == 0x10 && at[3] == 0x5c;
+
+		if (!device && !scope) {
+			at++;
+			continue;
+		}
+		const uint8_t *length = at + (device ? 2 : 1);
+		assert_int_equal(length[0] >> 6, 1);
+		const uint8_t *last = length + ((length[0] & 15) | length[1] << 4);
+		assert_true(last <= end);
+		devices += device + aml_devices(length + 2, last);
+		at = last;
+	}
+	return devices;
+}
+
+static void dsdt(void **state)
+{
+	const uint8_t *fadt = find_table("FACP", 8), *table = ram(field(fadt, 40, 4));
+	const uint8_t *end = table + field(table, 4, 4);
+	static const uint8_t root[] = { 0x0c, 0x41, 0xd0, 0x0a, 0x03 }; /* EISAID("PNP0A03") */
+	static const uint8_t com1[] = { 0x47, 1, 0xf8, 3, 0xf8, 3, 1, 8, 0x22, 0x10, 0, 0x79, 0 };
+
+	assert_int_equal(aml_devices(table + 36, end), 11);
+	assert_non_null(memmem(table, end - table, root, sizeof(root)));
+	assert_non_null(memmem(table, end - table, com1, sizeof(com1)));
+}
+
+static void hpet_table(void **state)
+{
+	const uint8_t *table = find_table("HPET", 8);
+
+	assert_int_equal(field(table, 36, 4), mmio_in(field(table, 44, 8)));
 }
 
 static void memory_map(void **state)
@@ -274,6 +345,8 @@ int main(void)
 		FIRMWARE_TEST(pm_timer_rate),  FIRMWARE_TEST(pm_timer_overflow),
 		FIRMWARE_TEST(keyboard_controller),
 		FIRMWARE_TEST(reset_ports),    FIRMWARE_TEST(pci),
+		FIRMWARE_TEST(pci_functions),  FIRMWARE_TEST(pci_write),
+		FIRMWARE_TEST(dsdt),	       FIRMWARE_TEST(hpet_table),
 		FIRMWARE_TEST(memory_map),
 	};
 	return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);

@@ -380,8 +380,8 @@ static void base_transitions(void **state)
 
 static void base_moves(void **state)
 {
-	assert_true(lapic_set_base(fixture.machine.lapic, 0xfed00900));
-	assert_int_equal(mmio_in(0xfed00030), 0x01050015);
+	assert_true(lapic_set_base(fixture.machine.lapic, 0xfea00900));
+	assert_int_equal(mmio_in(0xfea00030), 0x01050015);
 	assert_int_equal(mmio_in(LAPIC(0x30)), 0xffffffff);
 	assert_true(to_x2apic());
 	assert_int_equal(mmio_in(LAPIC(0x30)), 0xffffffff);
