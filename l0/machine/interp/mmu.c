@@ -173,10 +173,27 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 	return entry;
 }
 
+/* First-level slot of the page and the tag it must carry. */
+static struct tlb_entry *slot_of(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *tag)
+{
+	enum mmu_view view = view_of(cpu, access);
+
+	if (view != cpu->mmu.spaces->view)
+		return tlb_slot_of_view(cpu, linear, view, tag);
+	*tag = cpu->mmu.tag;
+	return tlb_slot(&cpu->mmu, linear);
+}
+
 uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa)
 {
-	const struct tlb2_entry *entry = translate(cpu, linear, access);
+	uint64_t tag;
+	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
+	const struct tlb2_entry *entry;
 
+	if (!hpa && !(access & MEM_FETCH) &&
+	    (access & MEM_WRITE ? slot->write : slot->read) == (PAGE_BASE(linear) | tag))
+		return (uint8_t *)(uintptr_t)(linear + slot->addend);
+	entry = translate(cpu, linear, access);
 	if (hpa)
 		*hpa = entry->hpa | PAGE_OFFSET(linear);
 	if (entry->kind != PAGE_RAM ||
@@ -298,17 +315,6 @@ static uint64_t read_slow(struct cpu *cpu, uint64_t linear, unsigned size, unsig
 	}
 	check_breakpoints(cpu, linear, size, access);
 	return value;
-}
-
-/* First-level slot of the page and the tag it must carry. */
-static struct tlb_entry *slot_of(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *tag)
-{
-	enum mmu_view view = view_of(cpu, access);
-
-	if (view != cpu->mmu.spaces->view)
-		return tlb_slot_of_view(cpu, linear, view, tag);
-	*tag = cpu->mmu.tag;
-	return tlb_slot(&cpu->mmu, linear);
 }
 
 uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)

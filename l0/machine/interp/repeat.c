@@ -98,7 +98,7 @@ bool repeat_run_possible(const struct cpu *cpu, const struct op *op, unsigned se
 
 uint64_t repeat_run_length(uint64_t linear, unsigned size, uint64_t most)
 {
-	uint64_t fit = (PAGE_SIZE - PAGE_OFFSET(linear)) / size;
+	uint64_t fit = (PAGE_SIZE - PAGE_OFFSET(linear)) >> __builtin_ctz(size);
 
 	return fit < most ? fit : most;
 }
