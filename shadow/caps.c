@@ -10,8 +10,9 @@
 
 #define F(name) VMX_FEATURE_BIT(VMX_FEATURE_##name)
 
-/* Not carried: L0 has no SGX or PT state to switch, and INIT/SIPI states are the platform's. */
-#define NOT_CARRIED (F(ENCLS_EXITING) | F(CONCEAL_PT))
+/* Not carried: L0 has no SGX or PT state to switch, INIT/SIPI states are the platform's, PKRS is
+ * L1's to switch, and EPT12 has four levels. */
+#define NOT_CARRIED (F(ENCLS_EXITING) | F(CONCEAL_PT) | F(PKRS) | F(EPT_WALK_5))
 
 /* Without help from the machine: VMREAD and VMWRITE always have an emulation. */
 #define BY_SOFTWARE (F(VMCS_SHADOWING) | F(VMWRITE_ANY_FIELD))

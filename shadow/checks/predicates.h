@@ -29,10 +29,34 @@ static inline bool aligned_phys(check_env *env, uint64_t address, unsigned bits)
 	return !(address & (BIT64(bits) - 1)) && within_phys(env, address);
 }
 
-/* 48-bit linear addresses. */
-static inline bool canonical(uint64_t address)
+/* Bits of a linear address that the part supports, whatever the paging mode: 48, or 57 with LA57. */
+static inline unsigned linear_width(check_env *env)
 {
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+	return vmx_cap(env->caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
+}
+
+static inline bool linear_canonical(check_env *env, uint64_t address)
+{
+	unsigned shift = 64 - linear_width(env);
+
+	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+#define canonical(address) linear_canonical(env, address)
+
+/* SDM 3C "Checks on Guest RIP, RFLAGS, and SSP": bits 63:N are identical. */
+static inline bool rip_upper_bits_ok(check_env *env, uint64_t rip)
+{
+	uint64_t upper = rip >> linear_width(env);
+
+	return upper == 0 || upper == UINT64_MAX >> linear_width(env);
+}
+
+static inline bool eptp_walk_ok(check_env *env)
+{
+	uint64_t walk = FIELD(EPT_POINTER) & EPTP_WALK;
+
+	return walk == EPTP_WALK_4 ||
+	       (walk == EPTP_WALK_5 && (vmx_cap(env->caps, EPT_VPID_CAP) & EPT_CAP_WALK_5));
 }
 
 /* Bits that are 1 in fixed0 must be 1; bits that are 0 in fixed1 must be 0. */

@@ -57,6 +57,7 @@ static const struct capability_row misc_rows[] = {
 
 static const struct capability_row ept_vpid_rows[] = {
 	{EPT_CAP_WALK_4 | EPT_CAP_UC | EPT_CAP_WB, VMX_FEATURE_EPT},
+	{EPT_CAP_WALK_5, VMX_FEATURE_EPT_WALK_5},
 	{EPT_CAP_EXECUTE_ONLY, VMX_FEATURE_EPT_EXECUTE_ONLY},
 	{EPT_CAP_2M, VMX_FEATURE_EPT_2M},
 	{EPT_CAP_1G, VMX_FEATURE_EPT_1G},

@@ -10,7 +10,7 @@
 
 #include "shadow/sdm/vmx.h"
 
-#define VMCS_REVISION UINT32_C(0x00616279) /* "yba" */
+#define VMCS_REVISION UINT32_C(0x0061627a) /* "zba" */
 #define VMCS_REGION_SIZE 4096
 #define VMCS_SHADOW_INDICATOR BIT32(31)
 

@@ -280,7 +280,9 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPTP_MT UINT64_C(7)
 #define EPTP_MT_WB UINT64_C(6)
 #define EPTP_WALK_SHIFT 3
-#define EPTP_WALK_4 (UINT64_C(3) << 3)
+#define EPTP_WALK (UINT64_C(7) << EPTP_WALK_SHIFT)
+#define EPTP_WALK_4 (UINT64_C(3) << EPTP_WALK_SHIFT)
+#define EPTP_WALK_5 (UINT64_C(4) << EPTP_WALK_SHIFT)
 #define EPTP_AD BIT64(6)
 
 /* Exit qualification for EPT violations */

@@ -129,6 +129,7 @@ enum x86_vector {
 #define PTE_D BIT64(6)
 #define PTE_PS BIT64(7)
 #define PTE_G BIT64(8)
+#define PTE_KEY_SHIFT 59 /* protection key, bits 62:59 of a leaf */
 #define PTE_NX BIT64(63)
 #define PAGE_SHIFT 12
 #define PAGE_SIZE UINT64_C(4096)

@@ -126,6 +126,7 @@ struct cpu {
 	struct segment seg[SEG_COUNT];
 	struct table_register gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, xcr0, efer; /* CR8 is the local APIC's */
+	uint32_t pkru, pkrs; /* protection keys; after a change: mmu_keys_changed */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pdpte[4]; /* PAE paging, loaded with CR3 */
 	uint8_t cpl;
@@ -244,6 +245,8 @@ void mmu_free(struct cpu *cpu);
 void mmu_mode_changed(struct cpu *cpu);
 /* The same where nothing but CPL may have changed. */
 void mmu_view_changed(struct cpu *cpu);
+/* PKRU or IA32_PKRS has changed. */
+void mmu_keys_changed(struct cpu *cpu);
 /* TLB maintenance as the architecture names it. "Current" VPID, PCID and EPTP are those in the
  * registers at the time of the call; a flush leaves mmu.tag valid. */
 void mmu_flush_all(struct cpu *cpu);		       /* everything, every VPID and EPTP */

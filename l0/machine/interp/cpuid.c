@@ -74,6 +74,10 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 		if (cpu->machine->lapic && !(lapic_base(cpu->machine->lapic) & APIC_BASE_EN))
 			out[CPUID_EDX] &= ~BIT32(9);
 		break;
+	case 0x7:
+		if (subleaf == 0 && (cpu->cr4 & CR4_PKE))
+			out[CPUID_ECX] |= BIT32(4);
+		break;
 	case 0xb:
 		out[CPUID_ECX] = (out[CPUID_ECX] & ~0xffu) | (subleaf & 0xff);
 		break;
@@ -93,7 +97,8 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 		brand_string(leaf, out);
 		break;
 	case 0x80000008:
-		out[CPUID_EAX] |= cpu->profile->caps.maxphyaddr;
+		out[CPUID_EAX] |= cpu->profile->caps.maxphyaddr |
+				  (cpu_has(cpu->profile, LA57) ? 57 : 48) << 8;
 		break;
 	default:
 		break;

@@ -11,6 +11,7 @@
 #ifndef L0_MACHINE_INTERP_DESCRIPTOR_H
 #define L0_MACHINE_INTERP_DESCRIPTOR_H
 
+#include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/cpu.h"
 
 #define SELECTOR_RPL 3
@@ -89,13 +90,6 @@ static inline uint64_t gate_offset(const struct descriptor *d)
 	return offset | (uint64_t)d->upper << 32;
 }
 
-/* Is `address` canonical for the current paging depth? */
-static inline bool cpu_canonical(const struct cpu *cpu, uint64_t address)
-{
-	unsigned shift = cpu->cr4 & CR4_LA57 ? 7 : 16;
-
-	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
-}
 /* Linear addresses are 32 bits wide outside IA-32e mode. */
 static inline uint64_t cpu_wrap_linear(const struct cpu *cpu, uint64_t address)
 {

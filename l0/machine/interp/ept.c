@@ -29,7 +29,7 @@ static bool is_leaf(const struct cpu *cpu, unsigned level, uint64_t entry)
 {
 	if (level == 1)
 		return true;
-	if (!(entry & EPT_PS) || level == 4)
+	if (!(entry & EPT_PS) || level >= 4)
 		return false;
 	return level == 3 ? has_feature(cpu, VMX_FEATURE_EPT_1G)
 			  : has_feature(cpu, VMX_FEATURE_EPT_2M);
@@ -145,10 +145,10 @@ static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *acc
 {
 	uint64_t eptp = cpu->vmx->eptp, table = eptp & EPT_ADDRESS, rights = UINT64_MAX, entry = 0;
 	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0);
-	struct ept_step step[4];
+	struct ept_step step[5];
 	unsigned steps = 0, level, shift;
 
-	for (level = 4;; level--) {
+	for (level = (unsigned)((eptp & EPTP_WALK) >> EPTP_WALK_SHIFT) + 1;; level--) {
 		shift = 12 + 9 * (level - 1);
 		step[steps].hpa = table + (gpa >> shift & 0x1ff) * 8;
 		entry = step[steps].entry = phys_read(cpu, step[steps].hpa, 8);

@@ -149,6 +149,10 @@ static unsigned right_of(unsigned access)
 static void walk_or_raise(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 			  struct walk *walk)
 {
+	/* Registers may hold what only 5-level paging can translate; SYSCALL, VM entries and such do not
+	 * look at the RIP that they load. */
+	if (cpu_long_mode(cpu) && !cpu_canonical(cpu, linear))
+		cpu_fault_code(cpu, VECTOR_GP, 0);
 	paging_walk(cpu, linear, access & ACCESS_KIND, view, walk);
 	if (!(access & MEM_FETCH))
 		cpu_charge(cpu, (uint64_t)walk->references * COST_TLB_MISS_REFERENCE);
@@ -165,7 +169,7 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 	const struct tlb2_entry *entry = tlb2_find(cpu, linear);
 	struct walk walk;
 
-	if (!entry || !(entry->rights >> RIGHTS_SHIFT(view) & right_of(access))) {
+	if (!entry || !(tlb2_rights(cpu, entry) >> RIGHTS_SHIFT(view) & right_of(access))) {
 		walk_or_raise(cpu, linear, access, view, &walk);
 		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
 	}

@@ -37,6 +37,14 @@ enum mmu_view {
 #define SPACE_NXE BIT32(8)
 #define SPACE_MBEC BIT32(9) /* mode-based execute control for EPT */
 #define SPACE_SLOW BIT32(10) /* #AC checks or data breakpoints: no data access is fast */
+#define SPACE_LA57 BIT32(11)
+#define SPACE_PKE BIT32(12) /* protection keys of user-mode addresses, of supervisor-mode ones */
+#define SPACE_PKS BIT32(13)
+
+/* What protection keys know of a page: 3:0 the key | 4 user-mode address | 5 keys apply to it */
+#define KEY_NUMBER 0xfu
+#define KEY_USER 0x10u
+#define KEY_APPLIES 0x20u
 
 /* Outcome of a walk; mmu.c turns it into an event. */
 enum walk_outcome {
@@ -54,6 +62,7 @@ struct walk {
 	uint64_t hpa;           /* WALK_OK: of the byte */
 	uint16_t rights; /* WALK_OK: RIGHT_* of every view; write only where dirty flags are set */
 	uint8_t shift;          /* WALK_OK: page size in the paging structures, log2 */
+	uint8_t key;            /* WALK_OK: KEY_*; `rights` do not know of it */
 	bool global;            /* WALK_OK: G flag honoured */
 	unsigned references;    /* paging-structure and EPT entries read */
 };
@@ -62,6 +71,9 @@ struct walk {
  * READ, WRITE or FETCH. Sets accessed and dirty flags if the access is allowed. */
 void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 		 struct walk *walk);
+
+/* The rights (RIGHT_* of every view) that PKRU or IA32_PKRS take from a page of this key. */
+uint16_t key_denies(const struct cpu *cpu, uint8_t key, uint32_t mode);
 
 /* Raises what the walk found: #PF, or a VM exit. linear: of the access, 0 if it has none. */
 _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk);
@@ -95,10 +107,17 @@ struct tlb2_entry {
 	uint64_t hpa;
 	uint16_t rights;
 	uint8_t kind; /* enum page_kind */
+	uint8_t key;  /* KEY_* */
 };
 
 /* Mode bits (SPACE_*) and privilege of the current view. */
 uint32_t mmu_space_mode(const struct cpu *cpu);
+/* Rights of an entry of the current space, protection keys applied. */
+static inline uint16_t tlb2_rights(const struct cpu *cpu, const struct tlb2_entry *entry)
+{
+	return entry->key ? entry->rights & (uint16_t)~key_denies(cpu, entry->key, mmu_space_mode(cpu))
+			  : entry->rights;
+}
 enum mmu_view mmu_current_view(const struct cpu *cpu);
 /* First-level slot of the page for `view` and the tag it must carry. */
 struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view,

@@ -7,7 +7,9 @@
 
 #include <stddef.h>
 
+#include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/keys.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
 
@@ -24,11 +26,6 @@ struct msr_row {
 	bool (*read)(struct cpu *cpu, uint64_t *value);
 	bool (*write)(struct cpu *cpu, uint64_t value);
 };
-
-static bool canonical(uint64_t address)
-{
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
-}
 
 /* ---- time ---- */
 
@@ -274,10 +271,10 @@ static const struct msr_row *find_row(const struct cpu *cpu, uint32_t msr)
 	return &rows[number];
 }
 
-static bool check_value(enum msr_check check, uint64_t value)
+static bool check_value(const struct cpu *cpu, enum msr_check check, uint64_t value)
 {
 	if (check == CHECK_CANONICAL)
-		return canonical(value);
+		return cpu_canonical_register(cpu, value);
 	for (unsigned i = 0; check == CHECK_PAT && i < 8; i++) {
 		uint8_t type = (uint8_t)(value >> 8 * i);
 
@@ -337,7 +334,7 @@ bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value)
 		return row->write && row->write(cpu, value);
 	if (row->kind == KIND_CONST)
 		return row->check == WRITE_IGNORED;
-	if ((value & ~row->value) || !check_value(row->check, value))
+	if ((value & ~row->value) || !check_value(cpu, row->check, value))
 		return false;
 	*(uint64_t *)((char *)cpu + row->field) = value;
 	return true;

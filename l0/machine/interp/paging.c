@@ -8,7 +8,7 @@
 
 #include "l0/machine/interp/profile.h"
 
-/* 63 XD | 62:52 ignored (PAE: reserved) | 51:M reserved | M-1:12 address | 11:9 ignored
+/* 63 XD | 62:59 protection key (leaf, IA-32e) | 58:52 ignored (PAE: reserved) | 51:M reserved | M-1:12 address | 11:9 ignored
  * 8 G | 7 PS | 6 D | 5 A | 4 PCD | 3 PWT | 2 U/S | 1 R/W | 0 P */
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
@@ -25,8 +25,7 @@ struct pager {
 	enum mmu_view view;
 	uint32_t mode;
 	unsigned entry_size; /* 4 or 8 bytes */
-	unsigned levels;     /* entries in memory: 2, 2 (PAE, below the PDPTEs), 4 */
-	struct step step[4];
+	struct step step[5];
 	unsigned steps;
 	uint64_t all; /* logical AND of U/S and R/W */
 	uint64_t nx;  /* logical OR of XD */
@@ -85,7 +84,7 @@ static uint64_t bits_from(unsigned low, unsigned high)
 	return low > high ? 0 : (UINT64_MAX >> (63 - high)) & (UINT64_MAX << low);
 }
 
-/* Bits that must be 0 in an 8-byte entry of `level` (4 = PML4 ... 1 = PT), SDM 3A "Reserved Bits".
+/* Bits that must be 0 in an 8-byte entry of `level` (5 = PML5 ... 1 = PT), SDM 3A "Reserved Bits".
  */
 static uint64_t reserved_bits(const struct pager *p, unsigned level, uint64_t entry)
 {
@@ -94,7 +93,7 @@ static uint64_t reserved_bits(const struct pager *p, unsigned level, uint64_t en
 
 	if (!(p->mode & SPACE_NXE))
 		reserved |= PTE_NX;
-	if (level == 4 || (level == 3 && !cpu_has(profile, PAGE1GB)))
+	if (level >= 4 || (level == 3 && !cpu_has(profile, PAGE1GB)))
 		return reserved | PTE_PS;
 	if (level > 1 && (entry & PTE_PS))
 		reserved |= bits_from(13, 12 + 9 * (level - 1) - 1);
@@ -172,7 +171,8 @@ static bool walk_tables(struct pager *p, uint64_t *base)
 	}
 	p->entry_size = 8;
 	if (p->mode & SPACE_LMA)
-		return walk_64bit_entries(p, 4, cpu->cr3 & ENTRY_ADDRESS, base);
+		return walk_64bit_entries(p, p->mode & SPACE_LA57 ? 5 : 4,
+					  cpu->cr3 & ENTRY_ADDRESS, base);
 	/* The PDPTEs were read and checked when CR3 was loaded. */
 	uint64_t pdpte = cpu->pdpte[p->linear >> 30 & 3];
 	if (!(pdpte & PTE_P))
@@ -225,14 +225,49 @@ static bool set_flags(struct pager *p)
 	return true;
 }
 
+/* PKRU and IA32_PKRS hold two bits a key, SDM 3A "Protection Keys". */
+#define ACCESS_DISABLE 1u
+#define WRITE_DISABLE 2u
+#define DATA_RIGHTS (RIGHT_READ | RIGHT_WRITE)
+
+/* Write disable binds supervisor-mode accesses only while CR0.WP is 1. */
+uint16_t key_denies(const struct cpu *cpu, uint8_t key, uint32_t mode)
+{
+	uint32_t keys = key & KEY_USER ? cpu->pkru : cpu->pkrs;
+	unsigned bits = keys >> 2 * (key & KEY_NUMBER), user = 0, supervisor = 0;
+
+	if (!(key & KEY_APPLIES))
+		return 0;
+	if (bits & ACCESS_DISABLE)
+		user = supervisor = DATA_RIGHTS;
+	else if (bits & WRITE_DISABLE)
+		user = RIGHT_WRITE, supervisor = mode & SPACE_WP ? RIGHT_WRITE : 0;
+	return (uint16_t)(user << RIGHTS_SHIFT(VIEW_USER) |
+			  supervisor << RIGHTS_SHIFT(VIEW_SUPERVISOR) |
+			  supervisor << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC));
+}
+
+/* SDM 3A "Determination of Access Rights": keys restrict data accesses only. */
+static uint8_t page_key(const struct pager *p, uint64_t leaf)
+{
+	bool user = p->all & PTE_U;
+
+	if (!(p->mode & (user ? SPACE_PKE : SPACE_PKS)))
+		return 0;
+	return (uint8_t)(KEY_APPLIES | (user ? KEY_USER : 0) | (leaf >> PTE_KEY_SHIFT & KEY_NUMBER));
+}
+
 static bool check_and_flag(struct pager *p)
 {
 	bool user = p->all & PTE_U, writable = p->all & PTE_W;
-	uint64_t leaf;
+	unsigned right = access_right(p->access), denied;
+	uint64_t leaf = p->step[p->steps - 1].entry;
 
 	p->walk->rights = page_rights(p->mode, user, writable, p->nx != 0);
-	if (!(p->walk->rights >> RIGHTS_SHIFT(p->view) & access_right(p->access)))
-		return page_fault(p, PFEC_P);
+	p->walk->key = page_key(p, leaf);
+	denied = key_denies(p->cpu, p->walk->key, p->mode) >> RIGHTS_SHIFT(p->view) & right;
+	if (denied || !(p->walk->rights >> RIGHTS_SHIFT(p->view) & right))
+		return page_fault(p, denied ? PFEC_P | PFEC_PK : PFEC_P);
 	if (!set_flags(p))
 		return false;
 	leaf = p->step[p->steps - 1].entry;

@@ -16,7 +16,9 @@ enum part {
 #undef PROFILE
 	PART_COUNT,
 };
-#define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE)
+#define PART_SAPPHIRE_RAPIDS (1u << PART_INDEX_SAPPHIRE_RAPIDS)
+/* A part has what its predecessors had; what it lacks has another mask. */
+#define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE | PART_SAPPHIRE_RAPIDS)
 #define PART_NEHALEM (1u << PART_INDEX_NEHALEM)
 #define PART_ALL ((1u << PART_COUNT) - 1)
 
@@ -66,6 +68,7 @@ static const struct {
     {VMX_FEATURE_BNDCFGS, CPU_FEATURE_MPX},
     {VMX_FEATURE_RDSEED_EXITING, CPU_FEATURE_RDSEED},
     {VMX_FEATURE_VIRTUALIZE_X2APIC, CPU_FEATURE_X2APIC},
+    {VMX_FEATURE_PKRS, CPU_FEATURE_PKS},
 };
 
 static const struct {
@@ -80,7 +83,8 @@ static const struct {
 	{CR4_VMXE, CPU_FEATURE_VMX},          {CR4_FSGSBASE, CPU_FEATURE_FSGSBASE},
 	{CR4_PCIDE, CPU_FEATURE_PCID},        {CR4_OSXSAVE, CPU_FEATURE_XSAVE},
 	{CR4_SMEP, CPU_FEATURE_SMEP},         {CR4_SMAP, CPU_FEATURE_SMAP},
-	{CR4_PKE, CPU_FEATURE_PKU},
+	{CR4_PKE, CPU_FEATURE_PKU},           {CR4_LA57, CPU_FEATURE_LA57},
+	{CR4_PKS, CPU_FEATURE_PKS},
 };
 
 static void set_feature(struct cpu_profile *profile, unsigned feature, bool on)

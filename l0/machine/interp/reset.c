@@ -51,6 +51,7 @@ static void reset_power_up(struct cpu *cpu)
 {
 	cpu->cr0 = CR0_RESET;
 	cpu->xcr0 = 1;
+	cpu->pkru = cpu->pkrs = 0;
 	memset(cpu->xsave_area, 0, sizeof(cpu->xsave_area));
 	cpu->xsave_area[0] = FCW_RESET;
 	cpu->xsave_area[24] = MXCSR_RESET & 0xff;

@@ -5,10 +5,7 @@
  */
 #include "l0/machine/interp/mmu.h"
 
-static bool canonical(uint64_t linear)
-{
-	return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
+#include "l0/machine/interp/canonical.h"
 
 static _Noreturn void segment_fault(struct cpu *cpu, unsigned segment)
 {
@@ -42,7 +39,7 @@ static uint64_t linear64(struct cpu *cpu, unsigned segment, uint64_t offset, uns
 
 	if (segment == SEG_FS || segment == SEG_GS)
 		linear += cpu->seg[segment].base;
-	if (!canonical(linear) || !canonical(linear + size - 1))
+	if (!cpu_canonical(cpu, linear) || !cpu_canonical(cpu, linear + size - 1))
 		segment_fault(cpu, segment);
 	return linear;
 }

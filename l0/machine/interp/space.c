@@ -156,8 +156,10 @@ static uint32_t mode_bits(const struct cpu *cpu)
 	mode |= (cpu->cr4 & CR4_PSE ? SPACE_PSE : 0) | (cpu->cr4 & CR4_PAE ? SPACE_PAE : 0) |
 		(cpu->cr4 & CR4_PGE ? SPACE_PGE : 0) | (cpu->cr4 & CR4_SMEP ? SPACE_SMEP : 0) |
 		(cpu->cr4 & CR4_SMAP ? SPACE_SMAP : 0);
-	return mode | (cpu->efer & EFER_LMA ? SPACE_LMA : 0) |
-	       (cpu->efer & EFER_NXE ? SPACE_NXE : 0);
+	if (cpu->efer & EFER_LMA)
+		mode |= SPACE_LMA | (cpu->cr4 & CR4_LA57 ? SPACE_LA57 : 0) |
+			(cpu->cr4 & CR4_PKE ? SPACE_PKE : 0) | (cpu->cr4 & CR4_PKS ? SPACE_PKS : 0);
+	return mode | (cpu->efer & EFER_NXE ? SPACE_NXE : 0);
 }
 
 static uint16_t current_pcid(const struct cpu *cpu)
@@ -248,6 +250,18 @@ void space_refresh(struct cpu *cpu)
 	mmu_mode_changed(cpu);
 	if (cpu->blocks)
 		blocks_refresh_key(cpu);
+}
+
+/* The first level holds rights as the keys' registers left them, under tags that are now given up. */
+void mmu_keys_changed(struct cpu *cpu)
+{
+	struct mmu_spaces *s = cpu->mmu.spaces;
+	struct space *space;
+
+	FOR_EACH_SPACE(s, space)
+		if (space->key.mode & (SPACE_PKE | SPACE_PKS))
+			memset(space->tag, 0, sizeof(space->tag));
+	space_refresh(cpu);
 }
 
 bool space_selected(const struct space *space, const struct selection *sel)

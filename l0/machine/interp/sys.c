@@ -32,7 +32,7 @@ static struct table_register load_table(struct cpu *cpu, const struct op *op)
 	table.base = mem_read(cpu, op->seg, op_ea_add(op, ea, 2), size);
 	if (size == 4 && op->opsize == 2)
 		table.base &= 0xffffff;
-	if (size == 8 && !cpu_canonical(cpu, table.base))
+	if (size == 8 && !cpu_canonical_register(cpu, table.base))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	return table;
 }
@@ -105,7 +105,7 @@ static void read_table_descriptor(struct cpu *cpu, uint16_t selector, uint32_t t
 	if (!desc_present(d))
 		cpu_fault_code(cpu, VECTOR_NP, error);
 	if (!desc_read_upper(cpu, selector, d) || (d->tail >> 8 & 0x1f) ||
-	    !cpu_canonical(cpu, desc_base(d)))
+	    !cpu_canonical_register(cpu, desc_base(d)))
 		cpu_fault_code(cpu, VECTOR_GP, error);
 }
 
@@ -167,7 +167,7 @@ static bool invpcid_valid(const struct cpu *cpu, uint64_t type, uint64_t pcid, u
 		return false;
 	if (type <= INVPCID_SINGLE && pcid && !(cpu->cr4 & CR4_PCIDE))
 		return false;
-	return type != INVPCID_ADDRESS || cpu_canonical(cpu, linear);
+	return type != INVPCID_ADDRESS || cpu_canonical_register(cpu, linear);
 }
 
 /* SDM 2A "INVPCID--Invalidate Process-Context Identifier". Where a VM-execution control does not
@@ -246,7 +246,7 @@ static void write_base(struct cpu *cpu, const struct op *op, enum x86_seg segmen
 
 	if (!(cpu->cr4 & CR4_FSGSBASE))
 		cpu_fault(cpu, VECTOR_UD);
-	if (!cpu_canonical(cpu, base))
+	if (!cpu_canonical_register(cpu, base))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	cpu->seg[segment].base = base;
 }

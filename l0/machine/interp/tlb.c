@@ -130,6 +130,7 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 				     .id = space->id,
 				     .hpa = PAGE_BASE(walk->hpa),
 				     .rights = walk->rights,
+				     .key = walk->key,
 				     .kind = kind};
 	return entry;
 }
@@ -156,7 +157,7 @@ void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, 
 	      bool fetch)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
-	unsigned rights = entry->rights >> RIGHTS_SHIFT(view);
+	unsigned rights = tlb2_rights(cpu, entry) >> RIGHTS_SHIFT(view);
 	struct tlb_entry *slot, fill;
 	uint64_t tag, hit;
 

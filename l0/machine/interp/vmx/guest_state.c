@@ -61,6 +61,8 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs)
 		cpu->msrs.pat = vmcs_get(vmcs, GUEST_IA32_PAT);
 	if (entry & ENTRY_LOAD_BNDCFGS)
 		cpu->msrs.bndcfgs = vmcs_get(vmcs, GUEST_IA32_BNDCFGS);
+	if (entry & ENTRY_LOAD_PKRS)
+		(void)cpu_wrmsr(cpu, MSR_IA32_PKRS, vmcs_get(vmcs, GUEST_IA32_PKRS));
 	if (entry & ENTRY_LOAD_PERF_GLOBAL_CTRL)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PERF_GLOBAL_CTRL,
 				vmcs_get(vmcs, GUEST_IA32_PERF_GLOBAL_CTRL));
@@ -146,6 +148,8 @@ static void save_msrs(struct cpu *cpu, struct vmcs *vmcs)
 		vmcs_set(vmcs, GUEST_IA32_EFER, cpu->efer);
 	if (vmx_feature(cpu, VMX_FEATURE_BNDCFGS))
 		vmcs_set(vmcs, GUEST_IA32_BNDCFGS, cpu->msrs.bndcfgs);
+	if (vmx_feature(cpu, VMX_FEATURE_PKRS))
+		vmcs_set(vmcs, GUEST_IA32_PKRS, cpu->pkrs);
 	/* SDM 3D "Miscellaneous Data": VM exits record EFER.LMA in the entry control. */
 	if (vmx_feature(cpu, VMX_FEATURE_STORE_LMA)) {
 		uint64_t entry = vmcs_get(vmcs, ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST;

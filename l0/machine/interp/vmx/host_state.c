@@ -43,6 +43,8 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs, bool host64)
 		cpu->msrs.pat = vmcs_get(vmcs, HOST_IA32_PAT);
 	if (controls & EXIT_CLEAR_BNDCFGS)
 		cpu->msrs.bndcfgs = 0;
+	if (controls & EXIT_LOAD_PKRS)
+		(void)cpu_wrmsr(cpu, MSR_IA32_PKRS, vmcs_get(vmcs, HOST_IA32_PKRS));
 	if (controls & EXIT_LOAD_PERF_GLOBAL_CTRL)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PERF_GLOBAL_CTRL,
 				vmcs_get(vmcs, HOST_IA32_PERF_GLOBAL_CTRL));

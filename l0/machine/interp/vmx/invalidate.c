@@ -5,6 +5,7 @@
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
+#include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/vmx/private.h"
 
 struct descriptor {
@@ -59,11 +60,6 @@ void insn_invept(struct cpu *cpu, const struct op *op)
 	finish(cpu, valid);
 }
 
-static bool canonical(uint64_t linear)
-{
-	return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
-
 void insn_invvpid(struct cpu *cpu, const struct op *op)
 {
 	uint64_t type = begin(cpu, op, EXIT_REASON_INVVPID, VMX_FEATURE_INVVPID);
@@ -76,7 +72,7 @@ void insn_invvpid(struct cpu *cpu, const struct op *op)
 	}
 	descriptor = read_descriptor(cpu, op);
 	valid = !(descriptor.low >> 16) && (type == INVVPID_ALL || descriptor.low) &&
-		(type != INVVPID_ADDRESS || canonical(descriptor.high));
+		(type != INVVPID_ADDRESS || cpu_canonical_register(cpu, descriptor.high));
 	if (valid)
 		mmu_invvpid(cpu, (unsigned)type, (uint16_t)descriptor.low, descriptor.high);
 	finish(cpu, valid);

@@ -142,7 +142,8 @@ bool vmx_eptp_valid(const struct cpu *cpu, uint64_t eptp)
 
 	if (!(type == 0 && (cap & EPT_CAP_UC)) && !(type == EPTP_MT_WB && (cap & EPT_CAP_WB)))
 		return false;
-	if ((eptp >> EPTP_WALK_SHIFT & 7) != 3)
+	if ((eptp & EPTP_WALK) != EPTP_WALK_4 &&
+	    !((eptp & EPTP_WALK) == EPTP_WALK_5 && (cap & EPT_CAP_WALK_5)))
 		return false;
 	if ((eptp & EPTP_AD) && !(cap & EPT_CAP_AD))
 		return false;

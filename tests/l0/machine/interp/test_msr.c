@@ -210,7 +210,7 @@ static void test_every_row_is_reachable(void **state)
 #undef MSR_CONST
 #undef MSR_CALL
 	};
-	struct fixture *f = fixture_msr("skylake,+xsaves,+mpx");
+	struct fixture *f = fixture_msr("sapphire-rapids,+xsaves,+mpx");
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		uint64_t value;

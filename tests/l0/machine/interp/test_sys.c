@@ -124,6 +124,20 @@ static void test_pcide(void **state)
 	fixture_free(f);
 }
 
+static void test_la57(void **state)
+{
+	struct fixture *f = fixture_new(PROTECTED);
+	struct cpu *cpu = &f->cpu;
+
+	assert_false(cpu_set_cr4(cpu, CR4_PAE | CR4_LA57)); /* not of this part */
+	f->profile.caps.cr4_valid |= CR4_LA57;
+	assert_true(cpu_set_cr4(cpu, CR4_PAE | CR4_LA57));
+	assert_true(cpu_set_cr4(cpu, CR4_PAE));
+	set_mode(f, LONG64);
+	assert_false(cpu_set_cr4(cpu, cpu->cr4 | CR4_LA57)); /* nor in IA-32e mode */
+	fixture_free(f);
+}
+
 /* SDM 3D "VMX-Fixed Bits in CR0", "VMX-Fixed Bits in CR4" */
 static void test_vmx_fixed_bits(void **state)
 {
@@ -518,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_lma_follows_paging),
 		cmocka_unit_test(test_pae_loads_pdptes),
 		cmocka_unit_test(test_pcide),
+		cmocka_unit_test(test_la57),
 		cmocka_unit_test(test_vmx_fixed_bits),
 		cmocka_unit_test(test_mov_cr),
 		cmocka_unit_test(test_lmsw_smsw_clts),
