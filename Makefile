@@ -35,12 +35,19 @@ say = @printf '  %-5s %s\n' $(1) $(2)
 Q := @
 endif
 
+# What is measured and compared below needs the machine that counts instructions.
+export ABYME_MACHINE := interp
+
 find_src = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 
+# The KVM backend is for Linux on x86-64; elsewhere its place is kept by one that refuses.
+TARGET := $(shell $(CC) -dumpmachine)
+KVM_DIR := l0/machine/kvm$(if $(and $(filter x86_64-%,$(TARGET)),$(findstring linux,$(TARGET))),,/absent)
+
 SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
 MACHINE_SRC := $(call find_src,l0/machine l0/machine/devices l0/machine/interp l0/machine/interp/fp \
-	l0/machine/interp/simd l0/machine/interp/vmx l0/machine/kvm \
+	l0/machine/interp/simd l0/machine/interp/vmx $(KVM_DIR) \
 	traces traces/format analysis)
 MAIN_SRC := l0/machine/main.c
 HV_SRC := $(call find_src,l0/hv) $(wildcard l0/hv/*.S)
@@ -51,7 +58,7 @@ TEST_GUESTS := $(basename $(notdir $(wildcard tests/guests/*.c)))
 
 LIB_OBJ := $(call obj,host,$(filter-out $(MAIN_SRC),$(MACHINE_SRC)) $(SHADOW_SRC))
 IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/images/tiny.elf) \
-	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf)
+	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf) $(O)/images/sector.bin
 UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
 # The oracle that runs instructions natively needs an x86-64 host, and its address space free of a sanitizer's.
 ifneq ($(shell uname -m)$(SAN),x86_64)
@@ -132,6 +139,12 @@ $(O)/images/$(2).elf: $(call obj,free,$(1)/$(2).c $(wildcard $(1)/$(2)/*.[cS]) $
 endef
 $(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,l1/guests,$(g))))
 $(foreach g,$(TEST_GUESTS),$(eval $(call GUEST_RULE,tests/guests,$(g))))
+
+# A boot sector: real-mode code at 0x7c00 and nothing around it.
+$(O)/images/sector.bin: $(O)/free/l1/guests/sector.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(FREELD) -nostdlib -Ttext 0x7c00 --oformat binary -o $@ $<
 
 # The hypervisor's parts that need no CPU of their own, hosted: physical memory is where a test maps it.
 HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)

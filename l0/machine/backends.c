@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The list of CPU backends, best first; `auto` takes the first.
+ * The list of CPU backends, and the choice among them.
  */
 #include "l0/machine/backends.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "l0/machine/machine.h"
 
 static const struct cpu_ops *const backends[] = {
 	&interp_cpu_ops,
-	&interp_cpu_ops,
-	NULL,
+	&kvm_cpu_ops,
 };
 
-const struct cpu_ops *backend_find(const char *name)
+static const struct cpu_ops *choose(const char *interp_only, char *why, size_t size)
 {
-	for (unsigned i = 0; backends[i]; i++)
-		if (!strcmp(name, "auto") || !strcmp(name, backends[i]->name))
+	if (interp_only) {
+		snprintf(why, size, "%s is the interpreter's", interp_only);
+		return &interp_cpu_ops;
+	}
+	return kvm_cpu_ops.probe(why, size) ? &kvm_cpu_ops : &interp_cpu_ops;
+}
+
+const struct cpu_ops *backend_choose(const char *name, const char *interp_only, char *why,
+				     size_t size)
+{
+	*why = '\0';
+	if (!strcmp(name, "auto"))
+		return choose(interp_only, why, size);
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+		if (!strcmp(name, backends[i]->name))
 			return backends[i];
 	return NULL;
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum boot_mode {
-	BOOT_REAL,        /* real mode at cs:ip = (rip >> 4, rip & 15) */
+	BOOT_REAL,        /* real mode at 0:rip, below 64 KiB */
 	BOOT_PROTECTED32, /* multiboot 1: flat 4 GiB segments, paging off, A20 on */
 	BOOT_LONG64,      /* Linux 64-bit boot protocol: paging on, page tables at cr3 */
 };

@@ -149,10 +149,12 @@ bool load_boot(struct machine *machine, const struct load_request *request,
 				   "--initrd is for Linux, which %s is not; use --module", file.path);
 	else if (multiboot_claims(&file))
 		loaded = multiboot_load(&map, &file, request, state, error);
+	else if (sector_claims(&file))
+		loaded = sector_load(&map, &file, request, state, error);
 	else
 		loaded = load_fail(error, STATUS_BAD_IMAGE,
 				   "%s is neither a multiboot 1 image (no header in its first "
-				   "8 KiB) nor a Linux bzImage",
+				   "8 KiB) nor a Linux bzImage nor a boot sector",
 				   file.path);
 	load_map_free(&map);
 	file_close(&file);

@@ -152,6 +152,10 @@ void machine_stop(struct machine *machine, enum machine_stop why, uint32_t value
 
 void irq_set(struct machine *machine, unsigned gsi, bool level)
 {
+	if (machine->cpu && machine->cpu_ops->irq) {
+		machine->cpu_ops->irq(machine->cpu, gsi, level);
+		return;
+	}
 	if (gsi < ISA_IRQS)
 		pic_set_irq(machine->pic, gsi, level);
 	ioapic_set_pin(machine->ioapic, gsi == 0 ? PIT_IOAPIC_PIN : gsi, level);

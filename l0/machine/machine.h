@@ -85,15 +85,16 @@ struct region {
 /* What the machine needs of a CPU backend. */
 struct cpu_boot_state; /* l0/machine/boot.h */
 struct cpu_stats {
-	uint64_t instructions; /* retired, all levels */
-	uint64_t cycles;       /* modelled (interp) or TSC (kvm) */
+	uint64_t instructions; /* retired, all levels; 0: not counted (kvm) */
+	uint64_t cycles;       /* modelled (interp), or host time at MACHINE_HZ (kvm) */
 };
 struct cpu_ops {
 	const char *name;
 	/* profile: the text of --cpu, NULL for the default. NULL: refused, one line printed. */
 	struct cpu *(*create)(struct machine *machine, const char *profile);
 	void (*destroy)(struct cpu *cpu);
-	void (*boot)(struct cpu *cpu, const struct cpu_boot_state *state);
+	/* False: this CPU cannot start so, one line printed. */
+	bool (*boot)(struct cpu *cpu, const struct cpu_boot_state *state);
 	/* Runs until machine->stop is set. */
 	void (*run)(struct cpu *cpu);
 	/* Current virtual time in cycles, exact to the instruction being executed. */
@@ -114,8 +115,13 @@ struct cpu_ops {
 	const char *(*last_failure)(struct cpu *cpu);
 	/* Optional. Prints profiles and features for `--cpu help`. */
 	void (*list_profiles)(void);
+	/* Optional. Whether this host can run hypervisors so; `why` says it in one line either way. */
+	bool (*probe)(char *why, size_t size);
+	/* Optional. The interrupt controllers are the backend's own: the level of a line. */
+	void (*irq)(struct cpu *cpu, unsigned gsi, bool level);
 };
 extern const struct cpu_ops interp_cpu_ops;
+extern const struct cpu_ops kvm_cpu_ops;
 
 struct allocation;
 struct console;

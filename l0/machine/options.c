@@ -247,7 +247,7 @@ int run_options_parse(int argc, char **argv, struct run_options *options)
 	char letters[2 * ROWS + 2];
 	int found, status = -1;
 
-	*options = (struct run_options){ .machine = "auto", .mem = UINT64_C(256) << 20 };
+	*options = (struct run_options){ .mem = UINT64_C(256) << 20 };
 	fill_getopt(long_options, letters);
 	optind = 0; /* start afresh: tests parse more than once */
 	opterr = 0;

@@ -42,6 +42,8 @@ static void on_tick(int number)
 	struct cpu_stats now;
 
 	watched->cpu_ops->stats(watched->cpu, &now);
+	if (!now.instructions)
+		return; /* a backend that does not count them */
 	end = add(end, now.instructions / 1000000, " M instructions, ");
 	unsigned seconds = last.instructions ? 1 : FIRST_S;
 	end = add(end, (now.instructions - last.instructions) / 1000000 / seconds, " M/s");

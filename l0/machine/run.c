@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,9 +89,10 @@ static bool boot(const struct run_options *options, struct run_facts *facts,
 		return false;
 	machine.cpu = machine.cpu_ops->create(&machine, options->cpu);
 	if (!machine.cpu)
-		return load_fail(error, STATUS_USAGE, "%s", ""); /* the backend has said it */
-	machine.cpu_ops->boot(machine.cpu, &state);
-	return true;
+		return load_fail(error, options->cpu ? STATUS_USAGE : STATUS_REFUSED, "%s",
+				 ""); /* the backend has said it */
+	return machine.cpu_ops->boot(machine.cpu, &state) ||
+	       load_fail(error, STATUS_REFUSED, "%s", "");
 }
 
 static double wall_seconds(void)
@@ -131,7 +133,28 @@ static int finish(struct run_facts *facts)
 	return ok ? facts->status : STATUS_OUTPUT;
 }
 
-static int run(const struct run_options *options)
+/* What only the interpreter has, among the options; NULL: nothing. */
+static const char *interp_only(const struct run_options *options)
+{
+	return options->cpu ? "--cpu" : options->max_insns ? "--max-insns" : NULL;
+}
+
+/* A choice that nobody made is told to people: on a terminal, or if they asked to be chosen for. */
+static const struct cpu_ops *choose_backend(const struct run_options *options)
+{
+	const char *habit = getenv("ABYME_MACHINE");
+	const char *name = options->machine ? options->machine : habit ? habit : "auto";
+	char why[200];
+	const struct cpu_ops *backend = backend_choose(name, interp_only(options), why, sizeof(why));
+
+	if (!backend)
+		fprintf(stderr, "abyme run: there is no machine `%s`, but auto, interp and kvm\n", name);
+	else if (*why && (options->machine || isatty(STDERR_FILENO)))
+		fprintf(stderr, "abyme run: machine %s: %s\n", backend->name, why);
+	return backend;
+}
+
+static int run(const struct run_options *options, const struct cpu_ops *backend)
 {
 	struct run_facts facts = { .options = options };
 	struct load_error error;
@@ -140,7 +163,7 @@ static int run(const struct run_options *options)
 		return STATUS_REFUSED;
 	for (unsigned i = 0; i < options->device_count; i++)
 		options->devices[i](&machine);
-	machine.cpu_ops = backend_find(options->machine);
+	machine.cpu_ops = backend;
 	machine.max_insns = options->max_insns;
 	firmware_build(&machine);
 	if (!boot(options, &facts, &error) || !log_open(options, &error)) {
@@ -167,15 +190,10 @@ int cmd_run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	const struct cpu_ops *backend = backend_find(options.machine);
-	if (!backend) {
-		fprintf(stderr, "abyme run: this build has no machine `%s`; try --machine interp\n",
-			options.machine);
-		return STATUS_REFUSED;
-	}
-	if (options.cpu && !strcmp(options.cpu, "help") && backend->list_profiles) {
-		backend->list_profiles();
+	if (options.cpu && !strcmp(options.cpu, "help")) {
+		interp_cpu_ops.list_profiles();
 		return 0;
 	}
-	return run(&options);
+	const struct cpu_ops *backend = choose_backend(&options);
+	return backend ? run(&options, backend) : STATUS_USAGE;
 }

@@ -72,11 +72,17 @@ static void add_run(cJSON *root, struct machine *machine, const struct run_facts
 		cJSON_AddNullToObject(root, "cpu");
 	cJSON_AddNumberToObject(root, "depth", facts->depth);
 	add_count(root, "memory", options->mem);
-	add_count(root, "instructions", stats.instructions);
+	if (stats.instructions)
+		add_count(root, "instructions", stats.instructions);
+	else
+		cJSON_AddNullToObject(root, "instructions");
 	add_count(root, "cycles", stats.cycles);
 	cJSON_AddNumberToObject(root, "wall_s", facts->wall_s);
-	cJSON_AddNumberToObject(root, "mips", facts->wall_s > 0 ?
-		(double)stats.instructions / facts->wall_s / 1e6 : 0);
+	if (stats.instructions && facts->wall_s > 0)
+		cJSON_AddNumberToObject(root, "mips",
+					(double)stats.instructions / facts->wall_s / 1e6);
+	else
+		cJSON_AddNullToObject(root, "mips");
 	add_host(root);
 	cJSON_AddStringToObject(root, "stop", stop_name(machine->stop));
 	cJSON_AddNumberToObject(root, "exit_status", facts->status);

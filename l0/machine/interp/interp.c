@@ -187,10 +187,11 @@ static struct cpu *interp_create(struct machine *machine, const char *profile)
 	return cpu;
 }
 
-static void interp_boot(struct cpu *cpu, const struct cpu_boot_state *state)
+static bool interp_boot(struct cpu *cpu, const struct cpu_boot_state *state)
 {
 	cpu_boot(cpu, state);
 	cpu->attention = true;
+	return true;
 }
 
 static uint64_t interp_now(struct cpu *cpu)

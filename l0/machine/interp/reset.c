@@ -113,8 +113,8 @@ void cpu_boot(struct cpu *cpu, const struct cpu_boot_state *state)
 	cpu->gpr[REG_RSP] = state->rsp;
 	switch (state->mode) {
 	case BOOT_REAL:
-		seg_load_real(cpu, SEG_CS, (uint16_t)(state->rip >> 4));
-		cpu_rip(cpu) = state->rip & 15;
+		seg_load_real(cpu, SEG_CS, 0);
+		cpu_rip(cpu) = state->rip;
 		break;
 	case BOOT_PROTECTED32:
 		cpu->cr0 |= CR0_PE;

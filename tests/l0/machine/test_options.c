@@ -112,7 +112,7 @@ static void values(void **state)
 	assert_string_equal(options.stats, "-");
 	assert_null(options.serial);
 	assert_int_equal(options.mem, 256 << 20);
-	assert_string_equal(options.machine, "auto");
+	assert_null(options.machine);
 }
 
 static void sizes(void **state)
