@@ -90,7 +90,8 @@ struct cpu_stats {
 };
 struct cpu_ops {
 	const char *name;
-	/* profile: the text of --cpu, NULL for the default. NULL: refused, one line printed. */
+	/* profile: the text of --cpu, NULL for the default (kvm has no other). NULL: refused, one line
+	 * printed. */
 	struct cpu *(*create)(struct machine *machine, const char *profile);
 	void (*destroy)(struct cpu *cpu);
 	/* False: this CPU cannot start so, one line printed. */

@@ -136,7 +136,9 @@ static int finish(struct run_facts *facts)
 /* What only the interpreter has, among the options; NULL: nothing. */
 static const char *interp_only(const struct run_options *options)
 {
-	return options->cpu ? "--cpu" : options->max_insns ? "--max-insns" : NULL;
+	return options->cpu ? "--cpu" :
+	       options->profile ? "--profile" :
+	       options->max_insns ? "--max-insns" : NULL;
 }
 
 /* A choice that nobody made is told to people: on a terminal, or if they asked to be chosen for. */
@@ -145,12 +147,17 @@ static const struct cpu_ops *choose_backend(const struct run_options *options)
 	const char *habit = getenv("ABYME_MACHINE");
 	const char *name = options->machine ? options->machine : habit ? habit : "auto";
 	char why[200];
-	const struct cpu_ops *backend = backend_choose(name, interp_only(options), why, sizeof(why));
+	const char *only = interp_only(options);
+	const struct cpu_ops *backend = backend_choose(name, only, why, sizeof(why));
 
-	if (!backend)
+	if (!backend) {
 		fprintf(stderr, "abyme run: there is no machine `%s`, but auto, interp and kvm\n", name);
-	else if (*why && (options->machine || isatty(STDERR_FILENO)))
+	} else if (backend == &kvm_cpu_ops && only) {
+		fprintf(stderr, "abyme run: %s is the interpreter's: --machine interp\n", only);
+		return NULL;
+	} else if (*why && (options->machine || isatty(STDERR_FILENO))) {
 		fprintf(stderr, "abyme run: machine %s: %s\n", backend->name, why);
+	}
 	return backend;
 }
 

@@ -34,7 +34,7 @@ logged=$("$build/abyme" trace dump "$out/log" | grep -c IO_INSTRUCTION)
 [ "$logged" = "$exits" ] || fail "$logged port exits in the log, $exits counted"
 
 run --max-insns 1M "$build/images/sector.bin"
-[ "$status" = 68 ] || fail "--max-insns: status $status"
+[ "$status" = 64 ] || fail "--max-insns: status $status"
 if ! grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
 	run "$build/images/hello.elf"
 	[ "$status" = 68 ] && [ "$(wc -l <"$out/stderr")" = 1 ] ||

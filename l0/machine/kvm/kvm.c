@@ -34,23 +34,10 @@ static void kvm_destroy(struct cpu *opaque)
 	free(cpu);
 }
 
-/* What only a machine made of instructions can do. */
-static bool asks_too_much(const struct machine *machine, const char *profile)
-{
-	const char *what = profile ? "--cpu" : machine->max_insns ? "--max-insns" : NULL;
-
-	if (what)
-		fprintf(stderr, "abyme run: the KVM machine does not take %s; use --machine interp\n",
-			what);
-	return what;
-}
-
 static struct cpu *kvm_create(struct machine *machine, const char *profile)
 {
 	char why[200];
 
-	if (asks_too_much(machine, profile))
-		return NULL;
 	struct kvm_cpu *cpu = calloc(1, sizeof(*cpu));
 
 	if (!cpu)
