@@ -91,8 +91,11 @@ static bool boot(const struct run_options *options, struct run_facts *facts,
 	if (!machine.cpu)
 		return load_fail(error, options->cpu ? STATUS_USAGE : STATUS_REFUSED, "%s",
 				 ""); /* the backend has said it */
-	return machine.cpu_ops->boot(machine.cpu, &state) ||
-	       load_fail(error, STATUS_REFUSED, "%s", "");
+	if (!machine.cpu_ops->boot(machine.cpu, &state))
+		return load_fail(error, STATUS_REFUSED, "%s", "");
+	for (unsigned i = 0; i < options->device_count; i++)
+		options->devices[i](&machine);
+	return true;
 }
 
 static double wall_seconds(void)
@@ -168,8 +171,6 @@ static int run(const struct run_options *options, const struct cpu_ops *backend)
 
 	if (!machine_init(&machine, options->mem, options->serial))
 		return STATUS_REFUSED;
-	for (unsigned i = 0; i < options->device_count; i++)
-		options->devices[i](&machine);
 	machine.cpu_ops = backend;
 	machine.max_insns = options->max_insns;
 	firmware_build(&machine);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # list.awk: the jobs that a suite's unittests.cfg describes, one line each, fields separated by tabs:
-#   name  file  arguments  MiB  --cpu  seconds  architecture  environment
+#   name  file  arguments  MiB  --cpu  seconds  architecture  environment  device
 # First reads machine.txt (what the suite's QEMU words mean here), then the vmx_tests table of the suite's C
 # source (each name becomes a job vmx:NAME), then unittests.cfg.
 
@@ -31,12 +31,11 @@ function cpu_of(text,    n, words, i, result) {
 	return result
 }
 
-function emit(job, file, args, params, groups, arch, seconds,    key) {
-	key = file in environment ? file : job
+function emit(job, file, args, params, groups, arch, seconds) {
 	print job "\t" file "\t" (args == "" ? "-" : args) "\t" mebibytes(option_of(params, "-m")) "\t" \
 		cpu_of(option_of(params, "-cpu")) "\t" (seconds ? seconds : 90) "\t" \
 		(arch ? arch : "-") "\t" (job in environment ? environment[job] : \
-		file in environment ? environment[file] : "-")
+		file in environment ? environment[file] : "-") "\t" (file in device ? device[file] : "-")
 }
 
 function finish_section() {
@@ -58,6 +57,7 @@ function vmx_name(name,    mem) {
 FNR == 1 { part = FILENAME ~ /\.cfg$/ ? "cfg" : FILENAME ~ /\.c$/ ? "c" : "machine" }
 
 part == "machine" && $1 == "cpu" { meaning[$2] = $3 }
+part == "machine" && $1 == "device" { device[$2] = $3 }
 part == "machine" && $1 == "environment" { environment[$2] = $3 }
 
 part == "c" && /^struct vmx_test vmx_tests/ { table = 1; next }

@@ -5,12 +5,13 @@
 # Environment: KUT, ABYME, OUT, DEPTH, SCALE.
 set -u
 tab=$(printf '\t')
-IFS=$tab read -r name file args mem cpu seconds arch environment <<JOB
+IFS=$tab read -r name file args mem cpu seconds arch environment device <<JOB
 $1
 JOB
 log=$OUT/$(printf %s "$name" | tr '/:' '__').log
 env=$log.env
 [ "$args" != - ] || args=
+[ "$device" != - ] || device=
 limit=$((${seconds%s} * SCALE * (DEPTH + 1)))
 
 # Beneath the test each hypervisor keeps a sixteenth of the memory, 64 MiB at most.
@@ -20,7 +21,7 @@ printf 'NR_CPUS=1\nMEMSIZE=%s\n%s\n' "$mem" "$environment" >"$env"
 
 start=$(date +%s)
 timeout -k 10 "$limit" "$ABYME" run --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
-	--module "$env" --append "$args" "$KUT/x86/$file" >"$log" 2>&1 </dev/null
+	${device:+--device "$device"} --module "$env" --append "$args" "$KUT/x86/$file" >"$log" 2>&1 </dev/null
 status=$?
 seconds=$(($(date +%s) - start))
 rm -f "$env"

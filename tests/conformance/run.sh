@@ -34,14 +34,18 @@ is_wanted() {
 }
 
 awk -f "$here/list.awk" "$here/machine.txt" "$KUT/x86/vmx_tests.c" "$KUT/x86/vmx.c" "$KUT/x86/unittests.cfg" |
-	while IFS=$(printf '\t') read -r name file args mem cpu seconds job_arch environment; do
+	while IFS=$(printf '\t') read -r name file args mem cpu seconds job_arch environment device; do
 		{ [ "$job_arch" = - ] || [ "$job_arch" = "$arch" ]; } && is_wanted "$name" || continue
+		if grep -Eq "^($arch/)?$name [^ ]+ NOTRUN" "$here/expected.txt"; then
+			printf '%s\tNOTRUN\t0\t0\t0\t0\t0\n' "$name" >>"$OUT/results"
+			continue
+		fi
 		if [ ! -f "$KUT/x86/$file" ]; then
 			printf '%s\tNOFILE\t0\t0\t0\t0\t0\n' "$name" >>"$OUT/results"
 			continue
 		fi
-		printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\0' "$name" "$file" "$args" "$mem" "$cpu" "$seconds" \
-			"$job_arch" "$environment"
+		printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\0' "$name" "$file" "$args" "$mem" "$cpu" "$seconds" \
+			"$job_arch" "$environment" "$device"
 	done | xargs -0 -r -n 1 -P "$JOBS" "$here/one.sh"
 [ ! -t 2 ] || printf '\r\033[K' >&2
 

@@ -80,6 +80,7 @@ device_creator device_find(const char *name)
 		device_creator create;
 	} optional[] = {
 		{ "testdev", test_device_create },
+		{ "biostimer", bios_timer_create },
 	};
 
 	for (unsigned i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)

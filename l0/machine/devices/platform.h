@@ -32,6 +32,7 @@ void fw_cfg_create(struct machine *machine); /* after RAM */
 
 /* What a machine has only if asked for, with --device. */
 void test_device_create(struct machine *machine);
+void bios_timer_create(struct machine *machine); /* after firmware and CPU */
 /* The creator of an optional device, NULL: there is none of that name. */
 typedef void (*device_creator)(struct machine *machine);
 device_creator device_find(const char *name);

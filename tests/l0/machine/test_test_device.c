@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The device of test images, --device testdev: scratch port, interrupt lines, memory. A machine
- * that was not asked for it has none of it.
+ * What --device adds. The device of test images: scratch port, interrupt lines, memory; the tick of a
+ * BIOS. A machine that was not asked for it has none of it.
  */
 #include "l0/machine/devices/platform.h"
 #include "tests/l0/machine/fixture.h"
@@ -56,6 +56,30 @@ static void ioapic_program(unsigned pin, uint32_t low)
 	mmio_out(IOAPIC + 0x10, low);
 }
 
+/* The BIOS's tick: 18.2 times a second at vector 8, and the vector leads to a handler in ROM. */
+static void bios_timer_ticks(void **state)
+{
+	unsigned ticks = 0;
+	uint16_t vector[2];
+
+	firmware_build(&fixture.machine);
+	device_find("biostimer")(&fixture.machine);
+	assert_true(memory_read(&fixture.machine.memory, 4 * 8, vector, sizeof(vector)));
+	assert_int_equal(vector[1], 0xf000);
+	assert_int_not_equal(vector[0], FIRMWARE_IRET & 0xffff);
+	assert_int_equal(take(), 8); /* OUT goes high as the counter's mode is set */
+	out8(0x20, 0x20);
+	for (unsigned i = 0; i < 1000; i++) {
+		fixture_advance(MACHINE_HZ / 1000);
+		if (pending()) {
+			assert_int_equal(take(), 8);
+			out8(0x20, 0x20);
+			ticks++;
+		}
+	}
+	assert_int_equal(ticks, 18);
+}
+
 /* A level-triggered pin follows the port's bit 0, whatever the width of the access's neighbour. */
 static void lines_reach_the_ioapic(void **state)
 {
@@ -93,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DEVICE_TEST(absent),
+		DEVICE_TEST(bios_timer_ticks),
 		WITH_DEVICE(scratch_keeps_any_width),
 		WITH_DEVICE(lines_reach_the_ioapic),
 		WITH_DEVICE(memory_is_kept),
