@@ -95,6 +95,7 @@ static void update_vmcs02(struct shadow_vcpu *v, struct shadow_slot *slot, uint6
 	v->env->vmptrld(v->env, slot->vmcs02.hpa);
 	if (slot->dirty & DIRTY_CONTROLS) {
 		merge_push_controls(v, slot, eptp02);
+		msr_list_store_tsc(v, slot);
 		slot->dirty &= ~(uint32_t)DIRTY_CONTROLS;
 	}
 	merge_push_hot_controls(v, slot);

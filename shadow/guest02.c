@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "shadow/msr_list.h"
+
 uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint32_t entry = slot_entry_controls(slot), exit = slot_exit_controls(slot);
@@ -23,6 +25,8 @@ uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *
 		unsteady &= ~UNSTEADY_EFER;
 	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
 		unsteady &= ~UNSTEADY_PAT;
+	if (vmcs_get(&slot->v12, EXIT_MSR_STORE_COUNT))
+		unsteady |= UNSTEADY_STORE;
 	return unsteady;
 }
 
@@ -73,6 +77,8 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
 			 (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
 						   : inherited_efer(slot, l1->efer));
+	if (slot->unsteady & UNSTEADY_STORE)
+		msr_list_store_tsc(v, slot);
 	if (slot->unsteady & UNSTEADY_PAT)
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
 			 (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);

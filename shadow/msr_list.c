@@ -4,9 +4,9 @@
  */
 #include "shadow/msr_list.h"
 
-#include <string.h>
+#include <stddef.h>
 
-#include "shadow/fields.h"
+#include "shadow/merge.h"
 #include "shadow/sdm/msr.h"
 
 /* Field of the current VMCS's guest state that holds an MSR, or -1. */
@@ -77,12 +77,17 @@ static bool load_one(struct shadow_vcpu *v, const struct vmx_msr_entry *e, struc
 	return true;
 }
 
-static bool store_one(struct shadow_vcpu *v, struct vmx_msr_entry *e)
+static bool store_one(struct shadow_vcpu *v, const struct shadow_slot *slot,
+		      struct vmx_msr_entry *e)
 {
 	int index = field_of_msr(v, e->index);
 
 	if (is_forbidden(e, false))
 		return false;
+	if (e->index == MSR_IA32_TSC && vmcs_get(&slot->have02, EXIT_MSR_STORE_COUNT)) {
+		e->value = slot->tsc_at_exit.value;
+		return true;
+	}
 	if (index < 0)
 		return v->env->rdmsr(v->env, e->index, &e->value);
 	e->value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
@@ -126,6 +131,34 @@ unsigned msr_list_load_entry(struct shadow_vcpu *v, struct shadow_slot *slot)
 				   &slot->have02);
 }
 
+static bool stores_tsc(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	uint64_t count = vmcs_get(&slot->v12, EXIT_MSR_STORE_COUNT);
+
+	for (uint64_t i = 0; i < count && i < list_limit(v); i++) {
+		const struct vmx_msr_entry *e =
+		    entry_at(v, vmcs_get(&slot->v12, EXIT_MSR_STORE_ADDRESS), i);
+
+		if (e && e->index == MSR_IA32_TSC)
+			return true;
+	}
+	return false;
+}
+
+/* With an offset of L0's own, what the hardware stores would not be L1's time. */
+void msr_list_store_tsc(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint32_t primary01 = (uint32_t)vmcs_get(v->l0.vmcs01, PRIMARY_CONTROLS);
+	bool wanted = !(primary01 & PRIMARY_USE_TSC_OFFSETTING) && stores_tsc(v, slot);
+
+	if (wanted) {
+		slot->tsc_at_exit = (struct vmx_msr_entry){.index = MSR_IA32_TSC};
+		push02_by_name(v, slot, EXIT_MSR_STORE_ADDRESS,
+			       slot->self.hpa.value + offsetof(struct shadow_slot, tsc_at_exit));
+	}
+	push02_by_name(v, slot, EXIT_MSR_STORE_COUNT, wanted);
+}
+
 bool msr_list_store_exit(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t count = vmcs_get(&slot->v12, EXIT_MSR_STORE_COUNT);
@@ -134,7 +167,7 @@ bool msr_list_store_exit(struct shadow_vcpu *v, struct shadow_slot *slot)
 	for (uint64_t i = 0; i < count && i < list_limit(v); i++) {
 		struct vmx_msr_entry *e = entry_at(v, area, i);
 
-		if (!e || !store_one(v, e))
+		if (!e || !store_one(v, slot, e))
 			return false;
 	}
 	return count <= list_limit(v);

@@ -33,8 +33,9 @@ enum slot_dirty {
 };
 
 /* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is neither
- * what L1 wrote nor what it left there: the entry computes them each time. */
-enum unsteady { UNSTEADY_DEBUG = 1, UNSTEADY_EFER = 2, UNSTEADY_PAT = 4 };
+ * what L1 wrote nor what it left there: the entry computes them each time. And L1's MSR-store area,
+ * which may have come to name the TSC. */
+enum unsteady { UNSTEADY_DEBUG = 1, UNSTEADY_EFER = 2, UNSTEADY_PAT = 4, UNSTEADY_STORE = 8 };
 
 struct shadow_slot {
 	struct shadow_slot *next;
@@ -56,6 +57,8 @@ struct shadow_slot {
 	uint32_t ept_generation; /* v->ept_generation when EPT_POINTER was merged */
 	struct shadow_page msr_bitmap, io_bitmap_a, io_bitmap_b; /* 01 | 12 */
 	struct shadow_page vmread_bitmap, vmwrite_bitmap;	 /* for L2, 12 | L0's */
+	/* What VMCS02 stores at exits, if L1's MSR-store area has the TSC: the exit's own time. */
+	struct vmx_msr_entry tsc_at_exit __attribute__((aligned(16)));
 	uint64_t host01[L1_STATE_COUNT]; /* VMCS01's guest state after "Loading Host State" */
 	struct vmcs v12;
 	struct vmcs have02; /* what VMCS02 holds; what L2 changes, as of the last reflected exit */

@@ -16,12 +16,14 @@
 #define LEAF1_ECX_SMX BIT32(6)
 #define LEAF1_ECX_OSXSAVE BIT32(27)
 #define LEAF1_ECX_HYPERVISOR BIT32(31)
+#define LEAF1_EDX_APIC BIT32(9)
 #define LEAF7_ECX_OSPKE BIT32(4)
 
 static struct cpuid_regs basic[BASIC_LEAVES], extended[EXTENDED_LEAVES];
-static bool is_static[BASIC_LEAVES];   /* one answer for all subleaves, CR4's mirrors aside */
+static bool is_static[BASIC_LEAVES];   /* one answer for all subleaves, mirrors aside */
 static bool is_constant[BASIC_LEAVES]; /* not even those */
 static uint32_t basic_max, extended_max;
+static bool has_apic;
 
 /* SDM 2A "CPUID": leaves whose answer depends on ECX or on state that changes. */
 static bool depends_on_subleaf(uint32_t leaf)
@@ -41,6 +43,7 @@ void cpuid_init(void)
 	}
 	for (uint32_t i = 0; i < EXTENDED_LEAVES && EXTENDED_FIRST + i <= extended_max; i++)
 		extended[i] = hw_cpuid(EXTENDED_FIRST + i, 0);
+	has_apic = basic[1].edx & LEAF1_EDX_APIC;
 	basic[1].ecx = (basic[1].ecx & ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE)) | LEAF1_ECX_HYPERVISOR;
 }
 
@@ -71,8 +74,8 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *
 		out->eax = hv.machine.level;
 }
 
-/* Bits that mirror CR4 mirror the guest's, not ours. */
-static void mirror_cr4(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+/* Bits that mirror CR4 mirror the guest's, not ours; the local APIC is the guest's to disable. */
+static void mirror_state(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	uint64_t cr4;
 
@@ -82,6 +85,8 @@ static void mirror_cr4(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	if (leaf == 1) {
 		out->ecx &= ~LEAF1_ECX_OSXSAVE;
 		out->ecx |= cr4 & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0;
+		if (has_apic && !(hw_rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EN))
+			out->edx &= ~LEAF1_EDX_APIC;
 	} else {
 		out->ecx &= ~LEAF7_ECX_OSPKE;
 		out->ecx |= cr4 & CR4_PKE ? LEAF7_ECX_OSPKE : 0;
@@ -97,7 +102,7 @@ static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	} else {
 		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf]
 							      : hw_cpuid(leaf, subleaf);
-		mirror_cr4(leaf, subleaf, out);
+		mirror_state(leaf, subleaf, out);
 	}
 }
 

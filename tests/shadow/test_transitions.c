@@ -335,6 +335,37 @@ static void msr_lists(void **state)
 }
 
 /* Which entries of a load area are refused; the qualification is the entry's number. */
+/* The hardware stores the TSC at the exit itself; L1 finds that value, not a later one. */
+static void tsc_in_store_list(void **state)
+{
+	struct fixture *f = *state;
+	struct vmx_msr_entry entry = {.index = MSR_IA32_STAR};
+
+	fake_set_msr(&f->fake, MSR_IA32_TSC, 9000);
+	fake_set_msr(&f->fake, MSR_IA32_STAR, 77);
+	l1_prepare(f);
+	memcpy(f->fake.ram + AREA, &entry, sizeof(entry));
+	l1_write(f, VMCS_EXIT_MSR_STORE_ADDRESS, AREA);
+	l1_write(f, VMCS_EXIT_MSR_STORE_COUNT, 1);
+	l1_launch(f);
+	assert_int_equal(GET02(f, EXIT_MSR_STORE_COUNT), 0);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 77);
+	/* L1 names the TSC in memory, without any VMWRITE. */
+	entry.index = MSR_IA32_TSC;
+	memcpy(f->fake.ram + AREA, &entry, sizeof(entry));
+	reenter(f);
+	assert_int_equal(GET02(f, EXIT_MSR_STORE_COUNT), 1);
+	memcpy(&entry, f->fake.pool + (GET02(f, EXIT_MSR_STORE_ADDRESS) - FAKE_POOL_HPA),
+	       sizeof(entry));
+	assert_int_equal(entry.index, MSR_IA32_TSC);
+	entry.value = 8000;
+	memcpy(f->fake.pool + (GET02(f, EXIT_MSR_STORE_ADDRESS) - FAKE_POOL_HPA), &entry,
+	       sizeof(entry));
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 8000);
+}
+
 static void bad_msr_lists(void **state)
 {
 	struct fixture *f = *state;
@@ -464,6 +495,7 @@ int main(void)
 	    BOTH(refused_entries),
 	    BOTH(failed_entries),
 	    BOTH(msr_lists),
+	    BOTH(tsc_in_store_list),
 	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
 	    BOTH(preemption_timer),
