@@ -86,7 +86,7 @@ static const struct write_case write_cases[] = {
     {MSR_IA32_SPEC_CTRL, 7, true, 7},
     {MSR_IA32_SPEC_CTRL, 8, false, 0},
     {MSR_IA32_ARCH_CAPABILITIES, 0, false, 0},
-    {MSR_IA32_BIOS_SIGN_ID, 0, true, UINT64_C(1) << 32},
+    {MSR_IA32_BIOS_SIGN_ID, 0, true, UINT64_C(0x02007006) << 32},
     {MSR_IA32_PLATFORM_ID, 0, false, 0},
     {MSR_IA32_MTRRCAP, 0, false, 0},
     {MSR_IA32_MTRR_DEF_TYPE, 0xc06, true, 0xc06},
