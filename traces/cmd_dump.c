@@ -18,7 +18,7 @@ static void print_text(uint16_t stream, const struct trap_record *record)
 	trap_record_detail(record, detail, sizeof(detail));
 	printf("%-7s #%-8" PRIu64 " %s %-24s rip=%016" PRIx64 " insns=%-6" PRIu32
 	       " cycles=%-7" PRIu32,
-	       trap_stream_name(stream), record->sequence, trap_path_name(record->path),
+	       trap_stream_name(stream), record->sequence, trap_who_name(record->path, record->level),
 	       trap_reason_name(record->reason), record->rip, record->insns, record->cycles);
 	if (record->flags & TRAP_GPA_VALID)
 		printf(" gpa=%" PRIx64, record->gpa);
@@ -46,7 +46,7 @@ static void print_json(uint16_t stream, const struct trap_record *record)
 	cJSON_AddNumberToObject(json, "seq", record->sequence);
 	if (record->cause != TRAP_NO_CAUSE)
 		cJSON_AddNumberToObject(json, "cause", record->cause);
-	cJSON_AddStringToObject(json, "path", trap_path_name(record->path));
+	cJSON_AddStringToObject(json, "path", trap_who_name(record->path, record->level));
 	cJSON_AddStringToObject(json, "reason", trap_reason_name(record->reason));
 	add_hex(json, "qualification", record->qualification);
 	add_hex(json, "rip", record->rip);

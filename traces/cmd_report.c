@@ -15,7 +15,7 @@ static void print_row(const struct trap_report_row *row, uint64_t total)
 {
 	printf("%-4s %-27s %10" PRIu64 " %6.2f%% %8" PRIu64 " %10.1f %9" PRIu64 " %8" PRIu64
 	       " %10.1f %9" PRIu64 " %7.2f\n",
-	       trap_path_name(row->path), trap_reason_name(row->reason), row->count,
+	       trap_who_name(row->path, row->level), trap_reason_name(row->reason), row->count,
 	       100.0 * row->count / total, row->insns.min, (double)row->insns.total / row->count,
 	       row->insns.max, row->cycles.min, (double)row->cycles.total / row->count,
 	       row->cycles.max, (double)row->caused / row->count);
@@ -56,7 +56,7 @@ static cJSON *row_json(const struct trap_report_row *row)
 	cJSON *json = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(json, "level", trap_stream_name(row->stream));
-	cJSON_AddStringToObject(json, "path", trap_path_name(row->path));
+	cJSON_AddStringToObject(json, "path", trap_who_name(row->path, row->level));
 	cJSON_AddStringToObject(json, "reason", trap_reason_name(row->reason));
 	cJSON_AddNumberToObject(json, "count", row->count);
 	cJSON_AddNumberToObject(json, "caused", row->caused);

@@ -26,6 +26,16 @@ const char *trap_path_name(uint8_t path)
 	return path < TRAP_PATH_COUNT ? names[path] : "?";
 }
 
+const char *trap_who_name(uint8_t path, uint8_t level)
+{
+	static _Thread_local char name[8];
+
+	if (path != TRAP_PATH_MACHINE || !level)
+		return trap_path_name(path);
+	snprintf(name, sizeof(name), "L%u", level);
+	return name;
+}
+
 const char *trap_reason_name(uint32_t reason)
 {
 	static _Thread_local char number[24];

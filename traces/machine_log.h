@@ -30,14 +30,14 @@ void trap_log_mark(struct trap_log_writer *writer, uint32_t number, uint64_t cyc
  * block; it is counted as refused and nothing is written. */
 bool trap_log_block(struct trap_log_writer *writer, const void *block, size_t size);
 
-/* Count of exits of one level by path and basic reason. */
+/* Count of exits of one stream by path, guest (struct trap_record.level) and basic reason. */
 struct trap_log_total {
 	uint16_t stream;
-	uint8_t path;
+	uint8_t path, level;
 	uint16_t reason;
 	uint64_t count;
 };
-/* Totals so far, sorted by (stream, path, reason), the machine's stream last; *count rows, valid
+/* Totals so far, sorted by (stream, path, level, reason), the machine's stream last; *count rows, valid
  * until the next call. */
 const struct trap_log_total *trap_log_totals(struct trap_log_writer *writer, size_t *count);
 /* Digest (FNV-1a, 64 bits) over the machine's records so far. */

@@ -47,6 +47,7 @@ static void add_stream(struct trap_report *report, const struct trap_stream *str
 		report->rows[report->count] = (struct trap_report_row){
 			.stream = totals->rows[report->count].stream,
 			.path = totals->rows[report->count].path,
+			.level = totals->rows[report->count].level,
 			.reason = totals->rows[report->count].reason,
 		};
 	for (size_t i = 0; i < stream->count; i++) {
@@ -79,6 +80,8 @@ static int compare_rows(const void *a, const void *b)
 		return x->count > y->count ? -1 : 1;
 	if (x->path != y->path)
 		return x->path < y->path ? -1 : 1;
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
 	return (x->reason > y->reason) - (x->reason < y->reason);
 }
 

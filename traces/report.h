@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a log says in sum: per level, path and reason the count and cost of the exits and how many
+ * What a log says in sum: per stream, path, guest and reason the count and cost of the exits and how many
  * exits their handling caused.
  */
 #ifndef TRACES_REPORT_H
@@ -18,7 +18,7 @@ struct trap_cost {
 
 struct trap_report_row {
 	uint16_t stream;
-	uint8_t path;
+	uint8_t path, level;
 	uint16_t reason;
 	uint64_t count;
 	uint64_t caused; /* exits of the same level whose cause is one of these */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Counting records by (stream, path, reason).
+ * Counting records by (stream, path, level, reason).
  */
 #ifndef TRACES_TOTALS_H
 #define TRACES_TOTALS_H
@@ -18,7 +18,7 @@ struct trap_totals {
 /* Row of the record's key, added with count 0 if new. Index into totals->rows. */
 size_t trap_totals_row(struct trap_totals *totals, uint16_t stream,
 		       const struct trap_record *record);
-/* Sorts by (stream, path, reason); row indices handed out before are void. */
+/* Sorts by (stream, path, level, reason); row indices handed out before are void. */
 void trap_totals_sort(struct trap_totals *totals);
 void trap_totals_free(struct trap_totals *totals);
 

@@ -128,6 +128,7 @@ struct allocation;
 struct console;
 struct ioapic;
 struct lapic;
+struct levels;
 struct pic;
 struct hits;            /* hits.h: instructions counted by address; NULL when off */
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
@@ -148,6 +149,7 @@ struct machine {
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
+	struct levels *levels; /* which guest runs (levels.h); NULL: nobody asks */
 	struct hits *hits;
 	volatile enum machine_stop stop;
 	uint32_t stop_value;

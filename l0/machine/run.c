@@ -15,6 +15,7 @@
 #include "l0/machine/console.h"
 #include "l0/machine/firmware.h"
 #include "l0/machine/hits.h"
+#include "l0/machine/levels.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/options.h"
 #include "l0/machine/progress.h"
@@ -24,6 +25,7 @@
 #include "traces/machine_log.h"
 
 static struct machine machine;
+static struct levels levels;
 static struct symbols *symbols; /* of the stack's images, for --profile */
 
 /* The first signal ends the run in good order, a second one at once. */
@@ -173,6 +175,8 @@ static int run(const struct run_options *options, const struct cpu_ops *backend)
 		return STATUS_REFUSED;
 	machine.cpu_ops = backend;
 	machine.max_insns = options->max_insns;
+	if (options->trace)
+		machine.levels = &levels;
 	firmware_build(&machine);
 	if (!boot(options, &facts, &error) || !log_open(options, &error)) {
 		machine_free(&machine);

@@ -124,7 +124,7 @@ static void add_log(cJSON *root, struct machine *machine)
 	for (size_t i = 0; i < count; i++) {
 		cJSON *row = cJSON_CreateObject();
 
-		cJSON_AddStringToObject(row, "path", trap_path_name(totals[i].path));
+		cJSON_AddStringToObject(row, "path", trap_who_name(totals[i].path, totals[i].level));
 		cJSON_AddStringToObject(row, "reason", trap_reason_name(totals[i].reason));
 		add_count(row, "count", totals[i].count);
 		cJSON_AddItemToArray(level_rows(levels, totals[i].stream), row);

@@ -95,7 +95,7 @@ struct trap_record {
 	uint8_t path;          /* enum trap_path */
 	uint8_t flags;         /* enum trap_flags */
 	uint8_t insn_length;
-	uint8_t reserved;
+	uint8_t level;         /* TRAP_PATH_MACHINE: the guest that exited, 1 = L1 ...; 0: not told apart */
 };
 _Static_assert(sizeof(struct trap_record) == 80, "the record is part of the file format");
 _Static_assert(sizeof(struct trap_log_block_header) == 32,

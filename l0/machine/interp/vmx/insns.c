@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "l0/machine/interp/vmx/private.h"
+#include "l0/machine/levels.h"
 
 /* VMfail(error): valid if there is a current VMCS. */
 static void fail(struct cpu *cpu, enum vmx_error error)
@@ -112,6 +113,8 @@ void insn_vmclear(struct cpu *cpu, const struct op *op)
 		return;
 	}
 	phys_write(cpu, address + offsetof(struct vmcs, launch_state), 4, VMCS_STATE_CLEAR);
+	if (cpu->machine->levels)
+		levels_clear(cpu->machine->levels, address);
 	if (vmx->current == address) {
 		vmx->current = VMX_NO_VMCS;
 		vmx->vmcs = NULL;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "l0/machine/interp/vmx/private.h"
+#include "l0/machine/levels.h"
 #include "traces/machine_log.h"
 
 /* ---- trap log ---- */
@@ -16,6 +17,11 @@
 static uint32_t saturate(uint64_t value)
 {
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static bool launches(const struct vmx_exit_info *info)
+{
+	return info->reason == EXIT_REASON_VMLAUNCH || info->reason == EXIT_REASON_VMRESUME;
 }
 
 static void close_record(struct cpu *cpu, uint8_t flags)
@@ -30,6 +36,16 @@ static void close_record(struct cpu *cpu, uint8_t flags)
 	trap_log_append(cpu->machine->log, record);
 }
 
+/* Of the guest that exits; a guest that was not entered has none. */
+static uint8_t exiting_level(const struct cpu *cpu, bool failed_entry)
+{
+	unsigned level = 0;
+
+	if (cpu->machine->levels && !failed_entry)
+		level = levels_current(cpu->machine->levels);
+	return level > UINT8_MAX ? UINT8_MAX : (uint8_t)level;
+}
+
 /* VMREAD and VMWRITE record which field it was, the rest the information field. */
 static uint32_t logged_info(struct cpu *cpu, const struct vmx_exit_info *info)
 {
@@ -40,14 +56,12 @@ static uint32_t logged_info(struct cpu *cpu, const struct vmx_exit_info *info)
 	return (uint32_t)vmcs_get(vmcs, EXIT_INSTRUCTION_INFO);
 }
 
-void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
+static void open_record(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
 {
 	struct vmx_private *private = vmx_private(cpu);
 	const struct vmcs *vmcs = cpu->vmx->vmcs;
 	uint32_t failure = failed_entry ? EXIT_REASON_ENTRY_FAILURE : 0;
 
-	if (!cpu->machine->log)
-		return;
 	/* An exit whose host never entered again, because it left VMX operation. */
 	if (private->record_open)
 		close_record(cpu, 0);
@@ -65,19 +79,31 @@ void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed
 		.flags = (uint8_t)((info->has_gpa ? TRAP_GPA_VALID : 0) |
 				   (failed_entry ? TRAP_ENTRY_FAILED : 0)),
 		.insn_length = (uint8_t)vmcs_get(vmcs, EXIT_INSTRUCTION_LENGTH),
+		.level = exiting_level(cpu, failed_entry),
 	};
 	private->record_open = true;
+}
+
+void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
+{
+	if (cpu->machine->log)
+		open_record(cpu, info, failed_entry);
+	if (cpu->machine->levels && !failed_entry)
+		levels_exit(cpu->machine->levels, launches(info));
 }
 
 void vmx_log_entry(struct cpu *cpu, bool failed)
 {
 	if (cpu->machine->log && vmx_private(cpu)->record_open)
 		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
+	if (cpu->machine->levels && !failed)
+		levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
 }
 
 void vmx_finish(struct cpu *cpu)
 {
-	vmx_log_entry(cpu, false);
+	if (cpu->machine->log && vmx_private(cpu)->record_open)
+		close_record(cpu, 0);
 }
 
 /* ---- failed entries ---- */

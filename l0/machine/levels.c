@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Levels from VM entries and exits alone.
+ */
+#include "l0/machine/levels.h"
+
+#include <stddef.h>
+
+static bool is_guest(const struct levels_row *row, uint64_t vmcs, uint64_t eptp)
+{
+	return row->used && row->vmcs == vmcs && row->eptp == eptp;
+}
+
+/* The guest's row; else the row to take for it: a free one, or the one used longest ago. */
+static struct levels_row *find(struct levels *levels, uint64_t vmcs, uint64_t eptp)
+{
+	struct levels_row *oldest = &levels->rows[levels->current];
+
+	if (is_guest(oldest, vmcs, eptp))
+		return oldest;
+	for (unsigned i = 0; i < LEVELS_ROWS; i++) {
+		struct levels_row *row = &levels->rows[i];
+
+		if (is_guest(row, vmcs, eptp))
+			return row;
+		if (row->used < oldest->used)
+			oldest = row;
+	}
+	return oldest;
+}
+
+/* What the VMCS held when it was entered last, whatever its EPT pointer. An L1 at least. */
+static unsigned last_level(const struct levels *levels, uint64_t vmcs)
+{
+	uint64_t used = 0;
+	unsigned level = 1;
+
+	for (unsigned i = 0; i < LEVELS_ROWS; i++) {
+		const struct levels_row *row = &levels->rows[i];
+
+		if (row->vmcs == vmcs && row->used > used) {
+			used = row->used;
+			level = row->level;
+		}
+	}
+	return level;
+}
+
+unsigned levels_enter(struct levels *levels, uint64_t vmcs, uint64_t eptp)
+{
+	struct levels_row *row = find(levels, vmcs, eptp);
+
+	if (!is_guest(row, vmcs, eptp))
+		*row = (struct levels_row){
+			.vmcs = vmcs,
+			.eptp = eptp,
+			.level = levels->launcher ? levels->launcher + 1 : last_level(levels, vmcs),
+		};
+	row->used = ++levels->entries;
+	levels->current = (unsigned)(row - levels->rows);
+	/* Its guest, or itself after a VMfail: the instruction is answered. */
+	if (row->level >= levels->launcher)
+		levels->launcher = 0;
+	return row->level;
+}
+
+void levels_exit(struct levels *levels, bool launches)
+{
+	unsigned level = levels_current(levels);
+
+	if (launches && level > levels->launcher)
+		levels->launcher = level;
+}
+
+unsigned levels_current(const struct levels *levels)
+{
+	return levels->entries ? levels->rows[levels->current].level : 0;
+}
+
+void levels_clear(struct levels *levels, uint64_t vmcs)
+{
+	for (unsigned i = 0; i < LEVELS_ROWS; i++)
+		if (levels->rows[i].vmcs == vmcs)
+			levels->rows[i].used = 0;
+}
+
+const struct levels_row *levels_find(const struct levels *levels, unsigned level)
+{
+	const struct levels_row *found = NULL;
+
+	for (unsigned i = 0; i < LEVELS_ROWS; i++) {
+		const struct levels_row *row = &levels->rows[i];
+
+		if (row->used && row->level == level && (!found || row->used > found->used))
+			found = row;
+	}
+	return found;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Levels told apart by entries and exits: nests of hypervisors with a VMCS for each guest, and one that
+ * loads whoever shall run next into the same VMCS.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "l0/machine/levels.h"
+
+#define L1 0x1000, 0x1e
+#define L2 0x2000, 0x2e
+#define L3 0x3000, 0x3e
+#define L4 0x4000, 0x4e
+
+static struct levels levels;
+
+static int setup(void **state)
+{
+	memset(&levels, 0, sizeof(levels));
+	return 0;
+}
+
+#define enters(level, ...) assert_int_equal(levels_enter(&levels, __VA_ARGS__), level)
+#define launches() levels_exit(&levels, true)
+#define exits() levels_exit(&levels, false)
+
+/* L1 handles an exit of a guest above it: an exit of its own for another reason, and back. */
+static void l1_works(void)
+{
+	enters(1, L1);
+	exits();
+	enters(1, L1);
+}
+
+static void nest(void)
+{
+	enters(1, L1);
+	launches();
+	enters(2, L2);
+	launches();
+	l1_works();
+	launches();
+	enters(3, L3);
+	launches();
+	/* L3's VMLAUNCH is L2's to answer, and L2 runs by a VMRESUME of L1's. */
+	l1_works();
+	launches();
+	enters(2, L2);
+	exits();
+	l1_works();
+	launches();
+	enters(2, L2);
+	launches();
+	l1_works();
+	launches();
+	enters(4, L4);
+}
+
+static void own_vmcs_each(void **state)
+{
+	nest();
+	exits();
+	l1_works();
+	launches();
+	enters(2, L2);
+	launches();
+	l1_works();
+	launches();
+	enters(3, L3);
+	exits();
+	assert_int_equal(levels_current(&levels), 3);
+	assert_int_equal(levels_find(&levels, 2)->vmcs, 0x2000);
+	assert_null(levels_find(&levels, 5));
+}
+
+/* The instruction failed: L1 resumes L2 behind it. The next guest is then L2's sibling, not L3. */
+static void failed_launch(void **state)
+{
+	enters(1, L1);
+	launches();
+	enters(2, L2);
+	launches();
+	l1_works();
+	launches();
+	enters(2, L2);
+	exits();
+	l1_works();
+	launches();
+	enters(2, 0x5000, 0x5e);
+}
+
+/* One VMCS for whoever runs above L1, told apart by the EPT pointer. */
+static void shared_vmcs(void **state)
+{
+	enters(1, L1);
+	launches();
+	enters(2, 0x2000, 0x2e);
+	launches();
+	l1_works();
+	launches();
+	enters(3, 0x2000, 0x3e);
+	exits();
+	l1_works();
+	launches();
+	enters(2, 0x2000, 0x2e);
+	exits();
+	/* Another EPT for the guest that runs: nobody launched anything. */
+	enters(2, 0x2000, 0x6e);
+}
+
+static void cleared(void **state)
+{
+	nest();
+	levels_clear(&levels, 0x4000);
+	assert_null(levels_find(&levels, 4));
+	exits();
+	enters(1, L1);
+	launches();
+	enters(2, L4);
+}
+
+/* More guests than rows: the ones that are entered stay known. */
+static void many_guests(void **state)
+{
+	enters(1, L1);
+	for (uint64_t i = 1; i <= 3 * LEVELS_ROWS; i++) {
+		enters(1, L1);
+		launches();
+		enters(2, 0x100000 * i, 0);
+		exits();
+	}
+	enters(1, L1);
+}
+
+static void nothing_ran(void **state)
+{
+	assert_int_equal(levels_current(&levels), 0);
+	enters(1, L1);
+	enters(1, 0x7000, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(own_vmcs_each, setup),
+		cmocka_unit_test_setup(failed_launch, setup),
+		cmocka_unit_test_setup(shared_vmcs, setup),
+		cmocka_unit_test_setup(cleared, setup),
+		cmocka_unit_test_setup(many_guests, setup),
+		cmocka_unit_test_setup(nothing_ran, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
