@@ -214,6 +214,9 @@ enum mem_access {
  * raise #PF, #AC or a VM exit. */
 uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access);
+/* Host pointer to `size` bytes of one page that the first-level TLB lets the access at, NULL otherwise.
+ * Raises nothing and leaves no trace. */
+uint8_t *lin_hit(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 /* Faults as a write (or read) of `size` bytes would, and changes nothing but A/D bits. */
 void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 /* Translates the page of `linear`; returns a host pointer to the byte, or NULL if it is not plain

@@ -149,13 +149,21 @@ static void gate_check_push(struct cpu *cpu, const struct gate_call *call,
 	gate_check_rip(cpu, call);
 }
 
-static void gate_push_return(struct cpu *cpu, const struct gate_call *call, struct stack *stack)
+/* The old SS:RSP if the stack is switched, FLAGS, CS, RIP, error code. */
+static void gate_push_frame(struct cpu *cpu, const struct gate_call *call, struct stack *stack,
+			    bool with_stack)
 {
-	stack_push(cpu, stack, event_pushed_rflags(cpu, call->event), call->size);
-	stack_push(cpu, stack, cpu->seg[SEG_CS].selector, call->size);
-	stack_push(cpu, stack, event_return_rip(cpu, call->event), call->size);
-	if (call->event->has_error)
-		stack_push(cpu, stack, call->event->error, call->size);
+	const uint64_t frame[] = {
+		cpu->seg[SEG_SS].selector,
+		cpu->gpr[REG_RSP],
+		event_pushed_rflags(cpu, call->event),
+		cpu->seg[SEG_CS].selector,
+		event_return_rip(cpu, call->event),
+		call->event->error,
+	};
+	unsigned first = with_stack ? 0 : 2;
+
+	stack_push_items(cpu, stack, frame + first, 5 - first + call->event->has_error, call->size);
 }
 
 /* Commits: nothing faults any more. */
@@ -175,7 +183,7 @@ static void gate_same_level(struct cpu *cpu, struct gate_call *call)
 	struct stack stack = stack_current(cpu, call->ext);
 
 	gate_check_push(cpu, call, &stack, 3);
-	gate_push_return(cpu, call, &stack);
+	gate_push_frame(cpu, call, &stack, false);
 	desc_set_accessed(cpu, &call->cs);
 	gate_enter(cpu, call);
 	stack_commit(cpu, &stack);
@@ -195,9 +203,7 @@ static void gate_inner_level(struct cpu *cpu, struct gate_call *call)
 	gate_check_push(cpu, call, &stack, vm86 ? 9 : 5);
 	for (unsigned i = 0; vm86 && i < sizeof(data_segs); i++)
 		stack_push(cpu, &stack, cpu->seg[data_segs[i]].selector, call->size);
-	stack_push(cpu, &stack, cpu->seg[SEG_SS].selector, call->size);
-	stack_push(cpu, &stack, cpu->gpr[REG_RSP], call->size);
-	gate_push_return(cpu, call, &stack);
+	gate_push_frame(cpu, call, &stack, true);
 	desc_set_accessed(cpu, &call->cs);
 	for (unsigned i = 0; vm86 && i < sizeof(data_segs); i++)
 		cpu->seg[data_segs[i]] = desc_null_segment(0);
@@ -277,9 +283,7 @@ void deliver_long(struct cpu *cpu, const struct cpu_event *event)
 	stack = stack_make(&ss, rsp & ~UINT64_C(15), true, call.ext);
 	stack.access = inner ? MEM_IMPLICIT_SUPERVISOR : 0;
 	gate_check_push(cpu, &call, &stack, 5);
-	stack_push(cpu, &stack, cpu->seg[SEG_SS].selector, 8);
-	stack_push(cpu, &stack, cpu->gpr[REG_RSP], 8);
-	gate_push_return(cpu, &call, &stack);
+	gate_push_frame(cpu, &call, &stack, true);
 	desc_set_accessed(cpu, &call.cs);
 	if (inner) {
 		ss.ar |= call.cpl << AR_DPL_SHIFT; /* VMX reads CPL from a null SS, too */

@@ -128,6 +128,11 @@ struct stack stack_make(const struct segment *ss, uint64_t sp, bool flat, uint32
 void stack_check(struct cpu *cpu, const struct stack *stack, unsigned count, unsigned size);
 void stack_push(struct cpu *cpu, struct stack *stack, uint64_t value, unsigned size);
 uint64_t stack_pop(struct cpu *cpu, struct stack *stack, unsigned size);
+/* The same for `count` items in turn; what the TLB allows goes over at once. */
+void stack_push_items(struct cpu *cpu, struct stack *stack, const uint64_t *items, unsigned count,
+		      unsigned size);
+void stack_pop_items(struct cpu *cpu, struct stack *stack, uint64_t *items, unsigned count,
+		     unsigned size);
 /* Reads the item `offset` bytes above sp without moving it. */
 uint64_t stack_peek(struct cpu *cpu, const struct stack *stack, uint64_t offset, unsigned size);
 /* Writes sp to RSP, as wide as the stack is. */

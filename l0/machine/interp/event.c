@@ -222,14 +222,26 @@ static void event_dispatch(struct cpu *cpu, const struct cpu_event *event)
 		deliver_protected(cpu, event);
 }
 
+/* The same in VMX non-root operation, where IF holds back less. */
+static bool nonroot_wants_attention(struct cpu *cpu)
+{
+	const uint32_t windows = PRIMARY_NMI_WINDOW_EXITING | PRIMARY_INTERRUPT_WINDOW_EXITING;
+
+	return (cpu->vmx->primary & windows) || vmx_wants_attention(cpu) ||
+	       vmx_waits_for_interrupt_flag(cpu) ||
+	       ((cpu->vmx->pin & PIN_EXTERNAL_INTERRUPT_EXITING) &&
+		machine_interrupt_pending(cpu->machine));
+}
+
 /* Whether cpu_attend could find something before the first instruction of the handler. Interrupts
  * that IF holds back have their say when it is set. */
 static bool wants_attention(struct cpu *cpu)
 {
-	if (cpu->vmx->nonroot || cpu->pending_debug || cpu->nmi_pending || cpu->init_pending ||
-	    cpu->sipi_pending || debug_armed(cpu, BIT32(DEBUG_EXECUTE)))
+	if (cpu->pending_debug || cpu->nmi_pending || cpu->init_pending || cpu->sipi_pending ||
+	    (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF)) ||
+	    debug_armed(cpu, BIT32(DEBUG_EXECUTE)))
 		return true;
-	if (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF))
+	if (cpu->vmx->nonroot && nonroot_wants_attention(cpu))
 		return true;
 	return (cpu->eflags_rest & RFLAGS_IF) && machine_interrupt_pending(cpu->machine);
 }

@@ -252,9 +252,19 @@ void op_write_rm(struct cpu *cpu, const struct op *op, unsigned size, uint64_t v
 
 /* ---- flags ---- */
 
+/* RF may be over without anybody having noticed. */
+static uint64_t rest_flags(const struct cpu *cpu)
+{
+	uint64_t rest = cpu->eflags_rest & ~RFLAGS_STATUS;
+
+	if ((rest & RFLAGS_RF) && cpu->seen.rf != UINT64_MAX && cpu->seen.rf != cpu_retired(cpu))
+		rest &= ~RFLAGS_RF;
+	return rest;
+}
+
 uint64_t cpu_rflags(const struct cpu *cpu)
 {
-	return cc_flags(cpu) | (cpu->eflags_rest & ~RFLAGS_STATUS) | RFLAGS_FIXED1;
+	return cc_flags(cpu) | rest_flags(cpu) | RFLAGS_FIXED1;
 }
 
 void cpu_set_rflags(struct cpu *cpu, uint64_t rflags)

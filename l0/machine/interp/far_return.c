@@ -223,23 +223,23 @@ static void iret_task(struct cpu *cpu)
 static void iret_protected(struct cpu *cpu, const struct op *op)
 {
 	struct stack stack = stack_current(cpu, 0);
-	uint64_t mask = iret_mask(cpu, op->opsize), rflags, sp;
+	uint64_t mask = iret_mask(cpu, op->opsize), frame[3], outer[2], rflags;
 	struct far_target target = { 0 };
 	struct segment ss;
 
-	target.rip = stack_pop(cpu, &stack, op->opsize);
-	target.selector = (uint16_t)stack_pop(cpu, &stack, op->opsize);
-	rflags = stack_pop(cpu, &stack, op->opsize);
+	stack_pop_items(cpu, &stack, frame, 3, op->opsize);
+	target.rip = frame[0];
+	target.selector = (uint16_t)frame[1];
+	rflags = frame[2];
 	if ((rflags & RFLAGS_VM) && cpu->cpl == 0 && !cpu_long_mode(cpu) && op->opsize == 4) {
 		iret_to_vm86(cpu, &stack, target.rip, target.selector, rflags);
 		return;
 	}
 	far_check_return(cpu, &target);
 	if (cpu_code64(cpu) || target.cpl != cpu->cpl) {
-		sp = stack_pop(cpu, &stack, op->opsize);
-		ss = far_check_return_ss(cpu, &target,
-					 (uint16_t)stack_pop(cpu, &stack, op->opsize));
-		far_enter_stack(cpu, &target, &ss, sp);
+		stack_pop_items(cpu, &stack, outer, 2, op->opsize);
+		ss = far_check_return_ss(cpu, &target, (uint16_t)outer[1]);
+		far_enter_stack(cpu, &target, &ss, outer[0]);
 	} else {
 		far_check_rip(cpu, &target);
 		desc_set_accessed(cpu, &target.d);

@@ -5,6 +5,8 @@
  */
 #include "l0/machine/interp/descriptor.h"
 
+#include <string.h>
+
 struct stack stack_make(const struct segment *ss, uint64_t sp, bool flat, uint32_t error)
 {
 	uint64_t mask = flat ? UINT64_MAX : ss->ar & AR_DB ? UINT32_MAX : UINT16_MAX;
@@ -50,8 +52,14 @@ static uint64_t stack_linear(struct cpu *cpu, const struct stack *stack, uint64_
 	return (uint32_t)(stack->base + offset);
 }
 
+/* In 64-bit mode what lies between two canonical addresses is canonical. */
 void stack_check(struct cpu *cpu, const struct stack *stack, unsigned count, unsigned size)
 {
+	if (stack->flat) {
+		stack_linear(cpu, stack, stack->sp - size, size);
+		stack_linear(cpu, stack, stack->sp - (uint64_t)count * size, size);
+		return;
+	}
 	for (unsigned i = 1; i <= count; i++)
 		stack_linear(cpu, stack, stack->sp - i * size, size);
 }
@@ -77,6 +85,45 @@ uint64_t stack_pop(struct cpu *cpu, struct stack *stack, unsigned size)
 
 	stack->sp += size;
 	return value;
+}
+
+/* Eight-byte items from `low` upwards, if they are on one page that the TLB knows. */
+static uint8_t *stack_frame(struct cpu *cpu, const struct stack *stack, uint64_t low,
+			    unsigned count, unsigned access)
+{
+	if (!stack->flat || !cpu_canonical(cpu, low))
+		return NULL;
+	return lin_hit(cpu, low, 8 * count, access | stack->access);
+}
+
+void stack_push_items(struct cpu *cpu, struct stack *stack, const uint64_t *items, unsigned count,
+		      unsigned size)
+{
+	uint64_t low = stack->sp - 8 * (uint64_t)count;
+	uint8_t *host = size == 8 ? stack_frame(cpu, stack, low, count, MEM_WRITE) : NULL;
+
+	if (!host) {
+		for (unsigned i = 0; i < count; i++)
+			stack_push(cpu, stack, items[i], size);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		memcpy(host + 8 * (count - 1 - i), &items[i], 8);
+	stack->sp = low;
+}
+
+void stack_pop_items(struct cpu *cpu, struct stack *stack, uint64_t *items, unsigned count,
+		     unsigned size)
+{
+	uint8_t *host = size == 8 ? stack_frame(cpu, stack, stack->sp, count, MEM_READ) : NULL;
+
+	if (!host) {
+		for (unsigned i = 0; i < count; i++)
+			items[i] = stack_pop(cpu, stack, size);
+		return;
+	}
+	memcpy(items, host, 8 * (size_t)count);
+	stack->sp += 8 * (uint64_t)count;
 }
 
 void stack_commit(struct cpu *cpu, const struct stack *stack)

@@ -23,14 +23,25 @@ static enum interrupt_flag_rule interrupt_flag_rule(const struct cpu *cpu)
 	return cpu->cpl == 3 && (cpu->cr4 & CR4_PVI) ? RULE_VIF : RULE_FAULT;
 }
 
+/* RF lasts for one instruction. Unless a breakpoint asks for it before every instruction, it is
+ * enough that cpu_rflags knows when that instruction has retired. */
+static void begin_resume_flag(struct cpu *cpu)
+{
+	bool lazy = cpu->in_block && !debug_armed(cpu, BIT32(DEBUG_EXECUTE));
+
+	cpu->seen.rf = lazy ? cpu_retired(cpu) + 1 : UINT64_MAX;
+	if (!lazy)
+		cpu->attention = true;
+}
+
 void flags_load(struct cpu *cpu, uint64_t value, uint64_t mask)
 {
 	uint64_t old = cpu_rflags(cpu), new = (old & ~mask) | (value & mask) | RFLAGS_FIXED1;
 
 	cpu_set_rflags(cpu, new);
 	if (new & RFLAGS_RF)
-		cpu->seen.rf = UINT64_MAX;
-	if (new & (RFLAGS_TF | RFLAGS_RF))
+		begin_resume_flag(cpu);
+	if (new & RFLAGS_TF)
 		cpu->attention = true;
 	if (~old & new & RFLAGS_IF)
 		cpu_interrupts_enabled(cpu);

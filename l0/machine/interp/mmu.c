@@ -188,15 +188,24 @@ static struct tlb_entry *slot_of(struct cpu *cpu, uint64_t linear, unsigned acce
 	return tlb_slot(&cpu->mmu, linear);
 }
 
-uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa)
+uint8_t *lin_hit(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
 {
 	uint64_t tag;
 	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
-	const struct tlb2_entry *entry;
+	uint64_t want = PAGE_BASE(linear + size - 1) | tag;
 
-	if (!hpa && !(access & MEM_FETCH) &&
-	    (access & MEM_WRITE ? slot->write : slot->read) == (PAGE_BASE(linear) | tag))
-		return (uint8_t *)(uintptr_t)(linear + slot->addend);
+	if ((access & MEM_FETCH) || (access & MEM_WRITE ? slot->write : slot->read) != want)
+		return NULL;
+	return (uint8_t *)(uintptr_t)(linear + slot->addend);
+}
+
+uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t *hpa)
+{
+	const struct tlb2_entry *entry;
+	uint8_t *host = hpa ? NULL : lin_hit(cpu, linear, 1, access);
+
+	if (host)
+		return host;
 	entry = translate(cpu, linear, access);
 	if (hpa)
 		*hpa = entry->hpa | PAGE_OFFSET(linear);

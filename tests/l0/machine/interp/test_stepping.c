@@ -128,6 +128,28 @@ static void test_code_breakpoint(void **state)
 	fixture_free(f);
 }
 
+/* mov eax,ss; mov rcx,rsp; push rax; push rcx; pushfq; or dword [rsp],0x10000; mov eax,cs; push rax;
+ * lea rax,[rip+3]; push rax; iretq: to what follows, with RF */
+#define IRET_WITH_RF                                                                               \
+	0x8c, 0xd0, 0x48, 0x89, 0xe1, 0x50, 0x51, 0x9c, 0x81, 0x0c, 0x24, 0, 0, 1, 0, 0x8c, 0xc8,  \
+		0x50, 0x48, 0x8d, 0x05, 3, 0, 0, 0, 0x50, 0x48, 0xcf
+
+/* RF as INT3 pushes it: until one instruction has retired it is there. */
+static void test_resume_flag(void **state)
+{
+	struct fixture *f = stepping();
+
+	CODE_AT(f, CODE, IRET_WITH_RF, 0xcc);
+	run(f);
+	assert_true(peek(f, f->cpu.gpr[REG_RSP] + 16, 8) & RFLAGS_RF);
+	fixture_free(f);
+	f = stepping();
+	CODE_AT(f, CODE, IRET_WITH_RF, 0x90, 0xcc);
+	run(f);
+	assert_false(peek(f, f->cpu.gpr[REG_RSP] + 16, 8) & RFLAGS_RF);
+	fixture_free(f);
+}
+
 static void test_data_breakpoint(void **state)
 {
 	struct fixture *f = stepping();
@@ -304,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_step_over_mov_ss),
 		cmocka_unit_test(test_step_rep),
 		cmocka_unit_test(test_code_breakpoint),
+		cmocka_unit_test(test_resume_flag),
 		cmocka_unit_test(test_data_breakpoint),
 		cmocka_unit_test(test_mov_ss_and_int1),
 		cmocka_unit_test(test_enabling_by_mov_dr7),
