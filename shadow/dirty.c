@@ -14,7 +14,7 @@ struct note {
 };
 #define NOTES (PAGE_SIZE / sizeof(struct note))
 
-static bool is_needed(const struct shadow_slot *slot)
+bool dirty_is_needed(const struct shadow_slot *slot)
 {
 	uint32_t secondary = slot_secondary(slot);
 
@@ -27,7 +27,7 @@ bool dirty_recheck(struct shadow_vcpu *v, const struct shadow_slot *slot)
 	uint64_t eptp12 = vmcs_get(&slot->v12, EPT_POINTER);
 	struct note *notes;
 
-	if (!is_needed(slot))
+	if (!dirty_is_needed(slot))
 		return true;
 	if (!vcpu_page_need(v, &v->dirty_notes))
 		return false;
@@ -54,7 +54,7 @@ void dirty_note(struct shadow_vcpu *v, const struct shadow_slot *slot, const str
 {
 	struct note *notes = v->dirty_notes.va;
 
-	if (!is_needed(slot) || !notes || v->dirty_eptp12 != vmcs_get(&slot->v12, EPT_POINTER))
+	if (!dirty_is_needed(slot) || !notes || v->dirty_eptp12 != vmcs_get(&slot->v12, EPT_POINTER))
 		return;
 	if (v->dirty_count == NOTES) {
 		ept02_forget(v, v->dirty_eptp12);

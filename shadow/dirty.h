@@ -11,6 +11,9 @@
 #include "shadow/ept12.h"
 #include "shadow/slot.h"
 
+/* Whether the slot's controls make any of this necessary. */
+bool dirty_is_needed(const struct shadow_slot *slot);
+
 /* At an entry of the slot, before VMCS02 is written: drops from EPT02 what is writable there and no
  * longer dirty in EPT12. false: out of pages. */
 bool dirty_recheck(struct shadow_vcpu *v, const struct shadow_slot *slot);

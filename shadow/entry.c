@@ -31,22 +31,17 @@ static struct vmx_result basic_checks(struct shadow_vcpu *v, bool launch)
 
 #define BITMAP_CONTROLS ((uint32_t)(PRIMARY_USE_MSR_BITMAPS | PRIMARY_USE_IO_BITMAPS))
 
-/* What L1 wrote without an exit, into v12, and what that makes dirty. VMCS01 is current before;
- * after it only if anything is still to be read there. */
-static void collect_writes(struct shadow_vcpu *v, struct shadow_slot *slot, bool long_mode)
+/* What a change of the primary controls, or of L1's mode, makes dirty. */
+static void note_changes(struct shadow_slot *slot, bool long_mode)
 {
-	slot_pull(v, slot);
+	uint32_t changed = slot_primary(slot) ^ slot->seen_primary;
+
 	if (slot->checked_long_mode != long_mode)
 		slot->dirty |= DIRTY_CHECKS;
-	if (slot_primary(slot) != slot->seen_primary)
+	if (changed)
 		slot->dirty |= DIRTY_CONTROLS;
-	if ((slot_primary(slot) ^ slot->seen_primary) & BITMAP_CONTROLS)
+	if (changed & BITMAP_CONTROLS)
 		slot->dirty |= DIRTY_BITMAPS;
-	if (slot->dirty & DIRTY_CONTROLS)
-		slot->unsteady = guest02_unsteady(v, slot);
-	if (slot_has_shadow(slot) &&
-	    (slot->dirty || slot->unsteady || vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT)))
-		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
 }
 
 static struct l1_inherited read_inherited(struct shadow_vcpu *v, const struct shadow_slot *slot)
@@ -54,13 +49,13 @@ static struct l1_inherited read_inherited(struct shadow_vcpu *v, const struct sh
 	struct shadow_env *env = v->env;
 	struct l1_inherited l1 = {0};
 
-	if (slot->unsteady & UNSTEADY_DEBUG) {
+	if (slot->extras & EXTRA_DEBUG) {
 		l1.dr7 = env->vmcs_read(env, VMCS_GUEST_DR7);
 		l1.debugctl = env->vmcs_read(env, VMCS_GUEST_IA32_DEBUGCTL);
 	}
-	if (slot->unsteady & UNSTEADY_EFER)
+	if (slot->extras & EXTRA_EFER)
 		l1.efer = env->vmcs_read(env, VMCS_GUEST_IA32_EFER);
-	if (slot->unsteady & UNSTEADY_PAT)
+	if (slot->extras & EXTRA_PAT)
 		l1.pat = env->vmcs_read(env, VMCS_GUEST_IA32_PAT);
 	return l1;
 }
@@ -88,23 +83,6 @@ static struct vmx_result out_of_pages(struct shadow_vcpu *v)
 	return (struct vmx_result){.outcome = VMX_DO_EXIT};
 }
 
-/* Makes VMCS02 current and current with VMCS12. */
-static void update_vmcs02(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02,
-			  const struct l1_inherited *l1)
-{
-	v->env->vmptrld(v->env, slot->vmcs02.hpa);
-	if (slot->dirty & DIRTY_CONTROLS) {
-		merge_push_controls(v, slot, eptp02);
-		msr_list_store_tsc(v, slot);
-		slot->dirty &= ~(uint32_t)DIRTY_CONTROLS;
-	}
-	merge_push_hot_controls(v, slot);
-	push02_by_name(v, slot, VMCS_LINK_POINTER,
-		       v->linked && slot_has_shadow(v->linked) ? v->linked->shadow.hpa.value
-							       : UINT64_MAX);
-	guest02_push(v, slot, l1);
-}
-
 static bool linking_changes(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	bool now = vmcs_get(&slot->have02, SECONDARY_CONTROLS) & SECONDARY_VMCS_SHADOWING;
@@ -112,51 +90,115 @@ static bool linking_changes(const struct shadow_vcpu *v, const struct shadow_slo
 	return v->hw_shadowing && now != (v->linked != NULL);
 }
 
-static struct vmx_result enter(struct shadow_vcpu *v, bool launch)
+/* What an entry needs before VMCS02 is written, and most entries don't. VMX_DO_ENTRY: go on. */
+static struct vmx_result prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02)
 {
-	struct shadow_slot *slot = v->current;
-	struct l1_inherited l1;
-	uint64_t eptp02;
-	unsigned failed;
+	unsigned failed = checks12_guest(v, slot);
 
-	failed = checks12_guest(v, slot);
 	if (failed)
 		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, failed - 1);
 	if (guest02_uses_pdptes(slot) && !slot_has_ept12(slot) && !guest02_load_pdptes(v, slot))
 		return fail_pdptes(v, slot);
-	l1 = read_inherited(v, slot);
-	vpid02_transition(v, slot);
 	if (!slot->vmcs02.va && !vmcs02_create(v, slot))
 		return out_of_pages(v);
 	if (linking_changes(v, slot))
 		slot->dirty |= DIRTY_CONTROLS;
-	if (!merge_prepare(v, slot, &eptp02))
+	if (!merge_prepare(v, slot, eptp02))
 		return out_of_pages(v);
-	update_vmcs02(v, slot, eptp02, &l1);
+	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
+}
+
+#define HOT_CONTROLS                                                                               \
+	(FIELD_WRITTEN_BIT(EXCEPTION_BITMAP) | FIELD_WRITTEN_BIT(CR0_GUEST_HOST_MASK) |            \
+	 FIELD_WRITTEN_BIT(CR4_GUEST_HOST_MASK) | FIELD_WRITTEN_BIT(CR0_READ_SHADOW) |             \
+	 FIELD_WRITTEN_BIT(CR4_READ_SHADOW))
+
+/* Makes VMCS02 current and current with VMCS12. */
+static void update_vmcs02(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02,
+			  const struct l1_inherited *l1)
+{
+	v->env->vmptrld(v->env, slot->vmcs02.hpa);
+	if (slot->dirty & DIRTY_CONTROLS)
+		merge_push_controls(v, slot, eptp02);
+	/* L1 may have put the TSC into its MSR-store area without a word, or taken the area away. */
+	if ((slot->dirty & DIRTY_CONTROLS) || (slot->extras & EXTRA_MSR_LISTS))
+		msr_list_store_tsc(v, slot);
+	if ((slot->dirty & DIRTY_CONTROLS) || (slot->written & HOT_CONTROLS))
+		merge_push_hot_controls(v, slot);
+	if ((slot->dirty & DIRTY_CONTROLS) || (slot->extras & EXTRA_LINK))
+		push02_by_name(v, slot, VMCS_LINK_POINTER,
+			       v->linked && slot_has_shadow(v->linked)
+				   ? v->linked->shadow.hpa.value
+				   : UINT64_MAX);
+	slot->dirty &= ~(uint32_t)DIRTY_CONTROLS;
+	guest02_push(v, slot, l1);
+	slot->written = 0;
+}
+
+/* VMCS12 is good as far as the hardware will not check it on VMCS02. */
+static struct vmx_result enter(struct shadow_vcpu *v, struct shadow_slot *slot, bool launch,
+			       const struct l1_inherited *l1)
+{
+	struct vmx_result r = {.outcome = VMX_DO_ENTRY};
+	uint64_t eptp02 = 0;
+
+	if (slot->dirty || (slot->extras & EXTRA_PREPARE) ||
+	    slot->ept_generation != v->ept_generation)
+		r = prepare(v, slot, &eptp02);
+	if (r.outcome != VMX_DO_ENTRY)
+		return r;
+	update_vmcs02(v, slot, eptp02, l1);
 	v->in_l2 = true;
 	v->launched = &slot->launched02;
 	v->launching = launch;
-	failed = msr_list_load_entry(v, slot);
-	if (failed)
-		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING, failed);
+	if (slot->extras & EXTRA_MSR_LISTS) {
+		unsigned failed = msr_list_load_entry(v, slot);
+
+		if (failed)
+			return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING, failed);
+	}
 	slot->v12.launch_state = VMCS_STATE_LAUNCHED;
-	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
+	return r;
+}
+
+/* Something has changed besides the guest's state: what follows from it, and the checks. The shadow
+ * VMCS may be current before; VMCS01 is after. */
+static struct vmx_result look_again(struct shadow_vcpu *v, struct shadow_slot *slot,
+				    bool long_mode, struct l1_inherited *l1)
+{
+	struct vmx_result r;
+
+	if (slot_has_shadow(slot))
+		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	if (slot->dirty & DIRTY_CONTROLS)
+		slot_find_extras(v, slot);
+	*l1 = read_inherited(v, slot);
+	r = checks12_controls_and_host(v, slot);
+	if (r.outcome == VMX_DO_ENTRY)
+		slot->checked_long_mode = long_mode;
+	return r;
 }
 
 static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 {
 	bool long_mode = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
 	struct vmx_result r = basic_checks(v, launch);
+	struct shadow_slot *slot = v->current;
+	struct l1_inherited l1 = {0};
 
 	if (r.outcome != VMX_DO_ENTRY)
 		return r;
 	v->failed_check = NULL;
-	collect_writes(v, v->current, long_mode);
-	r = checks12_controls_and_host(v, v->current);
-	if (r.outcome != VMX_DO_ENTRY)
-		return r;
-	v->current->checked_long_mode = long_mode;
-	return enter(v, launch);
+	if (slot->extras & EXTRA_UNSTEADY)
+		l1 = read_inherited(v, slot);
+	slot_pull(v, slot);
+	note_changes(slot, long_mode);
+	if (slot->dirty & (DIRTY_CHECKS | DIRTY_CONTROLS)) {
+		r = look_again(v, slot, long_mode, &l1);
+		if (r.outcome != VMX_DO_ENTRY)
+			return r;
+	}
+	return enter(v, slot, launch, &l1);
 }
 
 struct vmx_result emulate_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)

@@ -15,8 +15,6 @@ struct l1_inherited {
 
 /* Writes L2's guest state to VMCS02, which is current. */
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1);
-/* Which registers are unsteady under the slot's controls. */
-uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 /* L2 uses PAE paging, so that the PDPTE fields mean something. */
 bool guest02_uses_pdptes(const struct shadow_slot *slot);
 /* Without EPT12: loads L2's PDPTEs from L1's memory as MOV to CR3 would. false: one is invalid. */

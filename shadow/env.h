@@ -10,8 +10,8 @@
 #include "shadow/sdm/vmcs.h"
 #include "shadow/types.h"
 
-/* Lists of fields that are read at one stroke: SHADOW_LIST_<list>, see lists.def. */
-#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES)
+/* Lists of fields that are read or written at one stroke: SHADOW_LIST_<list>, see lists.def. */
+#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES) X(L1_EVENT) X(L1_LOAD)
 enum shadow_list {
 #define X(list) SHADOW_LIST_##list,
 	SHADOW_LISTS(X)
@@ -54,8 +54,13 @@ struct shadow_env {
 
 	/* -- the current hardware VMCS -- */
 
-	/* Reads the list's fields into field[VMCS_INDEX_*] (an array of VMCS_FIELD_COUNT). */
-	void (*vmcs_read_list)(struct shadow_env *env, enum shadow_list list, uint64_t *field);
+	/* Reads the list's fields into field[VMCS_INDEX_*] (an array of VMCS_FIELD_COUNT). Bit n of
+	 * the result: the list's n-th field is not what was there before. No list has more than 64.
+	 */
+	uint64_t (*vmcs_read_list)(struct shadow_env *env, enum shadow_list list, uint64_t *field);
+	/* Writes the fields of L1_LOAD: value[n] to the n-th. */
+	void (*vmcs_write_list)(struct shadow_env *env, enum shadow_list list,
+				const uint64_t *value);
 	uint64_t (*vmcs_read)(struct shadow_env *env, uint32_t encoding);
 	void (*vmcs_write)(struct shadow_env *env, uint32_t encoding, uint64_t value);
 

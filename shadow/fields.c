@@ -13,6 +13,13 @@ static const uint8_t reads[VMCS_FIELD_COUNT] = {
 
 static const uint8_t writes[VMCS_FIELD_COUNT] = {
 #define LIST_L1_WRITES(field) [VMCS_INDEX_##field] = CARRIED_READ | CARRIED_WRITE,
+#define LIST_L1_EVENT(field) [VMCS_INDEX_##field] = CARRIED_READ | CARRIED_WRITE,
+#include "shadow/lists.def"
+};
+
+/* Position in L1_WRITES + 1, 0: not in it. */
+static const uint8_t written[VMCS_FIELD_COUNT] = {
+#define LIST_L1_WRITES(field) [VMCS_INDEX_##field] = FIELD_WRITTEN_##field + 1,
 #include "shadow/lists.def"
 };
 
@@ -33,6 +40,11 @@ bool field_is_carried(unsigned index)
 bool field_is_carried_for_write(unsigned index)
 {
 	return writes[index];
+}
+
+uint64_t field_written_bit(unsigned index)
+{
+	return written[index] ? BIT64(written[index] - 1) : 0;
 }
 
 bool field_is_shown(unsigned index)

@@ -31,6 +31,16 @@ static inline bool field_exists(const struct vmx_caps *caps, unsigned index)
 bool field_is_carried(unsigned index);
 bool field_is_carried_for_write(unsigned index);
 
+/* FIELD_WRITTEN_<field>: position in L1_WRITES, and so the field's bit in slot->written. */
+enum field_written {
+#define LIST_L1_WRITES(field) FIELD_WRITTEN_##field,
+#include "shadow/lists.def"
+	FIELD_WRITTEN_COUNT,
+};
+#define FIELD_WRITTEN_BIT(field) BIT64(FIELD_WRITTEN_##field)
+/* That bit by the field's index; 0: the field is not in the list. */
+uint64_t field_written_bit(unsigned index);
+
 /* Guest fields of rule GUEST_RARE: they stay in VMCS02 until somebody asks. */
 bool field_is_rare(unsigned index);
 /* Those of them that the shadow VMCS can show, where the part has them. */

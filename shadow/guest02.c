@@ -8,28 +8,6 @@
 
 #include <string.h>
 
-#include "shadow/msr_list.h"
-
-uint8_t guest02_unsteady(const struct shadow_vcpu *v, const struct shadow_slot *slot)
-{
-	uint32_t entry = slot_entry_controls(slot), exit = slot_exit_controls(slot);
-	uint8_t unsteady = 0;
-
-	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || !(exit & EXIT_SAVE_DEBUG_CONTROLS))
-		unsteady |= UNSTEADY_DEBUG;
-	if (!(entry & ENTRY_LOAD_EFER) || !(exit & EXIT_SAVE_EFER))
-		unsteady |= UNSTEADY_EFER;
-	if (!(entry & ENTRY_LOAD_PAT) || !(exit & EXIT_SAVE_PAT))
-		unsteady |= UNSTEADY_PAT;
-	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER))
-		unsteady &= ~UNSTEADY_EFER;
-	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
-		unsteady &= ~UNSTEADY_PAT;
-	if (vmcs_get(&slot->v12, EXIT_MSR_STORE_COUNT))
-		unsteady |= UNSTEADY_STORE;
-	return unsteady;
-}
-
 /* L1's EFER goes on in L2, but LMA, and LME under paging, follow "IA-32e mode guest". */
 static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 {
@@ -66,20 +44,18 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
 	uint32_t entry = slot_entry_controls(slot);
 	const struct vmcs *v12 = &slot->v12;
 
-	if (slot->unsteady & UNSTEADY_DEBUG) {
+	if (slot->extras & EXTRA_DEBUG) {
 		bool load = entry & ENTRY_LOAD_DEBUG_CONTROLS;
 
 		change02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
 			 load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
 	}
-	if (slot->unsteady & UNSTEADY_EFER)
+	if (slot->extras & EXTRA_EFER)
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
 			 (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
 						   : inherited_efer(slot, l1->efer));
-	if (slot->unsteady & UNSTEADY_STORE)
-		msr_list_store_tsc(v, slot);
-	if (slot->unsteady & UNSTEADY_PAT)
+	if (slot->extras & EXTRA_PAT)
 		change02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
 			 (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
 }
@@ -89,11 +65,11 @@ static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
 	switch (index) {
 	case VMCS_INDEX_GUEST_DR7:
 	case VMCS_INDEX_GUEST_IA32_DEBUGCTL:
-		return slot->unsteady & UNSTEADY_DEBUG;
+		return slot->extras & EXTRA_DEBUG;
 	case VMCS_INDEX_GUEST_IA32_EFER:
-		return slot->unsteady & UNSTEADY_EFER;
+		return slot->extras & EXTRA_EFER;
 	case VMCS_INDEX_GUEST_IA32_PAT:
-		return slot->unsteady & UNSTEADY_PAT;
+		return slot->extras & EXTRA_PAT;
 	default:
 		return false;
 	}
@@ -120,12 +96,23 @@ static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 	}
 }
 
+/* Of the hot list what L1 has written. */
 static void push_hot(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	const struct vmcs *v12 = &slot->v12;
-
-#define LIST_HOT_GUEST(field) push02_by_name(v, slot, field, vmcs_get(v12, field));
+	static const uint8_t indices[] = {
+#define LIST_HOT_GUEST(field) [FIELD_WRITTEN_##field] = VMCS_INDEX_##field,
 #include "shadow/lists.def"
+	};
+	const uint64_t all = 0
+#define LIST_HOT_GUEST(field) | FIELD_WRITTEN_BIT(field)
+#include "shadow/lists.def"
+	    ;
+
+	for (uint64_t hot = slot->written & all; hot; hot &= hot - 1) {
+		unsigned index = indices[__builtin_ctzll(hot)];
+
+		push02(v, slot, index, slot->v12.field[index]);
+	}
 }
 
 bool guest02_uses_pdptes(const struct shadow_slot *slot)
@@ -167,23 +154,30 @@ static void push_event(struct shadow_vcpu *v, struct shadow_slot *slot)
 	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, info);
 }
 
+/* What exists only under some control of L1's. */
+static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if ((slot->extras & EXTRA_PAE) && guest02_uses_pdptes(slot))
+		for (unsigned i = 0; i < 4; i++)
+			push02(v, slot, VMCS_INDEX_GUEST_PDPTE0 + i,
+			       slot->v12.field[VMCS_INDEX_GUEST_PDPTE0 + i]);
+	if (slot->extras & EXTRA_APICV)
+		push02_by_name(v, slot, GUEST_INTERRUPT_STATUS,
+			       vmcs_get(&slot->v12, GUEST_INTERRUPT_STATUS));
+	if (slot->extras & EXTRA_TIMER)
+		write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
+			vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE));
+}
+
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1)
 {
 	if (slot->dirty & DIRTY_GUEST)
 		push_rare(v, slot);
-	if (slot->unsteady)
+	if (slot->extras & EXTRA_UNSTEADY)
 		push_unsteady(v, slot, l1);
 	push_hot(v, slot);
 	push_event(v, slot);
-	if (guest02_uses_pdptes(slot))
-		for (unsigned i = 0; i < 4; i++)
-			push02(v, slot, VMCS_INDEX_GUEST_PDPTE0 + i,
-			       slot->v12.field[VMCS_INDEX_GUEST_PDPTE0 + i]);
-	if (slot_secondary(slot) & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
-		push02_by_name(v, slot, GUEST_INTERRUPT_STATUS,
-			       vmcs_get(&slot->v12, GUEST_INTERRUPT_STATUS));
-	if (slot_pin(slot) & PIN_PREEMPTION_TIMER)
-		write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
-			vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE));
+	if (slot->extras & (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER))
+		push_extras(v, slot);
 	slot->dirty &= ~(uint32_t)DIRTY_GUEST;
 }

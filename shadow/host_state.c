@@ -3,7 +3,8 @@
  * Host state of VMCS12 into VMCS01's guest state, after SDM 3C "Loading Host State". Most of it is
  * what L1 has anyway, since an L1 rarely reloads its segments between two entries: VMCS01's fields
  * are read in one stroke (no exit, should L0 itself be nested with VMCS shadowing) and only
- * differences written.
+ * differences written. While L1 has changed none of them, and it is the same host state as last
+ * time, there is no difference to look for. The other fields are written without a look.
  */
 #include "shadow/host_state.h"
 
@@ -34,24 +35,36 @@ static uint64_t data_rights(uint64_t selector)
 	return selector ? DATA_RIGHTS : AR_UNUSABLE;
 }
 
+#define SEGMENT_PARTS(s, seg, base_)                                                               \
+	s[L1_STATE_GUEST_##seg##_LIMIT] = UINT32_MAX;                                              \
+	s[L1_STATE_GUEST_##seg##_BASE] = (base_);
+
 static void build_data_segments(struct shadow_slot *slot, uint64_t *s)
 {
 	const struct vmcs *v12 = &slot->v12;
 
 #define SEGMENT(seg, base_)                                                                        \
 	s[L1_STATE_GUEST_##seg##_SELECTOR] = vmcs_get(v12, HOST_##seg##_SELECTOR);                 \
-	s[L1_STATE_GUEST_##seg##_LIMIT] = UINT32_MAX;                                              \
 	s[L1_STATE_GUEST_##seg##_ACCESS_RIGHTS] =                                                  \
 	    data_rights(vmcs_get(v12, HOST_##seg##_SELECTOR));                                     \
-	s[L1_STATE_GUEST_##seg##_BASE] = (base_);
+	SEGMENT_PARTS(s, seg, base_)
 	SEGMENT(ES, 0)
-	SEGMENT(SS, 0)
 	SEGMENT(DS, 0)
 	SEGMENT(FS, vmcs_get(v12, HOST_FS_BASE))
 	SEGMENT(GS, vmcs_get(v12, HOST_GS_BASE))
-	SEGMENT(CS, 0)
 #undef SEGMENT
-	s[L1_STATE_GUEST_CS_ACCESS_RIGHTS] = host_is_64bit(slot) ? CODE64_RIGHTS : CODE32_RIGHTS;
+}
+
+static void build_code_and_stack(struct shadow_slot *slot, uint64_t *s, uint64_t *load)
+{
+	const struct vmcs *v12 = &slot->v12;
+
+	load[L1_LOAD_GUEST_CS_SELECTOR] = vmcs_get(v12, HOST_CS_SELECTOR);
+	load[L1_LOAD_GUEST_CS_ACCESS_RIGHTS] = host_is_64bit(slot) ? CODE64_RIGHTS : CODE32_RIGHTS;
+	load[L1_LOAD_GUEST_SS_SELECTOR] = vmcs_get(v12, HOST_SS_SELECTOR);
+	load[L1_LOAD_GUEST_SS_ACCESS_RIGHTS] = data_rights(vmcs_get(v12, HOST_SS_SELECTOR));
+	SEGMENT_PARTS(s, CS, 0)
+	SEGMENT_PARTS(s, SS, 0)
 }
 
 /* SDM 3C "Loading Host Segment and Descriptor-Table Registers". */
@@ -71,43 +84,46 @@ static void build_system_segments(struct shadow_slot *slot, uint64_t *s)
 	s[L1_STATE_GUEST_IDTR_LIMIT] = 0xffff;
 }
 
-static void build_registers(struct shadow_slot *slot, uint64_t *s)
+static void build_registers(struct shadow_slot *slot, uint64_t *s, uint64_t *load)
 {
 	const struct vmcs *v12 = &slot->v12;
 	uint64_t cr4 = vmcs_get(v12, HOST_CR4);
 
-	s[L1_STATE_GUEST_CR0] = vmcs_get(v12, HOST_CR0) & CR0_LOADED;
-	s[L1_STATE_GUEST_CR3] = vmcs_get(v12, HOST_CR3);
-	s[L1_STATE_GUEST_CR4] = host_is_64bit(slot) ? cr4 | CR4_PAE : cr4 & ~CR4_PCIDE;
+	load[L1_LOAD_GUEST_CR3] = vmcs_get(v12, HOST_CR3);
+	load[L1_LOAD_GUEST_CR4] = host_is_64bit(slot) ? cr4 | CR4_PAE : cr4 & ~CR4_PCIDE;
+	load[L1_LOAD_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
+	load[L1_LOAD_GUEST_RIP] = vmcs_get(v12, HOST_RIP);
+	load[L1_LOAD_GUEST_RFLAGS] = RFLAGS_FIXED1;
+	load[L1_LOAD_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
 	s[L1_STATE_GUEST_DR7] = DR7_FIXED1;
 	s[L1_STATE_GUEST_IA32_DEBUGCTL] = 0;
 	s[L1_STATE_GUEST_IA32_SYSENTER_CS] = vmcs_get(v12, HOST_IA32_SYSENTER_CS);
 	s[L1_STATE_GUEST_IA32_SYSENTER_ESP] = vmcs_get(v12, HOST_IA32_SYSENTER_ESP);
 	s[L1_STATE_GUEST_IA32_SYSENTER_EIP] = vmcs_get(v12, HOST_IA32_SYSENTER_EIP);
-	s[L1_STATE_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
-	s[L1_STATE_GUEST_RIP] = vmcs_get(v12, HOST_RIP);
-	s[L1_STATE_GUEST_RFLAGS] = RFLAGS_FIXED1;
-	s[L1_STATE_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
 }
 
-static void build(struct shadow_slot *slot)
+static void build(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	build_data_segments(slot, slot->host01);
+	build_code_and_stack(slot, slot->host01, slot->load01);
 	build_system_segments(slot, slot->host01);
-	build_registers(slot, slot->host01);
+	build_registers(slot, slot->host01, slot->load01);
 	slot->dirty &= ~(uint32_t)DIRTY_HOST;
+	v->loaded01 = NULL;
 }
 
 /* Parts of a segment that is unusable before and after don't matter, but for the FS and GS bases.
- */
+ * SS's rights are not read, so SS never counts as that; CS never is. */
 static bool is_idle_segment(const struct shadow_vcpu *v, const struct shadow_slot *slot,
 			    unsigned index)
 {
-	static const uint8_t rights_in_host01[] = {
-	    L1_STATE_GUEST_ES_ACCESS_RIGHTS,   L1_STATE_GUEST_CS_ACCESS_RIGHTS,
-	    L1_STATE_GUEST_SS_ACCESS_RIGHTS,   L1_STATE_GUEST_DS_ACCESS_RIGHTS,
-	    L1_STATE_GUEST_FS_ACCESS_RIGHTS,   L1_STATE_GUEST_GS_ACCESS_RIGHTS,
-	    L1_STATE_GUEST_LDTR_ACCESS_RIGHTS, L1_STATE_GUEST_TR_ACCESS_RIGHTS,
+	static const uint8_t rights_in_host01[SEG_COUNT] = {
+	    [SEG_ES] = L1_STATE_GUEST_ES_ACCESS_RIGHTS,
+	    [SEG_DS] = L1_STATE_GUEST_DS_ACCESS_RIGHTS,
+	    [SEG_FS] = L1_STATE_GUEST_FS_ACCESS_RIGHTS,
+	    [SEG_GS] = L1_STATE_GUEST_GS_ACCESS_RIGHTS,
+	    [SEG_LDTR] = L1_STATE_GUEST_LDTR_ACCESS_RIGHTS,
+	    [SEG_TR] = L1_STATE_GUEST_TR_ACCESS_RIGHTS,
 	};
 	unsigned seg;
 
@@ -120,37 +136,50 @@ static bool is_idle_segment(const struct shadow_vcpu *v, const struct shadow_slo
 		seg = index - VMCS_INDEX_GUEST_ES_BASE;
 	else
 		return false;
-	return vmcs_get_seg(&v->scratch, ACCESS_RIGHTS, seg) & slot->host01[rights_in_host01[seg]] &
-	       AR_UNUSABLE;
+	if (seg == SEG_CS || seg == SEG_SS)
+		return false;
+	return vmcs_get_seg(&v->state01, ACCESS_RIGHTS, seg) &
+	       slot->host01[rights_in_host01[seg]] & AR_UNUSABLE;
 }
 
-static void change(struct shadow_vcpu *v, const struct shadow_slot *slot, unsigned index,
-		   uint64_t value)
+/* What of the host state VMCS01 does not hold. */
+static void load_differences(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	if (!is_idle_segment(v, slot, index))
-		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+	static const uint8_t indices[L1_STATE_COUNT] = {
+#define LIST_L1_STATE(field) VMCS_INDEX_##field,
+#include "shadow/lists.def"
+	};
+
+	for (unsigned i = 0; i < L1_STATE_COUNT; i++) {
+		unsigned index = indices[i];
+		uint64_t want = slot->host01[i];
+
+		if (v->state01.field[index] == want || is_idle_segment(v, slot, index))
+			continue;
+		v->state01.field[index] = want;
+		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, want);
+	}
+	v->loaded01 = slot;
 }
 
-/* Writes the differences. Interruptibility and CR0 depend on more than VMCS12. */
+/* Interruptibility and CR0 depend on more than VMCS12. */
 static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 			const struct l2_leftover *l2)
 {
-	const struct vmcs *now = &v->scratch;
-	uint64_t *want = slot->host01;
-	uint64_t blocking = vmcs_get(now, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
-	uint64_t cr0 = want[L1_STATE_GUEST_CR0];
+	struct shadow_env *env = v->env;
+	uint64_t *load = slot->load01;
+	bool blocked = l2->nmi_blocked;
 
-	v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_STATE, v->scratch.field);
-	blocking = vmcs_get(now, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
-	if (l2->nmi_decided)
-		blocking = l2->nmi_blocked ? INTERRUPTIBILITY_NMI : 0;
-	want[L1_STATE_GUEST_INTERRUPTIBILITY_STATE] = blocking;
-	want[L1_STATE_GUEST_CR0] = cr0 | (vmcs_get(now, GUEST_CR0) & ~CR0_LOADED);
-#define LIST_L1_STATE(field)                                                                       \
-	if (vmcs_get(now, field) != want[L1_STATE_##field])                                        \
-		change(v, slot, VMCS_INDEX_##field, want[L1_STATE_##field]);
-#include "shadow/lists.def"
-	want[L1_STATE_GUEST_CR0] = cr0;
+	if (env->vmcs_read_list(env, SHADOW_LIST_L1_STATE, v->state01.field) ||
+	    v->loaded01 != slot)
+		load_differences(v, slot);
+	if (!l2->nmi_decided)
+		blocked =
+		    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
+	load[L1_LOAD_GUEST_INTERRUPTIBILITY_STATE] = blocked ? INTERRUPTIBILITY_NMI : 0;
+	load[L1_LOAD_GUEST_CR0] = (vmcs_get(&slot->v12, HOST_CR0) & CR0_LOADED) |
+				  (env->vmcs_read(env, VMCS_GUEST_CR0) & ~CR0_LOADED);
+	env->vmcs_write_list(env, SHADOW_LIST_L1_LOAD, load);
 }
 
 static void load_if_changed(struct shadow_vcpu *v, unsigned index, uint64_t value)
@@ -208,7 +237,7 @@ static bool load_pdptes(struct shadow_vcpu *v, const struct shadow_slot *slot)
 bool host_state_load(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l2_leftover *l2)
 {
 	if (slot->dirty & DIRTY_HOST)
-		build(slot);
+		build(v, slot);
 	load_fields(v, slot, l2);
 	load_msrs(v, slot, l2);
 	if (load_pdptes(v, slot))

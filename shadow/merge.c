@@ -93,7 +93,7 @@ bool merge_prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *ep
 		return false;
 	if (v->linked && v->hw_shadowing && !bitmap_update_shadowing(v, slot))
 		return false;
-	if (!dirty_recheck(v, slot))
+	if ((slot->extras & EXTRA_NOTES) && !dirty_recheck(v, slot))
 		return false;
 	*eptp02 = vmcs_get(v->l0.vmcs01, EPT_POINTER);
 	if (!(slot->dirty & DIRTY_CONTROLS) && slot->ept_generation == v->ept_generation)

@@ -18,77 +18,143 @@ static void read02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned ind
 	slot->have02.field[index] = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
 }
 
+/* What L1 is to learn, one bit a field: what VMCS02 or the router has and v12 has not. Of all these
+ * fields v12 holds what have02 holds since the last entry (guest state) or always (exit
+ * information), so what have02 now learns is the difference. */
+enum news {
+#define LIST_L2_EXIT(field) NEWS_##field,
+#define LIST_L2_DETAIL(field) NEWS_##field,
+#include "shadow/lists.def"
+	NEWS_EXIT_REASON,
+	NEWS_ENTRY_INTERRUPTION_INFO,
+};
+
+static const uint8_t news_index[] = {
+#define LIST_L2_EXIT(field) [NEWS_##field] = VMCS_INDEX_##field,
+#define LIST_L2_DETAIL(field) [NEWS_##field] = VMCS_INDEX_##field,
+#include "shadow/lists.def"
+    [NEWS_EXIT_REASON] = VMCS_INDEX_EXIT_REASON,
+    [NEWS_ENTRY_INTERRUPTION_INFO] = VMCS_INDEX_ENTRY_INTERRUPTION_INFO,
+};
+
+static uint64_t learn(struct shadow_slot *slot, enum news news, uint64_t value)
+{
+	uint64_t *have = &slot->have02.field[news_index[news]];
+
+	if (*have == value)
+		return 0;
+	*have = value;
+	return BIT64(news);
+}
+
+static uint64_t learn02(struct shadow_vcpu *v, struct shadow_slot *slot, enum news news)
+{
+	uint32_t encoding = vmcs_fields[news_index[news]].encoding;
+
+	return learn(slot, news, v->env->vmcs_read(v->env, encoding));
+}
+
 /* Fields that only some exits define. SDM 3C "Recording VM-Exit Information and Updating VM-Entry
  * Control Fields". */
-static void read_exit_details(struct shadow_vcpu *v, struct shadow_slot *slot, uint32_t reason)
+static uint64_t read_details(struct shadow_vcpu *v, struct shadow_slot *slot, uint32_t reason)
 {
 	unsigned info = route_exit_info(reason & EXIT_REASON_BASIC);
 	const uint64_t coded = INTR_INFO_VALID | INTR_INFO_ERROR_CODE;
+	uint64_t news = 0;
 
 	if ((vmcs_get(&slot->have02, EXIT_INTERRUPTION_INFO) & coded) == coded)
-		read02(v, slot, VMCS_INDEX_EXIT_INTERRUPTION_ERROR_CODE);
+		news |= learn02(v, slot, NEWS_EXIT_INTERRUPTION_ERROR_CODE);
 	if ((vmcs_get(&slot->have02, IDT_VECTORING_INFO) & coded) == coded)
-		read02(v, slot, VMCS_INDEX_IDT_VECTORING_ERROR_CODE);
+		news |= learn02(v, slot, NEWS_IDT_VECTORING_ERROR_CODE);
 	if (info & ROUTE_INFO_I)
-		read02(v, slot, VMCS_INDEX_EXIT_INSTRUCTION_INFO);
+		news |= learn02(v, slot, NEWS_EXIT_INSTRUCTION_INFO);
 	if (info & ROUTE_INFO_L)
-		read02(v, slot, VMCS_INDEX_GUEST_LINEAR_ADDRESS);
+		news |= learn02(v, slot, NEWS_GUEST_LINEAR_ADDRESS);
 	if ((info & ROUTE_INFO_G) && field_exists(v->l0.hw, VMCS_INDEX_GUEST_PHYSICAL_ADDRESS))
-		read02(v, slot, VMCS_INDEX_GUEST_PHYSICAL_ADDRESS);
+		news |= learn02(v, slot, NEWS_GUEST_PHYSICAL_ADDRESS);
+	return news;
+}
+
+static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
+			  const struct reflect_as *as)
+{
+	uint64_t news =
+	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_EXIT, slot->have02.field);
+
+	news |= learn(slot, NEWS_EXIT_REASON, as->reason);
+	if (as->has_qualification)
+		news |= learn(slot, NEWS_EXIT_QUALIFICATION, as->qualification);
+	if (as->has_interruption)
+		news |= learn(slot, NEWS_EXIT_INTERRUPTION_INFO, as->interruption);
+	/* "... and Updating VM-Entry Control Fields": the exit clears the event's valid bit. */
+	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
+		news |= learn(slot, NEWS_ENTRY_INTERRUPTION_INFO,
+			      vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) &
+				  ~(uint64_t)INTR_INFO_VALID) |
+			BIT64(NEWS_ENTRY_INTERRUPTION_INFO);
+	return news | read_details(v, slot, as->reason);
+}
+
+/* CR0, CR4 and EFER decide about PAE; of the 02's CRs v12 learns in a moment. */
+static void read_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (!(vmcs_get(&slot->have02, GUEST_CR4) & CR4_PAE) || !slot_has_ept12(slot) ||
+	    !(vmcs_get(&slot->have02, GUEST_CR0) & CR0_PG))
+		return;
+	for (unsigned i = VMCS_INDEX_GUEST_PDPTE0; i <= VMCS_INDEX_GUEST_PDPTE3; i++) {
+		read02(v, slot, i);
+		slot->v12.field[i] = slot->have02.field[i];
+	}
+}
+
+/* "IA-32e mode guest" follows L2's mode where the guest can switch it (unrestricted guest). */
+static void save_long_mode(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint32_t entry = slot_entry_controls(slot);
+	bool now;
+
+	read02(v, slot, VMCS_INDEX_ENTRY_CONTROLS);
+	now = vmcs_get(&slot->have02, ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST;
+	if (now == !!(entry & ENTRY_IA32E_MODE_GUEST))
+		return;
+	vmcs_set(&slot->v12, ENTRY_CONTROLS, entry ^ ENTRY_IA32E_MODE_GUEST);
+	slot->dirty |= DIRTY_CONTROLS | DIRTY_CHECKS;
 }
 
 /* Guest state that exists only under some control of L1's. */
-static void read_conditional_state(struct shadow_vcpu *v, struct shadow_slot *slot)
+static void read_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	if (slot_secondary(slot) & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY) {
+	if (slot->extras & EXTRA_APICV) {
 		read02(v, slot, VMCS_INDEX_GUEST_INTERRUPT_STATUS);
 		vmcs_set(&slot->v12, GUEST_INTERRUPT_STATUS,
 			 vmcs_get(&slot->have02, GUEST_INTERRUPT_STATUS));
 	}
-	if (slot_exit_controls(slot) & EXIT_SAVE_PREEMPTION_TIMER &&
-	    slot_pin(slot) & PIN_PREEMPTION_TIMER)
+	if ((slot->extras & EXTRA_TIMER) &&
+	    (slot_exit_controls(slot) & EXIT_SAVE_PREEMPTION_TIMER))
 		vmcs_set(&slot->v12, PREEMPTION_TIMER_VALUE,
 			 v->env->vmcs_read(v->env, VMCS_PREEMPTION_TIMER_VALUE));
-	/* CR0, CR4 and EFER decide about PAE; of the 02's CRs v12 learns in a moment. */
-	if ((vmcs_get(&slot->have02, GUEST_CR4) & CR4_PAE) && slot_has_ept12(slot) &&
-	    (vmcs_get(&slot->have02, GUEST_CR0) & CR0_PG) &&
-	    !(slot_entry_controls(slot) & ENTRY_IA32E_MODE_GUEST))
-		for (unsigned i = VMCS_INDEX_GUEST_PDPTE0; i <= VMCS_INDEX_GUEST_PDPTE3; i++) {
-			read02(v, slot, i);
-			slot->v12.field[i] = slot->have02.field[i];
-		}
+	if (slot->extras & EXTRA_PAE)
+		read_pdptes(v, slot);
+	if (slot->extras & EXTRA_LONG_MODE)
+		save_long_mode(v, slot);
 }
 
-/* v12 takes the field from VMCS02 (have02), and the shadow VMCS, if current, takes it from v12. */
-static void give(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
-		 bool shadow)
+/* v12 takes the news from have02, and the shadow VMCS, if there is one, takes them from v12 and is
+ * current afterwards. */
+static void give(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t news)
 {
-	slot->v12.field[index] = value;
-	if (shadow)
-		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
-}
-
-static void give_all(struct shadow_vcpu *v, struct shadow_slot *slot)
-{
-	const struct vmcs *have = &slot->have02;
 	bool shadow = slot_has_shadow(slot);
 
 	if (shadow)
 		v->env->vmptrld(v->env, slot->shadow.hpa);
-#define GIVE(field)                                                                                \
-	if (vmcs_get(&slot->v12, field) != vmcs_get(have, field))                                  \
-		give(v, slot, VMCS_INDEX_##field, vmcs_get(have, field), shadow);
-#define LIST_HOT_GUEST(field) GIVE(field)
-#define LIST_L1_READS(field) GIVE(field)
-#include "shadow/lists.def"
-#undef GIVE
-	/* SDM 3C "Recording VM-Exit Information ...": the exit clears the valid bit. */
-	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
-		give(v, slot, VMCS_INDEX_ENTRY_INTERRUPTION_INFO,
-		     vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)INTR_INFO_VALID,
-		     shadow);
-	if (shadow && !slot->rare_in_02)
-		slot_show_rare(v, slot);
+	for (; news; news &= news - 1) {
+		unsigned index = news_index[__builtin_ctzll(news)];
+		uint64_t value = slot->have02.field[index];
+
+		slot->v12.field[index] = value;
+		if (shadow)
+			v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+	}
 }
 
 /* Rare guest state stays in VMCS02, unless L1 has shown that it will ask. */
@@ -106,32 +172,15 @@ static void leave_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 	}
 }
 
-/* "IA-32e mode guest" follows L2's mode where the guest can switch it (unrestricted guest). */
-static void save_long_mode(struct shadow_vcpu *v, struct shadow_slot *slot)
-{
-	uint32_t entry = slot_entry_controls(slot);
-	bool now;
-
-	if (!(slot_secondary(slot) & SECONDARY_UNRESTRICTED_GUEST))
-		return;
-	read02(v, slot, VMCS_INDEX_ENTRY_CONTROLS);
-	now = vmcs_get(&slot->have02, ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST;
-	if (now == !!(entry & ENTRY_IA32E_MODE_GUEST))
-		return;
-	vmcs_set(&slot->v12, ENTRY_CONTROLS, entry ^ ENTRY_IA32E_MODE_GUEST);
-	slot->dirty |= DIRTY_CONTROLS | DIRTY_CHECKS;
-}
-
 static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slot *slot,
 					const struct reflect_as *as)
 {
-	uint32_t exit = slot_exit_controls(slot);
 	uint32_t info = (uint32_t)vmcs_get(&slot->have02, EXIT_INTERRUPTION_INFO);
 	struct l2_leftover l2 = {0};
 
-	if (!(exit & EXIT_LOAD_EFER) && field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER))
+	if (slot->extras & EXTRA_INHERIT_EFER)
 		l2.efer = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_EFER);
-	if (!(exit & EXIT_LOAD_PAT) && field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
+	if (slot->extras & EXTRA_INHERIT_PAT)
 		l2.pat = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_PAT);
 	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI
 	 * exiting, L2's blocking is the CPU's. */
@@ -156,30 +205,29 @@ static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
 	v->launched = v->l0.vmcs01_launched;
 	if (!host_state_load(v, slot, l2))
 		return;
-	vpid02_transition(v, slot);
-	if (!msr_list_load_exit(v, slot))
+	if (slot->extras & EXTRA_FLUSH)
+		vpid02_flush_l1(v);
+	if ((slot->extras & EXTRA_MSR_LISTS) && !msr_list_load_exit(v, slot))
 		v->dead = "VMX abort: an entry of L1's VM-exit MSR-load area is invalid";
 }
 
 void reflect_exit(struct shadow_vcpu *v, const struct reflect_as *as)
 {
 	struct shadow_slot *slot = v->current;
-	struct l2_leftover l2;
+	uint64_t news = read_news(v, slot, as);
+	struct l2_leftover l2 = read_leftover(v, slot, as);
+	bool show;
 
-	v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_EXIT, slot->have02.field);
-	vmcs_set(&slot->have02, EXIT_REASON, as->reason);
-	if (as->has_qualification)
-		vmcs_set(&slot->have02, EXIT_QUALIFICATION, as->qualification);
-	if (as->has_interruption)
-		vmcs_set(&slot->have02, EXIT_INTERRUPTION_INFO, as->interruption);
-	read_exit_details(v, slot, as->reason);
-	read_conditional_state(v, slot);
-	save_long_mode(v, slot);
+	if (slot->extras & (EXTRA_APICV | EXTRA_TIMER | EXTRA_PAE | EXTRA_LONG_MODE))
+		read_extras(v, slot);
 	leave_rare(v, slot);
-	l2 = read_leftover(v, slot, as);
-	if (!msr_list_store_exit(v, slot))
+	if ((slot->extras & EXTRA_MSR_LISTS) && !msr_list_store_exit(v, slot))
 		v->dead = "VMX abort: an entry of L1's VM-exit MSR-store area is invalid";
-	give_all(v, slot);
+	show = slot_has_shadow(slot) && !slot->rare_in_02;
+	if (news || show)
+		give(v, slot, news);
+	if (show)
+		slot_show_rare(v, slot);
 	return_to_l1(v, slot, &l2);
 }
 
@@ -189,7 +237,8 @@ void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
 			  uint64_t qualification)
 {
 	struct shadow_slot *slot = v->current;
-	bool shadow = slot_has_shadow(slot);
+	uint64_t news = learn(slot, NEWS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAILURE) |
+			learn(slot, NEWS_EXIT_QUALIFICATION, qualification);
 	struct l2_leftover l2 = {0};
 
 	if (v->in_l2) {
@@ -203,9 +252,6 @@ void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
 		l2.efer = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_EFER);
 	if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
 		l2.pat = v->env->vmcs_read(v->env, VMCS_GUEST_IA32_PAT);
-	if (shadow)
-		v->env->vmptrld(v->env, slot->shadow.hpa);
-	give(v, slot, VMCS_INDEX_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAILURE, shadow);
-	give(v, slot, VMCS_INDEX_EXIT_QUALIFICATION, qualification, shadow);
+	give(v, slot, news);
 	return_to_l1(v, slot, &l2);
 }

@@ -89,7 +89,10 @@ struct shadow_vcpu {
 	struct shadow_page junk; /* see vcpu_junk_page() */
 	bool launching;		 /* while in_l2: it was VMLAUNCH that led there */
 	uint64_t linked_pointer; /* what VMCS01's link pointer holds */
-	struct vmcs scratch;
+	/* VMCS01's guest state of list L1_STATE as last read or written, and the slot whose host
+	 * state that is; NULL: of none. */
+	struct vmcs state01;
+	const struct shadow_slot *loaded01;
 };
 
 /* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the

@@ -88,9 +88,11 @@ struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address)
 	slot->self = page;
 	slot->address = address;
 	slot->dirty = DIRTY_ALL;
+	slot->written = UINT64_MAX;
 	slot->watch_budget = SLOT_WATCH_BUDGET;
 	memcpy(&slot->v12, region, sizeof(slot->v12));
 	sanitize(&slot->v12);
+	memcpy(&slot->have02, &slot->v12, sizeof(slot->have02));
 	if (v->hw_shadowing) {
 		if (!vcpu_page_alloc(v, &slot->shadow)) {
 			free_pages(v, slot);
@@ -111,7 +113,10 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (!slot_has_shadow(slot))
 		return;
 	v->env->vmptrld(v->env, slot->shadow.hpa);
-	v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_WRITES, slot->v12.field);
+	slot->written |=
+	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_WRITES, slot->v12.field);
+	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
+		v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_EVENT, slot->v12.field);
 }
 
 /* Rare fields outside the list L2_RARE, because a part may lack them. */
@@ -121,12 +126,19 @@ static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_BNDCFGS,
 };
 
-static void fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
+static bool fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	for (unsigned i = 0; i < sizeof(optional); i++)
-		if (field_exists(v->l0.hw, optional[i]))
-			slot->have02.field[optional[i]] =
-			    v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
+	bool changed = false;
+
+	for (unsigned i = 0; i < sizeof(optional); i++) {
+		uint64_t *have = &slot->have02.field[optional[i]], old = *have;
+
+		if (!field_exists(v->l0.hw, optional[i]))
+			continue;
+		*have = v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
+		changed |= *have != old;
+	}
+	return changed;
 }
 
 /* SDM 3C "Saving Guest State": what the exit controls leave unsaved keeps its value in VMCS12. */
@@ -163,6 +175,8 @@ static inline void take(struct shadow_vcpu *v, struct shadow_slot *slot, unsigne
 
 static void take_all(struct shadow_vcpu *v, struct shadow_slot *slot, bool show)
 {
+	if (!slot->rare_changed)
+		return;
 #define LIST_L2_RARE(field)                                                                        \
 	if (vmcs_get(&slot->v12, field) != vmcs_get(&slot->have02, field))                         \
 		take(v, slot, VMCS_INDEX_##field, show);
@@ -172,10 +186,15 @@ static void take_all(struct shadow_vcpu *v, struct shadow_slot *slot, bool show)
 			take(v, slot, optional[i], show);
 }
 
+/* Since the last entry have02 and v12 differ only in what L1's controls or MSR areas kept apart; so
+ * if L2 has changed nothing, nothing is to be taken. */
 void slot_read_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
-	fetch_optional(v, slot);
+	uint64_t changed =
+	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
+
+	slot->rare_changed = fetch_optional(v, slot) || changed ||
+			     (slot->extras & (EXTRA_UNSTEADY | EXTRA_MSR_LISTS));
 	slot->rare_in_02 = false;
 }
 
@@ -245,7 +264,7 @@ static bool is_bitmap_address(unsigned index)
 static uint32_t dirties(unsigned index)
 {
 	if (field_is_carried_for_write(index))
-		return 0; /* compared at every entry */
+		return 0; /* slot->written tells */
 	switch (vmcs_fields[index].rule) {
 	case VMCS_RULE_GUEST:
 	case VMCS_RULE_GUEST_RARE:
@@ -261,11 +280,22 @@ static uint32_t dirties(unsigned index)
 	}
 }
 
+/* Controls by which rare fields are saved or loaded: the exit that is behind goes by the old ones,
+ * the entry to come by the new. */
+static bool decides_rare(unsigned index)
+{
+	return index == VMCS_INDEX_EXIT_CONTROLS || index == VMCS_INDEX_ENTRY_CONTROLS;
+}
+
 void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
 		struct hpa resume)
 {
-	if (field_is_rare(index) && slot_fetch_rare(v, slot))
+	bool decides = decides_rare(index);
+
+	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, resume);
+	if (decides)
+		slot->dirty |= DIRTY_GUEST;
 	if (field_is_rare(index) && !slot->rare_in_shadow)
 		slot->rare_was_written = true;
 	if (slot_has_shadow(slot) && field_exists(v->l0.hw, index) &&
@@ -275,6 +305,9 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 		v->env->vmptrld(v->env, resume);
 	}
 	slot->v12.field[index] = value;
+	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)
+		slot->have02.field[index] = value; /* a reflection gives what differs from it */
+	slot->written |= field_written_bit(index);
 	slot->dirty |= dirties(index);
 }
 
@@ -283,6 +316,8 @@ void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)
 	struct vmcs *region = v->env->pointer(v->env, slot->address, sizeof(*region));
 
 	slot_pull(v, slot);
+	if (slot_has_shadow(slot))
+		v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_EVENT, slot->v12.field);
 	slot_fetch_rare(v, slot);
 	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
 	if (region)
@@ -293,6 +328,8 @@ void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)
 			break;
 		}
 	}
+	if (v->loaded01 == slot)
+		v->loaded01 = NULL;
 	free_pages(v, slot);
 }
 

@@ -5,7 +5,7 @@
  * address of the VMCS region in L1's memory and written back there when they leave the cache.
  *
  * Where a field's truth is:
- *   LIST L1_WRITES          in the shadow VMCS while there is one; slot_pull() copies it to v12
+ *   LIST L1_WRITES, L1_EVENT  in the shadow VMCS while there is one; slot_pull() copies them to v12
  *   rule GUEST_RARE         in VMCS02 while rare_in_02 is set; slot_fetch_rare() copies it to v12.
  *                           While rare_in_shadow is set, the shadow VMCS has a copy for L1 to read
  *   everything else         in v12
@@ -15,11 +15,16 @@
 
 #include "shadow/shadow.h"
 
-/* L1_STATE_<field>: position in struct shadow_slot's host01. */
+/* L1_STATE_<field>: position in struct shadow_slot's host01; L1_LOAD_<field>: in load01. */
 enum l1_state {
 #define LIST_L1_STATE(field) L1_STATE_##field,
 #include "shadow/lists.def"
 	L1_STATE_COUNT,
+};
+enum l1_load {
+#define LIST_L1_LOAD(field) L1_LOAD_##field,
+#include "shadow/lists.def"
+	L1_LOAD_COUNT,
 };
 
 /* What has to be done again before the next entry to L2. */
@@ -32,10 +37,28 @@ enum slot_dirty {
 	DIRTY_ALL = 31,
 };
 
-/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is neither
- * what L1 wrote nor what it left there: the entry computes them each time. And L1's MSR-store area,
- * which may have come to name the TSC. */
-enum unsteady { UNSTEADY_DEBUG = 1, UNSTEADY_EFER = 2, UNSTEADY_PAT = 4, UNSTEADY_STORE = 8 };
+/* What every entry or reflection has to see to because L1's controls ask for it. Most L1s ask for
+ * little of it, so it is found out when a control has changed (slot_find_extras()) and not again. */
+enum slot_extra {
+	/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is
+	 * neither what L1 wrote nor what it left there: the entry computes them each time. */
+	EXTRA_DEBUG = 1,
+	EXTRA_EFER = 2,
+	EXTRA_PAT = 4,
+	EXTRA_UNSTEADY = EXTRA_DEBUG | EXTRA_EFER | EXTRA_PAT,
+	EXTRA_INHERIT_EFER = 8, /* a reflection leaves L2's EFER, or PAT, to L1 */
+	EXTRA_INHERIT_PAT = 16,
+	EXTRA_MSR_LISTS = 32,  /* an MSR area is not empty */
+	EXTRA_LINK = 64,       /* there is a VMCS link pointer */
+	EXTRA_PAE = 128,       /* L2 may use PAE paging, so PDPTEs */
+	EXTRA_LONG_MODE = 256, /* L2 may enter and leave IA-32e mode */
+	EXTRA_APICV = 512,     /* virtual-interrupt delivery */
+	EXTRA_TIMER = 1024,    /* VMX-preemption timer */
+	EXTRA_FLUSH = 2048,    /* L1 has no VPIDs: its transitions flush, vpid.h */
+	EXTRA_NOTES = 4096,    /* see dirty.h */
+	/* What keeps an entry from going straight to VMCS02. */
+	EXTRA_PREPARE = EXTRA_MSR_LISTS | EXTRA_LINK | EXTRA_PAE | EXTRA_NOTES,
+};
 
 struct shadow_slot {
 	struct shadow_slot *next;
@@ -46,20 +69,23 @@ struct shadow_slot {
 	bool launched02;
 	bool rare_in_02;
 	bool rare_in_shadow;   /* so L1 may read the fields of rule GUEST_RARE without an exit */
+	bool rare_changed;     /* have02's, as last read, may differ from v12's */
 	bool rare_was_written; /* v12 has rare fields that the shadow VMCS has not */
 	uint8_t rare_credit;   /* reflections left that fetch the rare fields at once */
 	uint8_t watch_budget;  /* stores to bitmaps until L0 gives up watching them */
 	bool bitmaps_open; /* L2 has stored to L1's bitmaps: the merged ones are all ones for now */
 	uint32_t dirty;	   /* enum slot_dirty */
 	uint32_t seen_primary;	 /* primary controls at the last merge */
-	uint8_t unsteady;	 /* enum unsteady: state to be loaded anew at each entry */
+	uint16_t extras;	 /* enum slot_extra */
+	uint64_t written; /* FIELD_WRITTEN_*: fields of v12 that VMCS02 does not reflect yet */
 	bool checked_long_mode;	 /* L1's mode when the VM-entry checks last passed */
 	uint32_t ept_generation; /* v->ept_generation when EPT_POINTER was merged */
 	struct shadow_page msr_bitmap, io_bitmap_a, io_bitmap_b; /* 01 | 12 */
 	struct shadow_page vmread_bitmap, vmwrite_bitmap;	 /* for L2, 12 | L0's */
 	/* What VMCS02 stores at exits, if L1's MSR-store area has the TSC: the exit's own time. */
 	struct vmx_msr_entry tsc_at_exit __attribute__((aligned(16)));
-	uint64_t host01[L1_STATE_COUNT]; /* VMCS01's guest state after "Loading Host State" */
+	/* VMCS01's guest state after "Loading Host State", by list. */
+	uint64_t host01[L1_STATE_COUNT], load01[L1_LOAD_COUNT];
 	struct vmcs v12;
 	struct vmcs have02; /* what VMCS02 holds; what L2 changes, as of the last reflected exit */
 };
@@ -81,10 +107,14 @@ void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Releases the least recently used slot that is not in use. false: there is none. */
 bool slot_evict(struct shadow_vcpu *v);
 
-/* Brings v12 up to date with what L1 wrote into the shadow VMCS. Leaves the shadow VMCS current. */
+/* Brings v12 up to date with what L1 wrote into the shadow VMCS, and notes what that was in
+ * `written`. Leaves the shadow VMCS current. Fields of L1_EVENT only if an event is injected. */
 void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* Brings the GUEST_RARE fields of v12 up to date. Changes the current VMCS to VMCS02 if it did. */
 bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot);
+
+/* Computes `extras` from v12's controls. */
+void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot);
 
 /* The two halves of a reflection that shows L1 the rare fields at once: from VMCS02, which is
  * current, to have02; and from there to v12 and the shadow VMCS, which is current. */

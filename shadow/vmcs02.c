@@ -28,10 +28,14 @@ bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot)
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
 		uint32_t encoding = vmcs_fields[i].encoding;
 
+		/* Of read-only fields have02 is what L1 knows, see reflect.c. */
+		if (vmcs_field_type(encoding) == VMCS_TYPE_READ_ONLY)
+			continue;
 		slot->have02.field[i] = initial_value(v, i);
-		if (vmcs_field_type(encoding) != VMCS_TYPE_READ_ONLY && field_exists(v->l0.hw, i))
+		if (field_exists(v->l0.hw, i))
 			env->vmcs_write(env, encoding, slot->have02.field[i]);
 	}
 	slot->dirty |= DIRTY_CONTROLS | DIRTY_GUEST;
+	slot->written = UINT64_MAX;
 	return true;
 }

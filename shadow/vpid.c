@@ -36,8 +36,12 @@ void vpid02_invalidate(struct shadow_vcpu *v, unsigned type, uint16_t vpid12, ui
 		v->env->invvpid(v->env, type, vpid02, linear);
 }
 
-void vpid02_transition(struct shadow_vcpu *v, const struct shadow_slot *slot)
+bool vpid02_must_flush(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
-	if (hw_has_vpid(v) && !(slot_secondary(slot) & SECONDARY_ENABLE_VPID))
-		v->env->invvpid(v->env, INVVPID_SINGLE, VPID01, 0);
+	return hw_has_vpid(v) && !(slot_secondary(slot) & SECONDARY_ENABLE_VPID);
+}
+
+void vpid02_flush_l1(struct shadow_vcpu *v)
+{
+	v->env->invvpid(v->env, INVVPID_SINGLE, VPID01, 0);
 }

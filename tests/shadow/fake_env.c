@@ -127,42 +127,50 @@ static void vmcs_write(struct shadow_env *env, uint32_t encoding, uint64_t value
 	*field_at(fake_of(env), encoding) = value;
 }
 
-#define READ(name) field[VMCS_INDEX_##name] = *field_at(f, VMCS_##name);
-static void read_l2_exit(struct fake_env *f, uint64_t *field)
-{
-#define LIST_L2_EXIT READ
+struct list_row {
+	enum shadow_list list;
+	uint8_t index;
+};
+
+static const struct list_row list_rows[] = {
+#define ROW(list_, name) {SHADOW_LIST_##list_, VMCS_INDEX_##name},
+#define LIST_L2_EXIT(name) ROW(L2_EXIT, name)
+#define LIST_L2_RARE(name) ROW(L2_RARE, name)
+#define LIST_L1_STATE(name) ROW(L1_STATE, name)
+#define LIST_L1_WRITES(name) ROW(L1_WRITES, name)
+#define LIST_L1_EVENT(name) ROW(L1_EVENT, name)
+#define LIST_L1_LOAD(name) ROW(L1_LOAD, name)
 #include "shadow/lists.def"
+#undef ROW
+};
+#define LIST_ROWS (sizeof(list_rows) / sizeof(list_rows[0]))
+
+static uint64_t vmcs_read_list(struct shadow_env *env, enum shadow_list list, uint64_t *field)
+{
+	struct fake_env *f = fake_of(env);
+	uint64_t changed = 0, bit = 1;
+
+	record(f, FAKE_READ_LIST, list, 0);
+	for (size_t i = 0; i < LIST_ROWS; i++) {
+		unsigned index = list_rows[i].index;
+		uint64_t value;
+
+		if (list_rows[i].list != list)
+			continue;
+		value = *field_at(f, vmcs_fields[index].encoding);
+		if (field[index] != value)
+			changed |= bit;
+		field[index] = value;
+		bit <<= 1;
+	}
+	return changed;
 }
 
-static void read_l2_rare(struct fake_env *f, uint64_t *field)
+static void vmcs_write_list(struct shadow_env *env, enum shadow_list list, const uint64_t *value)
 {
-#define LIST_L2_RARE READ
-#include "shadow/lists.def"
-}
-
-static void read_l1_state(struct fake_env *f, uint64_t *field)
-{
-#define LIST_L1_STATE READ
-#include "shadow/lists.def"
-}
-
-static void read_l1_writes(struct fake_env *f, uint64_t *field)
-{
-#define LIST_L1_WRITES READ
-#include "shadow/lists.def"
-}
-
-static void vmcs_read_list(struct shadow_env *env, enum shadow_list list, uint64_t *field)
-{
-	static void (*const readers[SHADOW_LIST_COUNT])(struct fake_env *, uint64_t *) = {
-	    [SHADOW_LIST_L2_EXIT] = read_l2_exit,
-	    [SHADOW_LIST_L2_RARE] = read_l2_rare,
-	    [SHADOW_LIST_L1_STATE] = read_l1_state,
-	    [SHADOW_LIST_L1_WRITES] = read_l1_writes,
-	};
-
-	record(fake_of(env), FAKE_READ_LIST, list, 0);
-	readers[list](fake_of(env), field);
+	for (size_t i = 0; i < LIST_ROWS; i++)
+		if (list_rows[i].list == list)
+			env->vmcs_write(env, vmcs_fields[list_rows[i].index].encoding, *value++);
 }
 
 struct fake_vmcs *fake_vmcs_at(struct fake_env *f, uint64_t hpa)
@@ -263,6 +271,7 @@ static void init_callbacks(struct fake_env *f)
 	    .pool_va = (uintptr_t)f->pool,
 	    .pool_hpa = FAKE_POOL_HPA,
 	    .vmcs_read_list = vmcs_read_list,
+	    .vmcs_write_list = vmcs_write_list,
 	    .vmcs_read = vmcs_read,
 	    .vmcs_write = vmcs_write,
 	    .vmcs_format = vmcs_format,
