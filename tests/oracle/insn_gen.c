@@ -34,7 +34,7 @@ static const char *const environment[] = {
     "LAR",	"LSL",	    "LSS",    "LFS",	 "LGS",	    "RDFSBASE", "RDGSBASE",
     "WRFSBASE", "WRGSBASE", "RDTSC",  "RDTSCP",	 "RDPID",   "CPUID",	"RDRAND",
     "RDSEED",	"XGETBV",   "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR",	"XSAVE",
-    "XRSTOR",	"XSAVEOPT", "XSAVEC", "WAIT",	 "PUSHF",
+    "XRSTOR",	"XSAVEOPT", "XSAVEC", "WAIT",	 "PUSHF",   "VLDMXCSR", "VSTMXCSR",
 };
 
 static bool among(const char *const *names, size_t count, const char *name)
@@ -85,9 +85,10 @@ struct parts {
 	uint8_t rex; /* 0: none */
 	uint8_t opcode[4], opcodes;
 	bool modrm, is_vex, want_reg, want_mem;
+	int vex_l, vex_w; /* -1: any */
 	int digit; /* /n or -1 */
 	int exact; /* =XX or -1 */
-	uint8_t vex_map, vex_pp;
+	uint8_t vex_pp;
 	uint8_t mod, reg, rm;
 	bool sib;
 	uint8_t base, index, scale;
@@ -104,11 +105,9 @@ static void put_legacy_prefix(struct parts *parts, uint8_t byte)
 static void parse_vex(struct parts *parts, const char *token)
 {
 	parts->is_vex = true;
-	parts->vex_map = strstr(token, "0F38") ? 2 : strstr(token, "0F3A") ? 3 : 1;
-	parts->vex_pp = strstr(token, ".66.")	? 1
-			: strstr(token, ".F3.") ? 2
-			: strstr(token, ".F2.") ? 3
-						: 0;
+	parts->vex_l = strstr(token, ".L1") ? 1 : strstr(token, ".L0") ? 0 : -1;
+	parts->vex_w = strstr(token, ".W1") ? 1 : strstr(token, ".W0") ? 0 : -1;
+	parts->vex_pp = strstr(token, ".66") ? 1 : strstr(token, ".F3") ? 2 : strstr(token, ".F2") ? 3 : 0;
 }
 
 /* Returns whether the row fixes its mandatory prefix. */
@@ -174,12 +173,14 @@ static uint64_t interesting(uint64_t *seed)
 
 static bool is_simd(const struct insn_row *row)
 {
-	return !strncmp(row->handler, "simd_", 5);
+	return !strncmp(row->handler, "simd_", 5) || !strncmp(row->handler, "insn_vmask", 10) ||
+	       !strncmp(row->handler, "insn_vgather", 12);
 }
 
 static bool is_string(const struct insn_row *row)
 {
-	return strchr(row->operands, 'X') || strchr(row->operands, 'Y');
+	return strstr(row->operands, "Xb") || strstr(row->operands, "Xv") ||
+	       strstr(row->operands, "Yb") || strstr(row->operands, "Yv");
 }
 
 /* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling
@@ -274,6 +275,8 @@ static void choose_extended(uint8_t *fx, uint64_t *seed)
 	}
 	for (unsigned i = 0; i < 32; i++)
 		put(fx + 160 + 8 * i, interesting_vector(seed), 8);
+	for (unsigned i = 0; i < 32; i++)
+		put(fx + NATIVE_YMM + 8 * i, interesting_vector(seed), 8);
 }
 
 static bool is_branch(const struct insn_row *row)
@@ -322,6 +325,40 @@ static void place_memory(struct parts *parts, struct insn_instance *instance, ui
 		instance->state.gpr[parts->index] = index_value;
 }
 
+static bool is_gather(const struct insn_row *row)
+{
+	return !strcmp(row->handler, "insn_vgather");
+}
+
+/* A vector of indices, most of which stay in the data page and all of which differ from the
+ * destination. */
+static void place_gather(const struct insn_row *row, struct parts *parts,
+			 struct insn_instance *instance, uint64_t *seed)
+{
+	unsigned size = strtoul(strrchr(row->encoding, '/') - 3, NULL, 16) & 1 ? 8 : 4;
+	uint64_t random = insn_gen_random(seed);
+
+	parts->sib = true;
+	parts->base = random & 15;
+	if (parts->base == REG_RSP || (parts->base & 7) == REG_RBP)
+		parts->base = REG_RSI;
+	parts->index = parts->reg ^ (1 + (random >> 8) % 7);
+	parts->scale = random >> 16 & 3;
+	parts->mod = 2;
+	parts->disp = (int32_t)(random >> 20);
+	parts->disp_size = 4;
+	instance->state.gpr[parts->base] = NATIVE_DATA + 2048 - (int64_t)parts->disp;
+	for (unsigned at = 0; at < 32; at += size) {
+		uint8_t *lane = instance->state.fx + (at < 16 ? 160 : NATIVE_YMM) +
+				16 * parts->index + at % 16;
+		int64_t index = (int64_t)(insn_gen_random(seed) % 480) - 240;
+
+		if (!(insn_gen_random(seed) >> 40 & 31))
+			index = 4096;
+		put(lane, (uint64_t)index, size);
+	}
+}
+
 static uint8_t *append(uint8_t *at, const void *bytes, unsigned count)
 {
 	memcpy(at, bytes, count);
@@ -349,7 +386,7 @@ static unsigned immediate_size(const struct insn_row *row, unsigned opsize)
 	const char *at = row->operands;
 	unsigned size = 0;
 
-	if (strstr(at, "Ib"))
+	if (strstr(at, "Ib") || strstr(at, "Lx"))
 		size += 1;
 	if (strstr(at, "Iw"))
 		size += 2;
@@ -365,11 +402,15 @@ static uint64_t pick_target(const struct insn_row *row, uint64_t *seed)
 {
 	uint64_t offset = 1024 + insn_gen_random(seed) % 2048;
 
+	/* lanes beyond the page, which fault if they are chosen */
+	if (strstr(row->handler, "vmaskmov") && !(insn_gen_random(seed) >> 40 & 3))
+		return NATIVE_DATA +
+		       (offset & 1 ? NATIVE_DATA_SIZE - offset % 40 : (offset % 40) - 40);
 	/* Not aligned is mostly a fault; AMD's parts let SHA pass, SDM 2 "Exceptions Type 4" does
 	 * not. */
-	if (strchr(row->operands, 'x') &&
+	if (strchr(row->operands, strncmp(row->encoding, "VEX", 3) ? 'x' : 'a') &&
 	    (insn_gen_random(seed) >> 40 & 15 || !strncmp(row->mnemonic, "SHA", 3)))
-		offset &= ~UINT64_C(15);
+		offset &= ~UINT64_C(31);
 	if (!strcmp(row->mnemonic, "CMPXCHG8B"))
 		offset &= ~UINT64_C(15);
 	return NATIVE_DATA + offset;
@@ -386,9 +427,9 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 		gpr[REG_RDI] = middle + insn_gen_random(seed) % 64 - 32;
 		gpr[REG_RCX] = insn_gen_random(seed) % 20;
 	}
-	if (!strncmp(row->mnemonic, "MASKMOV", 7))
+	if (strstr(row->mnemonic, "MASKMOV") && row->handler[0] == 's')
 		gpr[REG_RDI] = middle + (insn_gen_random(seed) & 63);
-	if (!strncmp(row->mnemonic, "PCMPESTR", 8)) {
+	if (strstr(row->mnemonic, "PCMPESTR")) {
 		gpr[REG_RAX] = insn_gen_random(seed) % 40 - 20;
 		gpr[REG_RDX] = insn_gen_random(seed) % 40 - 20;
 	}
@@ -453,7 +494,7 @@ static unsigned operand_size(const struct insn_row *row, const struct parts *par
 {
 	const char *type = row->operands;
 
-	if (is_simd(row) && strchr("VWUPQN", type[0]) && strchr(type, ','))
+	while (is_simd(row) && strchr("VWUPQNH", type[0]) && strchr(type, ','))
 		type = strchr(type, ',') + 1;
 	if (strchr("EGMRBZI", type[0]) && type[0])
 		type++;
@@ -468,18 +509,35 @@ static unsigned operand_size(const struct insn_row *row, const struct parts *par
 	return parts->rex & 8 ? 8 : 4;
 }
 
-static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vvvv)
+/* The bytes 0F, 0F 38, 0F 3A before the opcode, as VEX.mmmmm. */
+static unsigned vex_map(const struct parts *parts)
 {
-	if (parts->is_vex) {
-		*at++ = 0xc4;
-		*at++ = (~parts->rex & 7) << 5 | parts->vex_map;
-		*at++ = (parts->rex & 8) << 4 | (~vvvv & 15) << 3 | parts->vex_pp;
-	} else {
+	return parts->opcodes == 2 ? 1 : parts->opcode[1] == 0x38 ? 2 : 3;
+}
+
+static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vvvv,
+			      uint64_t random)
+{
+	unsigned w = parts->vex_w < 0 ? parts->rex >> 3 & 1 : (unsigned)parts->vex_w;
+	unsigned l = parts->vex_l < 0 ? random & 1 : (unsigned)parts->vex_l;
+	uint8_t last = (uint8_t)((~vvvv & 15) << 3 | l << 2 | parts->vex_pp);
+
+	if (!parts->is_vex) {
 		at = append(at, parts->prefix, parts->prefixes);
 		if (parts->rex)
 			*at++ = parts->rex;
+		return append(at, parts->opcode, parts->opcodes);
 	}
-	return append(at, parts->opcode, parts->opcodes);
+	if (vex_map(parts) == 1 && !w && !(parts->rex & 3) && random & 2) {
+		*at++ = 0xc5;
+		*at++ = (uint8_t)((~parts->rex & 4) << 5 | last);
+	} else {
+		*at++ = 0xc4;
+		*at++ = (uint8_t)((~parts->rex & 7) << 5 | vex_map(parts));
+		*at++ = (uint8_t)(w << 7 | last);
+	}
+	*at++ = parts->opcode[parts->opcodes - 1];
+	return at;
 }
 
 static void make_branch(const struct insn_row *row, struct parts *parts,
@@ -546,7 +604,10 @@ static void choose_operand(const struct insn_row *row, struct parts *parts,
 	    parts->want_mem || (!parts->want_reg && !strchr(row->operands, 'R') && random >> 6 & 1);
 	if (!instance->memory)
 		return;
-	place_memory(parts, instance, memory, seed);
+	if (is_gather(row))
+		place_gather(row, parts, instance, seed);
+	else
+		place_memory(parts, instance, memory, seed);
 	extend_rex(parts);
 	if (parts->digit < 0) /* REX.R may have come with the base */
 		parts->reg = (parts->reg & 7) | (parts->rex & 4) << 1;
@@ -589,10 +650,15 @@ static void choose_state(const struct insn_row *row, struct native_state *state,
 	state->vector = -1;
 }
 
+static bool uses_vvvv(const struct insn_row *row)
+{
+	return strchr(row->operands, 'B') || strchr(row->operands, 'H');
+}
+
 void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_instance *instance)
 {
 	struct parts parts = {.digit = -1, .exact = -1};
-	uint64_t memory = pick_target(row, seed), imm;
+	uint64_t memory = pick_target(row, seed), imm, vvvv;
 	bool mandatory = parse_encoding(row, &parts, seed);
 	bool prefix66 = choose_prefixes(row, &parts, mandatory, insn_gen_random(seed));
 	uint8_t *at;
@@ -607,8 +673,11 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	if (is_branch(row))
 		make_branch(row, &parts, instance, memory);
 	imm = choose_immediate(row, instance, seed);
-	at = append_opcode(instance->bytes, &parts,
-			   strchr(row->operands, 'B') ? insn_gen_random(seed) & 15 : 0);
+	do
+		vvvv = insn_gen_random(seed);
+	while (is_gather(row) &&
+	       ((vvvv & 15) == parts.index || (vvvv & 15) == parts.reg));
+	at = append_opcode(instance->bytes, &parts, uses_vvvv(row) ? vvvv & 15 : 0, vvvv >> 32);
 	if (parts.modrm || parts.exact >= 0)
 		at = append_modrm(at, &parts);
 	if (strchr(row->operands, 'O'))

@@ -20,7 +20,9 @@
 #define SAVED_RSP (NATIVE_CODE + 0x8c0)
 #define WHERE (NATIVE_CODE + 0x8c8)
 #define MXCSR (NATIVE_CODE + 0x8d0)    /* C's own */
-#define EXTENDED (NATIVE_CODE + 0xa00) /* FXSAVE image */
+#define EXTENDED (NATIVE_CODE + 0xa00) /* XSAVE or FXSAVE image */
+#define COMPONENTS 7U		       /* x87, SSE, AVX */
+#define AT_HEADER 512
 
 static sigjmp_buf back;
 static struct native_state fault;
@@ -57,11 +59,11 @@ static uint8_t *emit_stack(uint8_t *at)
 	return emit32(at, STACK_TOP);
 }
 
-/* FXSAVE64 (digit 0), FXRSTOR64 (1), both with REX.W; LDMXCSR (2), STMXCSR (3): [absolute disp32].
- */
+/* FXSAVE64 (digit 0), FXRSTOR64 (1), XSAVE64 (4), XRSTOR64 (5), with REX.W; LDMXCSR (2), STMXCSR
+ * (3): [absolute disp32]. */
 static uint8_t *emit_extended(uint8_t *at, unsigned digit, uint64_t address)
 {
-	if (digit < 2)
+	if (digit != 2 && digit != 3)
 		*at++ = 0x48;
 	at = emit(at, "\x0f\xae", 2);
 	*at++ = 0x04 | digit << 3;
@@ -69,12 +71,29 @@ static uint8_t *emit_extended(uint8_t *at, unsigned digit, uint64_t address)
 	return emit32(at, address);
 }
 
+bool native_has_avx(void)
+{
+	return __builtin_cpu_supports("avx");
+}
+
+/* All extended state out or in; with AVX it is the components in EDX:EAX. */
+static uint8_t *emit_state(uint8_t *at, bool load)
+{
+	if (!native_has_avx())
+		return emit_extended(at, load, EXTENDED);
+	at = emit(at, "\xb8", 1); /* mov eax, COMPONENTS */
+	at = emit32(at, COMPONENTS);
+	at = emit(at, "\xba", 1); /* mov edx, 0: no flags touched */
+	at = emit32(at, 0);
+	return emit_extended(at, 4 + load, EXTENDED);
+}
+
 static uint8_t *emit_loader(uint8_t *at)
 {
 	at = emit(at, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57", 10); /* push what C preserves */
 	at = emit_mov(at, false, 4, SAVED_RSP);
 	at = emit_extended(at, 3, MXCSR);
-	at = emit_extended(at, 1, EXTENDED);
+	at = emit_state(at, true);
 	at = emit(at, "\xff\x34\x25", 3); /* push [flags] */
 	at = emit32(at, REGISTERS + 16 * 8);
 	*at++ = 0x9d; /* popf */
@@ -93,8 +112,10 @@ static uint8_t *emit_saver(uint8_t *at, uint8_t where)
 	*at++ = 0x9c;			  /* pushf */
 	at = emit(at, "\x8f\x04\x25", 3); /* pop [flags] */
 	at = emit32(at, REGISTERS + 16 * 8);
-	at = emit_extended(at, 0, EXTENDED);
+	at = emit_state(at, false);
 	at = emit(at, "\xdb\xe3", 2); /* fninit */
+	if (native_has_avx())
+		at = emit(at, "\xc5\xf8\x77", 3); /* vzeroupper */
 	at = emit_extended(at, 2, MXCSR);
 	*at++ = 0xfc;			  /* cld */
 	at = emit(at, "\xc6\x04\x25", 3); /* mov byte [WHERE], where */
@@ -108,6 +129,21 @@ static const int reg_of_context[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_R
 				       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
 				       REG_R12, REG_R13, REG_R14, REG_R15};
 
+/* The frame holds an FXSAVE image and, with AVX, the rest of an XSAVE image; components that its
+ * header does not claim are in their initial state. */
+static void take_extended(const uint8_t *image)
+{
+	uint64_t present = 0;
+
+	memcpy(fault.fx, image, AT_HEADER);
+	if (!native_has_avx())
+		return;
+	memcpy(&present, image + AT_HEADER, 8);
+	memset(fault.fx + NATIVE_YMM, 0, NATIVE_FX_SIZE - NATIVE_YMM);
+	if (present & 4)
+		memcpy(fault.fx + NATIVE_YMM, image + NATIVE_YMM, NATIVE_FX_SIZE - NATIVE_YMM);
+}
+
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	const ucontext_t *user = context;
@@ -119,7 +155,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	for (unsigned reg = 0; reg < 16; reg++)
 		fault.gpr[reg] = user->uc_mcontext.gregs[reg_of_context[reg]];
 	fault.rflags = user->uc_mcontext.gregs[REG_EFL];
-	memcpy(fault.fx, user->uc_mcontext.fpregs, sizeof(fault.fx));
+	take_extended((const uint8_t *)user->uc_mcontext.fpregs);
 	fault.rip = user->uc_mcontext.gregs[REG_RIP];
 	fault.vector = user->uc_mcontext.gregs[REG_TRAPNO];
 	siglongjmp(back, 1);
@@ -172,6 +208,8 @@ void native_execute(const uint8_t *insn, unsigned length, const struct native_st
 	memcpy(registers, in->gpr, sizeof(in->gpr));
 	registers[16] = in->rflags | 2;
 	memcpy((uint8_t *)(uintptr_t)EXTENDED, in->fx, sizeof(in->fx));
+	memset((uint8_t *)(uintptr_t)EXTENDED + AT_HEADER, 0, NATIVE_YMM - AT_HEADER);
+	*((uint8_t *)(uintptr_t)EXTENDED + AT_HEADER) = COMPONENTS;
 	if (sigsetjmp(back, 0)) {
 		running = 0;
 		*out = fault;
@@ -183,6 +221,7 @@ void native_execute(const uint8_t *insn, unsigned length, const struct native_st
 	memcpy(out->gpr, registers, sizeof(out->gpr));
 	out->rflags = registers[16];
 	memcpy(out->fx, (uint8_t *)(uintptr_t)EXTENDED, sizeof(out->fx));
+	memset(out->fx + AT_HEADER, 0, NATIVE_YMM - AT_HEADER);
 	out->rip = *(uint8_t *)(uintptr_t)WHERE ? NATIVE_OTHER : NATIVE_AT + length;
 	out->vector = -1;
 }

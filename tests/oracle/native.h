@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One user-mode instruction on the host's own CPU: registers (x87, MMX and SSE ones too) and flags
+ * One user-mode instruction on the host's own CPU: registers (x87, MMX, SSE and AVX ones too) and flags
  * in, registers, flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at
  * NATIVE_CODE and may touch the data area; both lie at fixed low addresses so that an interpreter
  * can be given the very same ones.
@@ -16,7 +16,8 @@
 #define NATIVE_OTHER (NATIVE_CODE + 0x440) /* where a taken branch should go */
 #define NATIVE_DATA UINT64_C(0x10010000)   /* one page of data, nothing mapped around it */
 #define NATIVE_DATA_SIZE 4096
-#define NATIVE_FX_SIZE 512
+#define NATIVE_FX_SIZE 832 /* XSAVE image: legacy region, header, upper halves of YMM registers */
+#define NATIVE_YMM 576
 
 struct native_state {
 	uint64_t gpr[16];
@@ -24,11 +25,13 @@ struct native_state {
 	uint64_t rip;
 	int vector; /* exception vector, -1 if none */
 	uint8_t fx[NATIVE_FX_SIZE]
-	    __attribute__((aligned(16))); /* x87, MMX, SSE state, FXSAVE layout */
+	    __attribute__((aligned(64))); /* x87, MMX, SSE, AVX state, standard XSAVE layout */
 };
 
 /* Maps the areas. False: not possible here (wrong architecture, addresses taken). */
 bool native_init(void);
+/* Whether the upper halves of YMM registers are there; without, they read as they were given. */
+bool native_has_avx(void);
 /* The data page, to be filled and compared by the caller. */
 uint8_t *native_data(void);
 /* Executes the `length` bytes at `insn`; in and out may be the same. */

@@ -22,7 +22,7 @@ struct prefixes {
 	uint8_t rex; /* 0 or 0x40-0x4f */
 	uint8_t vex_pp, vex_vvvv;
 	int8_t seg; /* -1: none */
-	bool vex, vex_l, w;
+	bool vex, vex_l, vex_w, w;
 	enum insn_space space;
 	uint8_t opcode, modrm;
 };
@@ -142,7 +142,8 @@ static void decode_vex(struct cursor *c, struct prefixes *p, uint32_t mode)
 	if (!code64(mode))
 		p->rex = 0;
 	p->vex = true;
-	p->w = three && (last & 0x80) && code64(mode);
+	p->vex_w = three && (last & 0x80);
+	p->w = p->vex_w && code64(mode);
 	p->vex_pp = last & 3;
 	p->vex_l = last >> 2 & 1;
 	p->vex_vvvv = ~last >> 3 & 15;
@@ -179,7 +180,8 @@ static bool prefix_matches(const struct insn_info *info, const struct prefixes *
 
 	if (p->vex)
 		return vex_pp[info->prefix] == p->vex_pp &&
-		       (info->vex_lig || info->vex_l == p->vex_l);
+		       (info->vex_l < 0 || info->vex_l == p->vex_l) &&
+		       (info->vex_w < 0 || info->vex_w == p->vex_w);
 	switch (info->prefix) {
 	case PREFIX_NP:
 		return !p->opsize && !p->rep;
@@ -217,6 +219,13 @@ static bool mode_matches(const struct insn_info *info, uint32_t mode)
 	       !((attributes & INSN_PROT) && (mode & MODE_REAL));
 }
 
+/* Vectors with VEX are part of AVX, whatever else the row asks for. */
+static bool row_announced(const struct insn_info *info, const struct decode_env *env)
+{
+	return env->announced[info->row.feature] &&
+	       (!info->simd.vex || env->announced[CPU_FEATURE_AVX]);
+}
+
 static const struct insn_info *find_row(struct cursor *c, struct prefixes *p,
 					const struct decode_env *env, uint16_t *row)
 {
@@ -225,7 +234,7 @@ static const struct insn_info *find_row(struct cursor *c, struct prefixes *p,
 	for (; *at != UINT16_MAX; at++) {
 		const struct insn_info *info = insn_info(*at);
 
-		if (!env->announced[info->row.feature] || !prefix_matches(info, p) ||
+		if (!row_announced(info, env) || !prefix_matches(info, p) ||
 		    !mode_matches(info, env->mode))
 			continue;
 		if (info->modrm && !modrm_matches(info, peek(c, 0)))
@@ -259,9 +268,10 @@ static void decode_sib(struct cursor *c, struct op *op, const struct prefixes *p
 {
 	uint8_t sib = next_byte(c);
 	uint8_t index = (sib >> 3 & 7) | (p->rex & 2) << 2;
+	bool vsib = insn_info(op->row)->row.attributes & INSN_VSIB;
 
 	op->scale = sib >> 6;
-	op->index = index == REG_RSP ? REG_ZERO : index;
+	op->index = index == REG_RSP && !vsib ? REG_ZERO : index;
 	op->base = (sib & 7) | (p->rex & 1) << 3;
 	if ((sib & 7) == REG_RBP && mod == 0)
 		op->base = REG_ZERO;
@@ -357,7 +367,8 @@ static void decode_immediate(struct cursor *c, struct op *op, unsigned size, boo
 }
 
 static void decode_operand(struct cursor *c, struct op *op, const struct insn_operand *operand,
-			   unsigned size, const struct prefixes *p, bool *immediate)
+			   unsigned size, const struct prefixes *p, uint32_t mode,
+			   bool *immediate)
 {
 	switch (operand->method) {
 	case 'I':
@@ -396,7 +407,11 @@ static void decode_operand(struct cursor *c, struct op *op, const struct insn_op
 		op->vvvv = 1; /* count in CL */
 		break;
 	case 'B':
-		op->vvvv = p->vex_vvvv;
+	case 'H': /* the highest bit means nothing where there are 8 registers */
+		op->vvvv = p->vex_vvvv & (code64(mode) ? 15 : 7);
+		break;
+	case 'L': /* SDM 2 "Opcode Map": the register is in bits 7:4 of an immediate byte */
+		op->imm = next_byte(c) >> 4 & (code64(mode) ? 15 : 7);
 		break;
 	case 'P': /* REX does not reach MMX registers */
 		op->reg &= 7;
@@ -417,6 +432,8 @@ static bool vector_operand(const struct insn_operand *operand)
 	case 'V':
 	case 'U':
 	case 'W':
+	case 'H':
+	case 'L':
 	case 'P':
 	case 'N':
 	case 'Q':
@@ -442,7 +459,7 @@ static void decode_operands(struct cursor *c, struct op *op, const struct insn_i
 		if (!sized && o->type && o->method != 'J' && o->method != 'I' && !vector_operand(o))
 			op->opsize = (uint8_t)size;
 		sized = sized || (o->type && !vector_operand(o));
-		decode_operand(c, op, o, size, p, &immediate);
+		decode_operand(c, op, o, size, p, mode, &immediate);
 	}
 }
 
@@ -455,8 +472,11 @@ static bool encoding_valid(const struct insn_info *info, const struct op *op,
 
 	if (p->lock && (!(info->row.attributes & INSN_LOCK) || !(op->flags & OP_MEMORY)))
 		return false;
-	for (unsigned i = 0; i < 3; i++)
-		uses_vvvv |= info->operands[i].method == 'B';
+	for (unsigned i = 0; i < INSN_OPERANDS; i++)
+		uses_vvvv |= info->operands[i].method == 'B' || info->operands[i].method == 'H';
+	/* SDM 2 "Vector SIB (VSIB) Memory Addressing": a SIB byte, 32 or 64-bit addresses */
+	if ((info->row.attributes & INSN_VSIB) && ((p->modrm & 7) != 4 || op->addrsize == 2))
+		return false;
 	return !p->vex || uses_vvvv || p->vex_vvvv == 0;
 }
 

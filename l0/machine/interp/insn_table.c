@@ -45,6 +45,7 @@ enum attribute_names {
 	PROT = INSN_PROT,
 	NOFAULT = INSN_NOFAULT,
 	COUNT = INSN_COUNT,
+	VSIB = INSN_VSIB,
 };
 
 #define ROW(enc, mnem, ops, name, feat, wr, un, rd, attr, cost)                                    \
@@ -69,6 +70,8 @@ static struct insn_info table[] = {
 #define INT SIMD_INT
 #define FP SIMD_FP
 #define OUT SIMD_OUT
+#define CROSS SIMD_CROSS
+#define FUSED SIMD_FUSED
 #define SIMD(enc, mnem, ops, name, feat, wr, kind_, cost)                                          \
 	{ ROW(enc, mnem, ops, "simd_" #name, feat, wr, none, none, 0, cost),                       \
 	  .complex = simd_execute, .simd = { .kernel = simd_##name, .kind = kind_ } },
@@ -77,6 +80,8 @@ static struct insn_info table[] = {
 #undef INT
 #undef FP
 #undef OUT
+#undef CROSS
+#undef FUSED
 };
 #define ROW_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -110,20 +115,15 @@ static bool parse_vex(struct insn_info *info, char *token)
 
 	if (strncmp(token, "VEX.", 4) != 0)
 		return false;
+	info->vex = true;
 	for (char *part = strtok_r(token + 4, ".", &save); part;
 	     part = strtok_r(NULL, ".", &save)) {
 		if (parse_prefix(part, &info->prefix))
 			continue;
 		if (!strcmp(part, "L0") || !strcmp(part, "L1"))
 			info->vex_l = part[1] == '1';
-		else if (!strcmp(part, "LIG"))
-			info->vex_lig = true;
-		else if (!strcmp(part, "0F"))
-			info->space = SPACE_VEX_0F;
-		else if (!strcmp(part, "0F38"))
-			info->space = SPACE_VEX_0F38;
-		else if (!strcmp(part, "0F3A"))
-			info->space = SPACE_VEX_0F3A;
+		else if (!strcmp(part, "W0") || !strcmp(part, "W1"))
+			info->vex_w = part[1] == '1';
 		else
 			bad_row(info, part);
 	}
@@ -167,6 +167,7 @@ static void parse_encoding(struct insn_info *info)
 
 	snprintf(text, sizeof(text), "%s", info->row.encoding);
 	info->digit = info->exact = -1;
+	info->vex_l = info->vex_w = -1;
 	for (char *token = strtok_r(text, " ", &save); token; token = strtok_r(NULL, " ", &save)) {
 		bool last = !save || !*save || strchr("/=mr", *save);
 
@@ -180,8 +181,10 @@ static void parse_encoding(struct insn_info *info)
 			bad_row(info, token);
 		opcode = true;
 	}
-	if (!opcode)
+	if (!opcode || (info->vex && info->space < SPACE_0F))
 		bad_row(info, "");
+	if (info->vex)
+		info->space += SPACE_VEX_0F - SPACE_0F;
 }
 
 static bool parse_implicit(const char *token, struct insn_operand *operand)
@@ -194,6 +197,7 @@ static bool parse_implicit(const char *token, struct insn_operand *operand)
 	    {"CL", {'c', 0, 0}},      {"DX", {'d', 0, 0}},	{"1", {'1', 0, 0}},
 	    {"ES", {'s', 0, SEG_ES}}, {"CS", {'s', 0, SEG_CS}}, {"SS", {'s', 0, SEG_SS}},
 	    {"DS", {'s', 0, SEG_DS}}, {"FS", {'s', 0, SEG_FS}}, {"GS", {'s', 0, SEG_GS}},
+	    {"XMM0", {'0', 0, 0}},
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -202,34 +206,75 @@ static bool parse_implicit(const char *token, struct insn_operand *operand)
 	return false;
 }
 
-static uint8_t simd_size(char type)
+static uint8_t simd_size(const struct insn_info *info, char type)
 {
-	static const char types[] = "bwdqxu";
-	static const uint8_t sizes[] = { 1, 2, 4, 8, 16, 16, 0 };
+	static const char types[] = "bwdqu";
+	static const uint8_t sizes[] = {1, 2, 4, 8, 16, 0};
 	const char *at = strchr(types, type);
 
-	return sizes[at ? at - types : 6];
+	if (type == 'x' || type == 'a')
+		return info->vex_l == 1 ? 32 : 16;
+	return sizes[at && type ? at - types : 5];
 }
 
+static enum simd_file file_of(char method)
+{
+	if (strchr("VWUHL0", method))
+		return FILE_XMM;
+	if (strchr("PQN", method))
+		return FILE_MMX;
+	return method == 'I' ? FILE_IMMEDIATE : FILE_GENERAL;
+}
+
+static enum simd_place place_of(char method)
+{
+	switch (method) {
+	case 'H':
+		return IN_VVVV;
+	case 'L':
+		return IN_IMMEDIATE;
+	case '0':
+		return IN_XMM0;
+	default:
+		return strchr("EMRWUQN", method) ? IN_RM : IN_REG;
+	}
+}
+
+static struct simd_operand simd_operand(const struct insn_info *info, unsigned n)
+{
+	const struct insn_operand *operand = &info->operands[n];
+	char method = operand->method, type = operand->type;
+
+	if (!method)
+		return (struct simd_operand){0};
+	return (struct simd_operand){.file = file_of(method),
+				     .place = place_of(method),
+				     .size = simd_size(info, method == '0' ? 'x' : type),
+				     .aligned = type == (info->vex ? 'a' : 'x')};
+}
+
+/* The destination comes first. It is the first source, too, unless VEX.vvvv is one of the two. */
 static void parse_simd(struct insn_info *info)
 {
 	struct simd_info *simd = &info->simd;
+	struct simd_operand all[INSN_OPERANDS];
+	bool apart = info->operands[0].method == 'H' || info->operands[1].method == 'H';
 
-	for (unsigned i = 0; i < 2 && info->operands[i].method; i++) {
-		const struct insn_operand *operand = &info->operands[i];
-		bool xmm = strchr("VWU", operand->method), mmx = strchr("PQN", operand->method);
-
-		simd->operands[i].file = xmm			 ? FILE_XMM :
-					 mmx			 ? FILE_MMX :
-					 operand->method == 'I' ? FILE_IMMEDIATE :
-								   FILE_GENERAL;
-		simd->operands[i].size = simd_size(operand->type);
-		simd->operands[i].in_rm = strchr("EMRWUQN", operand->method);
-		simd->operands[i].aligned = operand->type == 'x';
-		simd->sse |= xmm;
-		simd->mmx |= mmx;
+	for (unsigned i = 0; i < INSN_OPERANDS; i++) {
+		all[i] = simd_operand(info, i);
+		simd->sse |= all[i].file == FILE_XMM;
+		simd->mmx |= all[i].file == FILE_MMX;
+		simd->wide |= all[i].size == 32;
+		if (all[i].place == IN_IMMEDIATE || all[i].place == IN_XMM0)
+			simd->third = all[i];
 	}
-	simd->mmx |= !info->operands[0].method;
+	simd->dest = all[0];
+	simd->first = all[apart ? 1 : 0];
+	simd->second = all[apart ? 2 : 1];
+	if (simd->kind & SIMD_FUSED)
+		simd->third = all[0];
+	simd->vex = info->vex;
+	simd->mmx |= !info->vex && !info->operands[0].method;
 	simd->mmx_register = simd->kind == SIMD_OUT && info->operands[0].method == 'V';
 }
 
@@ -242,12 +287,12 @@ static void parse_operands(struct insn_info *info)
 	for (char *token = strtok_r(text, ",", &save); token; token = strtok_r(NULL, ",", &save)) {
 		struct insn_operand *operand = &info->operands[n++];
 
-		if (n > 3)
+		if (n > INSN_OPERANDS)
 			bad_row(info, token);
 		if (parse_implicit(token, operand))
 			continue;
-		if (!strchr("EGMRCDSBZIJOAXYVWUPQN", token[0]) ||
-		    !strchr("bwdqvzypsnxu", token[1]) || token[2])
+		if (!strchr("EGMRCDSBZIJOAXYVWUPQNHL", token[0]) ||
+		    !strchr("bwdqvzypsnxua", token[1]) || token[2])
 			bad_row(info, token);
 		operand->method = token[0];
 		operand->type = token[1];
@@ -255,7 +300,7 @@ static void parse_operands(struct insn_info *info)
 		if (operand->type == 'b' && operand->method == 'G')
 			info->byte_reg = true;
 	}
-	for (n = 0; n < 3; n++)
+	for (n = 0; n < INSN_OPERANDS; n++)
 		if (info->operands[n].type == 'b' && info->operands[n].method &&
 		    strchr("EZa", info->operands[n].method))
 			info->byte_rm = true;

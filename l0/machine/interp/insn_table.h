@@ -21,6 +21,7 @@ enum insn_attributes {
 	INSN_PROT = 128,
 	INSN_NOFAULT = 256,
 	INSN_COUNT = 512,
+	INSN_VSIB = 1024,
 };
 
 /* A row's feature column: a row of features.def, or BASE for what every part has. */
@@ -65,18 +66,22 @@ struct insn_operand {
 
 /* An operand of a SIMD row. size: 0 is op->opsize. */
 enum simd_file { FILE_NONE, FILE_XMM, FILE_MMX, FILE_GENERAL, FILE_IMMEDIATE };
+enum simd_place { IN_REG, IN_RM, IN_VVVV, IN_IMMEDIATE, IN_XMM0 };
 struct simd_operand {
-	uint8_t file, size;
-	bool in_rm, aligned;
+	uint8_t file, size, place;
+	bool aligned;
 };
 
 struct simd_info {
 	simd_kernel *kernel;
-	enum simd_kind kind;
-	struct simd_operand operands[2];
+	uint8_t kind; /* enum simd_kind */
+	struct simd_operand dest, first, second, third;
 	bool sse, mmx;     /* uses XMM registers or memory operands like theirs, MMX ones */
+	bool vex, wide;
 	bool mmx_register; /* MMX only if the operand is a register: CVTPI2PD */
 };
+
+#define INSN_OPERANDS 4
 
 struct insn_info {
 	struct insn_row row;
@@ -84,10 +89,10 @@ struct insn_info {
 	enum insn_prefix prefix;
 	enum insn_mod mod;
 	uint8_t opcode, count; /* count: opcodes that the row covers, 1, 8 or 16 */
-	bool modrm, vex_l;     /* vex_l: the value VEX.L must have */
-	bool vex_lig;
+	bool modrm, vex;
+	int8_t vex_l, vex_w;  /* the values that VEX.L and VEX.W must have; -1: any */
 	int16_t digit, exact; /* -1: any */
-	struct insn_operand operands[4];
+	struct insn_operand operands[INSN_OPERANDS + 1];
 	bool mod_ignored;	/* MOV to and from CRn, DRn */
 	bool byte_reg, byte_rm; /* the operand is a byte register if it is a register */
 	void (*complex)(struct cpu *cpu, const struct op *op);

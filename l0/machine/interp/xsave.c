@@ -13,6 +13,7 @@
 
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/simd/simd.h"
 
 #define X87 UINT64_C(1)
 #define SSE UINT64_C(2)
@@ -156,15 +157,30 @@ static void check_sse(struct cpu *cpu)
 		cpu_fault(cpu, VECTOR_NM);
 }
 
-void insn_ldmxcsr(struct cpu *cpu, const struct op *op)
+static void load_mxcsr(struct cpu *cpu, const struct op *op)
 {
-	uint32_t mxcsr;
-
-	check_sse(cpu);
-	mxcsr = (uint32_t)mem_read(cpu, op->seg, op_ea(cpu, op), 4);
+	uint32_t mxcsr = (uint32_t)mem_read(cpu, op->seg, op_ea(cpu, op), 4);
 	if (mxcsr & ~MXCSR_MASK)
 		fault_gp(cpu);
 	memcpy(cpu->xsave_area + AT_MXCSR, &mxcsr, 4);
+}
+
+void insn_ldmxcsr(struct cpu *cpu, const struct op *op)
+{
+	check_sse(cpu);
+	load_mxcsr(cpu, op);
+}
+
+void insn_vldmxcsr(struct cpu *cpu, const struct op *op)
+{
+	simd_check_vex(cpu);
+	load_mxcsr(cpu, op);
+}
+
+void insn_vstmxcsr(struct cpu *cpu, const struct op *op)
+{
+	simd_check_vex(cpu);
+	mem_write(cpu, op->seg, op_ea(cpu, op), 4, mxcsr_of(cpu->xsave_area));
 }
 
 void insn_stmxcsr(struct cpu *cpu, const struct op *op)

@@ -10,6 +10,7 @@ typedef unsigned __int128 wide;
 #define TOP UINT64_C(0x8000000000000000)
 #define QUIET UINT64_C(0x4000000000000000)
 
+const struct soft_format soft_f16 = {11, 10, -14, 15};
 const struct soft_format soft_f32 = {24, 23, -126, 127};
 const struct soft_format soft_f64 = {53, 52, -1022, 1023};
 const struct soft_format soft_f80 = {64, 64, -16382, 16383};

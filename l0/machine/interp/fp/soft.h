@@ -52,7 +52,7 @@ struct soft_format {
 	uint8_t fraction;   /* bits stored for it */
 	int32_t emin, emax; /* exponents of normal numbers */
 };
-extern const struct soft_format soft_f32, soft_f64, soft_f80;
+extern const struct soft_format soft_f16, soft_f32, soft_f64, soft_f80;
 
 enum soft_order { SOFT_LESS, SOFT_EQUAL, SOFT_GREATER, SOFT_UNORDERED };
 
@@ -72,6 +72,9 @@ struct soft soft_mul(struct soft_env *env, const struct soft_format *format, str
 struct soft soft_div(struct soft_env *env, const struct soft_format *format, struct soft a,
 		     struct soft b);
 struct soft soft_sqrt(struct soft_env *env, const struct soft_format *format, struct soft a);
+/* a * b + c, rounded once; formats of up to 53 bits. */
+struct soft soft_fma(struct soft_env *env, const struct soft_format *format, struct soft a,
+		     struct soft b, struct soft c);
 /* Rounds (-1)^sign * v * 2^(exp - 127), bit 127 of v set, its lowest bit sticky, to the format: OE
  * UE PE. */
 struct soft soft_round(struct soft_env *env, const struct soft_format *format, bool sign,

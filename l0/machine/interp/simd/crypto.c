@@ -221,7 +221,7 @@ void simd_sha1msg2(struct simd *s)
  */
 void simd_sha256rnds2(struct simd *s)
 {
-	const union vec *message = simd_xmm(s->cpu, 0);
+	const union vec *message = &s->t;
 	uint32_t a = s->s.d[3], b = s->s.d[2], c = s->d.d[3], d = s->d.d[2], e = s->s.d[1],
 		 f = s->s.d[0], g = s->d.d[1], h = s->d.d[0];
 

@@ -10,6 +10,7 @@
 
 #include "l0/machine/interp/insn_table.h"
 
+#define XCR0_AVX_STATE UINT64_C(6) /* SSE and AVX */
 #define FSW_ES BIT32(7)
 #define FSW_TOP (7u << 11)
 
@@ -37,7 +38,7 @@ static void enter_mmx(struct cpu *cpu)
 	cpu->xsave_area[AREA_FTW] = 0xff; /* all valid */
 }
 
-/* All empty, which simd_execute does last. */
+/* All empty, which finish_mmx does last. */
 void simd_emms(struct simd *s)
 {
 	s->store = false;
@@ -61,6 +62,14 @@ static void check_available(struct cpu *cpu, bool sse, bool mmx)
 		cpu_fault(cpu, VECTOR_NM);
 	if (mmx && (cpu->xsave_area[AREA_FSW] & FSW_ES))
 		cpu_fault(cpu, VECTOR_MF);
+}
+
+void simd_check_vex(struct cpu *cpu)
+{
+	if (!(cpu->cr4 & CR4_OSXSAVE) || (~cpu->xcr0 & XCR0_AVX_STATE))
+		cpu_fault(cpu, VECTOR_UD);
+	if (cpu->cr0 & CR0_TS)
+		cpu_fault(cpu, VECTOR_NM);
 }
 
 /* Unmasked exceptions found before the computation hide what the computation would raise. */
@@ -99,12 +108,13 @@ static uint64_t operand_address(struct cpu *cpu, const struct op *op,
 {
 	uint64_t linear = seg_linear(cpu, op->seg, op_ea(cpu, op), size, access);
 
-	if (operand->aligned && (linear & 15))
+	if (operand->aligned && (linear & (size - 1)))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	return linear;
 }
 
-static void load_memory(struct simd *s, const struct simd_operand *operand, union vec *value)
+static void load_memory(struct simd *s, const struct simd_operand *operand, union vec *value,
+			union vec *upper)
 {
 	unsigned size = operand_size(operand, s->op);
 	uint64_t linear = operand_address(s->cpu, s->op, operand, size, MEM_READ);
@@ -115,9 +125,13 @@ static void load_memory(struct simd *s, const struct simd_operand *operand, unio
 	}
 	value->q[0] = lin_read(s->cpu, linear, 8, MEM_READ);
 	value->q[1] = lin_read(s->cpu, linear + 8, 8, MEM_READ);
+	if (size == 16)
+		return;
+	upper->q[0] = lin_read(s->cpu, linear + 16, 8, MEM_READ);
+	upper->q[1] = lin_read(s->cpu, linear + 24, 8, MEM_READ);
 }
 
-void simd_store(struct cpu *cpu, uint64_t linear, const union vec *value, unsigned size)
+void simd_store(struct cpu *cpu, uint64_t linear, const union vec value[2], unsigned size)
 {
 	if (size < 16) {
 		lin_write(cpu, linear, size, value->q[0], MEM_WRITE);
@@ -125,22 +139,40 @@ void simd_store(struct cpu *cpu, uint64_t linear, const union vec *value, unsign
 	}
 	if (PAGE_OFFSET(linear) + size > PAGE_SIZE)
 		lin_probe(cpu, linear, size, MEM_WRITE);
-	lin_write(cpu, linear, 8, value->q[0], MEM_WRITE);
-	lin_write(cpu, linear + 8, 8, value->q[1], MEM_WRITE);
+	for (unsigned at = 0; at < size; at += 8)
+		lin_write(cpu, linear + at, 8, value[at / 16].q[at / 8 & 1], MEM_WRITE);
 }
 
 static bool in_memory(const struct simd_operand *operand, const struct op *op)
 {
-	return operand->in_rm && (op->flags & OP_MEMORY);
+	return operand->place == IN_RM && (op->flags & OP_MEMORY);
 }
 
-static void load(struct simd *s, const struct simd_operand *operand, union vec *value)
+static unsigned register_of(const struct simd_operand *operand, const struct op *op)
+{
+	switch ((enum simd_place)operand->place) {
+	case IN_REG:
+		return op->reg;
+	case IN_RM:
+		return op->rm;
+	case IN_VVVV:
+		return op->vvvv;
+	case IN_IMMEDIATE:
+		return (unsigned)op->imm;
+	case IN_XMM0:
+		break;
+	}
+	return 0;
+}
+
+static void load(struct simd *s, const struct simd_operand *operand, union vec *value,
+		 union vec *upper)
 {
 	const struct op *op = s->op;
-	unsigned reg = operand->in_rm ? op->rm : op->reg;
+	unsigned reg = register_of(operand, op);
 
 	if (in_memory(operand, op))
-		load_memory(s, operand, value);
+		load_memory(s, operand, value, upper);
 	else if (operand->file == FILE_XMM)
 		*value = *simd_xmm(s->cpu, reg);
 	else if (operand->file == FILE_MMX)
@@ -149,18 +181,32 @@ static void load(struct simd *s, const struct simd_operand *operand, union vec *
 		value->q[0] = s->imm;
 	else
 		value->q[0] = reg_read(s->cpu, op, reg, operand_size(operand, op));
+	if (!s->wide || (operand->size == 32 && in_memory(operand, op)))
+		return;
+	/* both halves see a second source that is narrower than they are: a count, what is
+	 * broadcast */
+	*upper = operand->size == 32 ? *simd_ymm_upper(s->cpu, reg) : *value;
+}
+
+/* VEX-encoded instructions clear the rest of a vector register. */
+static void store_vector(struct simd *s, unsigned reg, unsigned size)
+{
+	*simd_xmm(s->cpu, reg) = s->d;
+	if (s->vex)
+		*simd_ymm_upper(s->cpu, reg) = size == 32 ? s->upper.d : (union vec){.q = {0}};
 }
 
 static void store(struct simd *s, const struct simd_operand *operand)
 {
 	const struct op *op = s->op;
-	unsigned reg = operand->in_rm ? op->rm : op->reg, size = operand_size(operand, op);
+	unsigned reg = register_of(operand, op), size = operand_size(operand, op);
+	const union vec both[2] = {s->d, s->upper.d};
 
 	if (in_memory(operand, op))
-		simd_store(s->cpu, operand_address(s->cpu, op, operand, size, MEM_WRITE), &s->d,
+		simd_store(s->cpu, operand_address(s->cpu, op, operand, size, MEM_WRITE), both,
 			   size);
 	else if (operand->file == FILE_XMM)
-		*simd_xmm(s->cpu, reg) = s->d;
+		store_vector(s, reg, size);
 	else if (operand->file == FILE_MMX)
 		memcpy(s->cpu->xsave_area + mmx_at(s->cpu, reg), &s->d, 8);
 	else
@@ -170,38 +216,69 @@ static void store(struct simd *s, const struct simd_operand *operand)
 /* The exponent of a written MMX register becomes all ones. */
 static void finish_mmx(struct simd *s, const struct simd_operand *operand)
 {
-	unsigned reg = operand->in_rm ? s->op->rm : s->op->reg;
+	unsigned reg = register_of(operand, s->op);
 
 	enter_mmx(s->cpu);
 	if (operand->file == FILE_MMX && s->store && !in_memory(operand, s->op))
 		memset(s->cpu->xsave_area + AREA_ST + 16 * reg + 8, 0xff, 2);
+	if (!operand->file) /* EMMS */
+		s->cpu->xsave_area[AREA_FTW] = 0;
+}
+
+static void load_all(struct simd *s, const struct simd_info *info)
+{
+	if (info->second.file)
+		load(s, &info->second, &s->s, &s->upper.s);
+	if (info->first.file && !(info->kind & SIMD_OUT) && !in_memory(&info->first, s->op))
+		load(s, &info->first, &s->d, &s->upper.d);
+	if (info->third.file)
+		load(s, &info->third, &s->t, &s->upper.t);
+}
+
+static void compute(struct simd *s, const struct simd_info *info)
+{
+	union vec low;
+
+	info->kernel(s);
+	if (!s->wide || (info->kind & SIMD_CROSS))
+		return;
+	low = s->d;
+	s->d = s->upper.d;
+	s->s = s->upper.s;
+	s->t = s->upper.t;
+	s->half = 1;
+	info->kernel(s);
+	s->upper.d = s->d;
+	s->d = low;
 }
 
 void simd_execute(struct cpu *cpu, const struct op *op)
 {
-	const struct insn_info *info = insn_info(op->row);
-	const struct simd_operand *operand = info->simd.operands;
-	struct simd s = {.cpu = cpu, .op = op, .imm = (uint8_t)op->imm, .store = true};
-	bool mmx = info->simd.mmx && !(info->simd.mmx_register && (op->flags & OP_MEMORY));
+	const struct simd_info *info = &insn_info(op->row)->simd;
+	struct simd s = {.cpu = cpu,
+			 .op = op,
+			 .imm = (uint8_t)op->imm,
+			 .bytes = info->mmx ? 8 : 16,
+			 .wide = info->wide,
+			 .vex = info->vex,
+			 .store = true};
+	bool mmx = info->mmx && !(info->mmx_register && (op->flags & OP_MEMORY));
 
-	check_available(cpu, info->simd.sse, mmx);
-	s.bytes = info->simd.mmx ? 8 : 16;
-	if (info->simd.kind == SIMD_FP)
+	if (info->vex)
+		simd_check_vex(cpu);
+	else
+		check_available(cpu, info->sse, mmx);
+	if (info->kind & SIMD_FP)
 		begin_fp(&s);
-	if (operand[1].file)
-		load(&s, &operand[1], &s.s);
-	if (operand[0].file && info->simd.kind != SIMD_OUT && !in_memory(&operand[0], op))
-		load(&s, &operand[0], &s.d);
-	info->simd.kernel(&s);
+	load_all(&s, info);
+	compute(&s, info);
 	if (s.fp.flags) {
-		if (mmx && info->simd.kind == SIMD_FP) /* comes before #XM on silicon */
+		if (mmx && (info->kind & SIMD_FP)) /* comes before #XM on silicon */
 			enter_mmx(cpu);
 		check_exceptions(&s);
 	}
 	if (s.store)
-		store(&s, &operand[0]);
+		store(&s, &info->dest);
 	if (mmx)
-		finish_mmx(&s, &operand[0]);
-	if (!operand[0].file) /* EMMS */
-		cpu->xsave_area[AREA_FTW] = 0;
+		finish_mmx(&s, &info->dest);
 }

@@ -74,26 +74,29 @@ static void lane_max(struct simd *s, enum width width, unsigned lane)
 }
 SIZES(max)
 
-/* SDM 2 "CMPPS", predicates 0-7: bit n of a mask is the result for enum soft_order n. */
+/* SDM 2 "CMPPD", predicates 0-31 (0-7 without VEX): bit n of a mask is the result for enum
+ * soft_order n. From 16 on the same ones come again, quiet if they were signaling and the other way
+ * round. */
 static void lane_cmp(struct simd *s, enum width width, unsigned lane)
 {
+	enum { LT = 1 << SOFT_LESS, EQ = 1 << SOFT_EQUAL, GT = 1 << SOFT_GREATER,
+	       UN = 1 << SOFT_UNORDERED };
 	static const struct {
 		uint8_t holds;
 		bool quiet;
-	} predicates[8] = {
-	    {1 << SOFT_EQUAL, true},
-	    {1 << SOFT_LESS, false},
-	    {1 << SOFT_LESS | 1 << SOFT_EQUAL, false},
-	    {1 << SOFT_UNORDERED, true},
-	    {1 << SOFT_LESS | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, true},
-	    {1 << SOFT_EQUAL | 1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false},
-	    {1 << SOFT_GREATER | 1 << SOFT_UNORDERED, false},
-	    {1 << SOFT_LESS | 1 << SOFT_EQUAL | 1 << SOFT_GREATER, true},
+	} predicates[16] = {
+	    {EQ, true},	     {LT, false},      {LT | EQ, false}, {UN, true},
+	    {LT | GT | UN, true}, {EQ | GT | UN, false}, {GT | UN, false}, {LT | EQ | GT, true},
+	    {EQ | UN, true}, {LT | UN, false}, {LT | EQ | UN, false}, {0, true},
+	    {LT | GT, true}, {EQ | GT, false}, {GT, false}, {LT | EQ | GT | UN, true},
 	};
+	unsigned predicate = s->imm & (s->vex ? 31 : 7);
+	bool quiet = predicates[predicate & 15].quiet != (predicate >= 16);
 	struct soft a = get_lane(s, &s->d, width, lane), b = get_lane(s, &s->s, width, lane);
-	enum soft_order order = soft_compare(&s->fp, a, b, predicates[s->imm & 7].quiet);
+	enum soft_order order = soft_compare(&s->fp, a, b, quiet);
 
-	put_bits(&s->d, width, lane, predicates[s->imm & 7].holds >> order & 1 ? UINT64_MAX : 0);
+	put_bits(&s->d, width, lane,
+		 predicates[predicate & 15].holds >> order & 1 ? UINT64_MAX : 0);
 }
 SIZES(cmp)
 

@@ -147,7 +147,7 @@ void simd_psadbw(struct simd *s)
 
 void simd_mpsadbw(struct simd *s)
 {
-	unsigned from = s->imm & 4, against = (s->imm & 3) * 4;
+	unsigned imm = s->imm >> 3 * s->half, from = imm & 4, against = (imm & 3) * 4;
 	union vec a = s->d;
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -170,13 +170,32 @@ void simd_phminposuw(struct simd *s)
 	s->d.q[1] = 0;
 }
 
+/* ZF: s & d is 0, CF: s & ~d is; of each quadword the bits in `mask`. */
+static void test(struct simd *s, uint64_t mask)
+{
+	uint64_t both = 0, rest = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		both |= (s->s.q[i] & s->d.q[i]) | (s->upper.s.q[i] & s->upper.d.q[i]);
+		rest |= (s->s.q[i] & ~s->d.q[i]) | (s->upper.s.q[i] & ~s->upper.d.q[i]);
+	}
+	s->store = false;
+	cc_set_explicit(s->cpu, (both & mask ? 0 : RFLAGS_ZF) | (rest & mask ? 0 : RFLAGS_CF));
+}
+
 void simd_ptest(struct simd *s)
 {
-	bool zero = !((s->d.q[0] & s->s.q[0]) | (s->d.q[1] & s->s.q[1]));
-	bool carry = !((~s->d.q[0] & s->s.q[0]) | (~s->d.q[1] & s->s.q[1]));
+	test(s, UINT64_MAX);
+}
 
-	s->store = false;
-	cc_set_explicit(s->cpu, (zero ? RFLAGS_ZF : 0) | (carry ? RFLAGS_CF : 0));
+void simd_vtestps(struct simd *s)
+{
+	test(s, UINT64_C(0x8000000080000000));
+}
+
+void simd_vtestpd(struct simd *s)
+{
+	test(s, UINT64_C(0x8000000000000000));
 }
 
 /* ---- shifts: the count is the low quadword of the second operand ---- */
@@ -200,6 +219,14 @@ SHIFT(psrad, sd, int32_t, 32, >>, a >> 31)
 SHIFT(psllw, w, uint16_t, 16, <<, 0)
 SHIFT(pslld, d, uint32_t, 32, <<, 0)
 SHIFT(psllq, q, uint64_t, 64, <<, 0)
+
+/* ---- a count for each lane ---- */
+
+LANES(vpsrlvd, d, uint32_t, b < 32 ? a >> b : 0)
+LANES(vpsrlvq, q, uint64_t, b < 64 ? a >> b : 0)
+LANES(vpsllvd, d, uint32_t, b < 32 ? a << b : 0)
+LANES(vpsllvq, q, uint64_t, b < 64 ? a << b : 0)
+LANES(vpsravd, sd, int32_t, a >> ((uint32_t)b < 32 ? b : 31))
 
 void simd_psrldq(struct simd *s)
 {

@@ -57,25 +57,20 @@ void simd_movshdup(struct simd *s)
 		s->d.d[i] = s->s.d[i | 1];
 }
 
-/* ---- masks ---- */
+/* ---- masks: bit by bit the signs of the lanes, of both halves ---- */
 
-void simd_pmovmskb(struct simd *s)
-{
-	s->d.q[0] = 0;
-	for (unsigned i = 0; i < s->bytes; i++)
-		s->d.q[0] |= (uint64_t)(s->s.b[i] >> 7) << i;
-}
-
-void simd_movmskps(struct simd *s)
-{
-	s->d.q[0] =
-	    s->s.d[0] >> 31 | s->s.d[1] >> 31 << 1 | s->s.d[2] >> 31 << 2 | s->s.d[3] >> 31 << 3;
-}
-
-void simd_movmskpd(struct simd *s)
-{
-	s->d.q[0] = s->s.q[0] >> 63 | s->s.q[1] >> 63 << 1;
-}
+#define SIGNS(name, lane, count, sign)                                                             \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		s->d.q[0] = 0;                                                                     \
+		for (unsigned i = 0; i < (count); i++) {                                           \
+			s->d.q[0] |= (uint64_t)(s->s.lane[i] >> (sign)) << i;                      \
+			s->d.q[0] |= (uint64_t)(s->upper.s.lane[i] >> (sign)) << (i + (count));    \
+		}                                                                                  \
+	}
+SIGNS(pmovmskb, b, s->bytes, 7)
+SIGNS(movmskps, d, 4, 31)
+SIGNS(movmskpd, q, 2, 63)
 
 /* The whole destination must be writable, as if all of it were written. */
 void simd_maskmov(struct simd *s)
@@ -150,8 +145,10 @@ void simd_shufps(struct simd *s)
 
 void simd_shufpd(struct simd *s)
 {
-	s->d.q[0] = s->d.q[s->imm & 1];
-	s->d.q[1] = s->s.q[s->imm >> 1 & 1];
+	unsigned imm = s->imm >> 2 * s->half;
+
+	s->d.q[0] = s->d.q[imm & 1];
+	s->d.q[1] = s->s.q[imm >> 1 & 1];
 }
 
 void simd_pshufb(struct simd *s)
@@ -175,24 +172,21 @@ void simd_palignr(struct simd *s)
 	}
 }
 
-/* ---- blends: by immediate, by the sign bits of XMM0 ---- */
+/* ---- blends: by immediate, by the sign bits of the third source ---- */
 
 #define BLEND(name, lane, count, chosen)                                                           \
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
-		const union vec mask = *simd_xmm(s->cpu, 0);                                       \
-                                                                                                   \
-		(void)mask;                                                                        \
 		for (unsigned i = 0; i < (count); i++)                                             \
 			if (chosen)                                                                \
 				s->d.lane[i] = s->s.lane[i];                                       \
 	}
-BLEND(blendps, d, 4, s->imm >> i & 1)
-BLEND(blendpd, q, 2, s->imm >> i & 1)
+BLEND(blendps, d, 4, s->imm >> (4 * s->half + i) & 1)
+BLEND(blendpd, q, 2, s->imm >> (2 * s->half + i) & 1)
 BLEND(pblendw, w, 8, s->imm >> i & 1)
-BLEND(pblendvb, b, 16, mask.b[i] >> 7)
-BLEND(blendvps, d, 4, mask.d[i] >> 31)
-BLEND(blendvpd, q, 2, mask.q[i] >> 63)
+BLEND(pblendvb, b, 16, s->t.b[i] >> 7)
+BLEND(blendvps, d, 4, s->t.d[i] >> 31)
+BLEND(blendvpd, q, 2, s->t.q[i] >> 63)
 
 /* ---- insert, extract ---- */
 
@@ -257,8 +251,10 @@ void simd_insertps_mem(struct simd *s)
 #define WIDEN(name, to, count, from)                                                               \
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
-		for (unsigned i = 0; i < (count); i++)                                             \
+		for (unsigned i = 0; i < (count); i++) {                                           \
 			s->d.to[i] = s->s.from[i];                                                 \
+			s->upper.d.to[i] = s->s.from[i + (count)];                                 \
+		}                                                                                  \
 	}
 WIDEN(pmovsxbw, sw, 8, sb)
 WIDEN(pmovsxbd, sd, 4, sb)

@@ -146,6 +146,8 @@ static void put_mask(struct simd *s, uint32_t result)
 {
 	union vec *mask = simd_xmm(s->cpu, 0);
 
+	if (s->vex)
+		*simd_ymm_upper(s->cpu, 0) = (union vec){.q = {0}};
 	if (!(s->imm & 64)) {
 		mask->q[0] = result;
 		mask->q[1] = 0;

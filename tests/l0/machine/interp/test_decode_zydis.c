@@ -37,6 +37,12 @@ static bool covered(ZydisISAExt extension)
 	switch (extension) {
 	case ZYDIS_ISA_EXT_BASE:
 	case ZYDIS_ISA_EXT_AES:
+	case ZYDIS_ISA_EXT_AVX:
+	case ZYDIS_ISA_EXT_AVX2:
+	case ZYDIS_ISA_EXT_AVX2GATHER:
+	case ZYDIS_ISA_EXT_AVXAES:
+	case ZYDIS_ISA_EXT_F16C:
+	case ZYDIS_ISA_EXT_FMA:
 	case ZYDIS_ISA_EXT_PCLMULQDQ:
 	case ZYDIS_ISA_EXT_SHA:
 	case ZYDIS_ISA_EXT_ADOX_ADCX:
@@ -91,11 +97,14 @@ static bool known_difference(const ZydisDecodedInstruction *theirs, uint32_t mod
 	}
 }
 
-/* Registers that do not exist are #UD, which their handlers raise. */
+/* Registers that do not exist are #UD, which their handlers raise; one register for two of index,
+ * mask and destination of a gather, too. */
 static bool absent_register(const struct op *op)
 {
 	const struct insn_info *info = insn_info(op->row);
 
+	if (info->row.attributes & INSN_VSIB)
+		return op->reg == op->index || op->reg == op->vvvv || op->index == op->vvvv;
 	for (unsigned i = 0; i < 2; i++) {
 		switch (info->operands[i].method) {
 		case 'C':

@@ -73,7 +73,7 @@ static int setup(void **state)
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
 	machine.cpu =
-	    machine.cpu_ops->create(&machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha");
+	    machine.cpu_ops->create(&machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c");
 	assert_non_null(machine.cpu);
 	make_page_tables();
 	make_descriptors();
@@ -105,6 +105,7 @@ static void load_state(const struct native_state *state)
 	cpu->idtr = (struct table_register){.base = IDT, .limit = 0x1ff};
 	memcpy(cpu->gpr, state->gpr, sizeof(state->gpr));
 	memcpy(cpu->xsave_area, state->fx, sizeof(state->fx));
+	cpu->xcr0 = 7;
 	cpu_rip(cpu) = NATIVE_AT;
 	cpu_set_rflags(cpu, state->rflags | RFLAGS_FIXED1);
 	cpu->activity = ACTIVITY_ACTIVE;
@@ -163,6 +164,7 @@ static const struct {
 } extended[] = {
     {"fcw", 0, 2, 0, 1},     {"fsw", 2, 2, 0, 1},   {"ftw", 4, 1, 0, 1},    {"mxcsr", 24, 4, 0, 1},
     {"st/mm", 32, 8, 16, 8}, {"exp", 40, 2, 16, 8}, {"xmm", 160, 8, 8, 32},
+    {"ymm", NATIVE_YMM, 8, 8, 32},
 };
 
 static uint64_t extended_value(const uint8_t *fx, unsigned part, unsigned i)
@@ -228,15 +230,38 @@ static bool same(const struct insn_instance *instance, const struct native_state
 	       !memcmp(native_data(), memory, NATIVE_DATA_SIZE);
 }
 
+static uint8_t *vector_byte(uint8_t *fx, unsigned reg, unsigned at)
+{
+	return fx + (at < 16 ? 160 : NATIVE_YMM) + 16 * reg + at % 16;
+}
+
+/* SDM 2 "VPGATHERDD" extends the mask before the first lane is read, and a fault shows it so; AMD's
+ * parts extend nothing. */
+static void extend_mask(const struct insn_row *row, const struct insn_instance *instance,
+			struct native_state *native)
+{
+	unsigned size = strstr(row->operands, "Mq") ? 8 : 4, index = instance->bytes[3] & 1 ? 8 : 4;
+	unsigned vector = instance->bytes[2] & 4 ? 32 : 16, reg = ~instance->bytes[2] >> 3 & 15;
+	unsigned end = vector / (size > index ? size : index) * size;
+
+	if (native->vector < 0)
+		return;
+	for (unsigned at = 0; at < 32; at += size) {
+		bool chosen = *vector_byte(native->fx, reg, at + size - 1) >> 7 && at < end;
+
+		memset(vector_byte(native->fx, reg, at), chosen ? 0xff : 0, size);
+	}
+}
+
 /* Each part approximates as it likes within 1.5 * 2^-12 of the result, SDM 2 "RCPPS", "RSQRTPS":
  * where the two agree that far, or on a result at the edge of being tiny, take ours. SDM 2
  * "CVTPI2PS" enters MMX operation with a source in memory too; AMD's parts do not. */
 static void accept_variation(const struct insn_row *row, const struct insn_instance *instance,
 			     struct native_state *native, const struct native_state *ours)
 {
-	bool approximate = !strncmp(row->mnemonic, "RCP", 3) || !strncmp(row->mnemonic, "RSQRT", 5);
+	bool approximate = strstr(row->mnemonic, "RCP") || strstr(row->mnemonic, "RSQRT");
 
-	for (unsigned at = 160; approximate && at < 416; at += 4) {
+	for (unsigned at = 160; approximate && at < NATIVE_FX_SIZE; at += at == 412 ? NATIVE_YMM - 412 : 4) {
 		float host, mine;
 
 		memcpy(&host, native->fx + at, 4);
@@ -246,6 +271,8 @@ static void accept_variation(const struct insn_row *row, const struct insn_insta
 		     signbit(host) == signbit(mine)))
 			memcpy(native->fx + at, ours->fx + at, 4);
 	}
+	if (!strcmp(row->handler, "insn_vgather"))
+		extend_mask(row, instance, native);
 	if (!strcmp(row->mnemonic, "CVTPI2PS") && instance->memory)
 		memcpy(native->fx, ours->fx, 24), memcpy(native->fx + 32, ours->fx + 32, 128);
 }
