@@ -17,6 +17,7 @@
 
 #define X87 UINT64_C(1)
 #define SSE UINT64_C(2)
+#define AVX UINT64_C(4)
 #define COMPACT BIT64(63)
 #define MXCSR_MASK 0xffffu
 #define AT_MXCSR 24
@@ -163,6 +164,14 @@ static void load_mxcsr(struct cpu *cpu, const struct op *op)
 	if (mxcsr & ~MXCSR_MASK)
 		fault_gp(cpu);
 	memcpy(cpu->xsave_area + AT_MXCSR, &mxcsr, 4);
+}
+
+void simd_check_vex(struct cpu *cpu)
+{
+	if (!(cpu->cr4 & CR4_OSXSAVE) || (~cpu->xcr0 & (SSE | AVX)))
+		cpu_fault(cpu, VECTOR_UD);
+	if (cpu->cr0 & CR0_TS)
+		cpu_fault(cpu, VECTOR_NM);
 }
 
 void insn_ldmxcsr(struct cpu *cpu, const struct op *op)

@@ -10,7 +10,6 @@
 
 #include "l0/machine/interp/insn_table.h"
 
-#define XCR0_AVX_STATE UINT64_C(6) /* SSE and AVX */
 #define FSW_ES BIT32(7)
 #define FSW_TOP (7u << 11)
 
@@ -64,14 +63,6 @@ static void check_available(struct cpu *cpu, bool sse, bool mmx)
 		cpu_fault(cpu, VECTOR_MF);
 }
 
-void simd_check_vex(struct cpu *cpu)
-{
-	if (!(cpu->cr4 & CR4_OSXSAVE) || (~cpu->xcr0 & XCR0_AVX_STATE))
-		cpu_fault(cpu, VECTOR_UD);
-	if (cpu->cr0 & CR0_TS)
-		cpu_fault(cpu, VECTOR_NM);
-}
-
 /* Unmasked exceptions found before the computation hide what the computation would raise. */
 static void check_exceptions(struct simd *s)
 {
@@ -79,7 +70,7 @@ static void check_exceptions(struct simd *s)
 	uint32_t flags = s->fp.flags, unmasked = flags & ~s->fp.masked;
 
 	if (unmasked & SOFT_BEFORE)
-		flags &= SOFT_BEFORE;
+		flags &= SOFT_BEFORE | s->settled;
 	s->mxcsr |= flags;
 	memcpy(cpu->xsave_area + AREA_MXCSR, &s->mxcsr, 4);
 	if (unmasked)

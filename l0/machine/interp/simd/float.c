@@ -200,26 +200,53 @@ static struct soft reread(struct simd *s, enum width width, struct soft value)
 	return soft_unpack(&s->fp, format_of(width), soft_pack(format_of(width), &value));
 }
 
+/* SDM 2 "DPPS": exceptions are determined separately for each multiplication and addition. False:
+ * one of this step's is unmasked. */
+static bool settle(struct simd *s)
+{
+	uint8_t unmasked = s->fp.flags & ~s->fp.masked;
+
+	if (unmasked & SOFT_BEFORE)
+		s->fp.flags &= SOFT_BEFORE | s->settled;
+	s->settled = s->fp.flags;
+	return !unmasked;
+}
+
+/* Products of one half, chosen by imm 7:4. */
+static void multiply(struct simd *s, enum width width, const union vec *a, const union vec *b,
+		     struct soft *term)
+{
+	for (unsigned i = 0; i < (width == DOUBLE ? 2 : 4); i++)
+		if (s->imm >> (4 + i) & 1)
+			term[i] = reread(s, width,
+					 soft_mul(&s->fp, format_of(width), get_lane(s, a, width, i),
+						  get_lane(s, b, width, i)));
+}
+
+/* Step by step: terms of both halves, then sums of neighbours until one is left of each half. */
 static void dot_product(struct simd *s, enum width width, unsigned count)
 {
 	const struct soft_format *format = format_of(width);
-	struct soft term[4] = {{0}};
-	uint8_t unmasked;
+	unsigned all = s->wide ? 2 * count : count;
+	struct soft term[8] = {{0}};
+	bool going;
 
-	for (unsigned i = 0; i < count; i++)
-		if (s->imm >> (4 + i) & 1)
-			term[i] = reread(s, width,
-					 soft_mul(&s->fp, format, get_lane(s, &s->d, width, i),
-						  get_lane(s, &s->s, width, i)));
-	unmasked = s->fp.flags & ~s->fp.masked;
-	for (unsigned step = 1; step < count && !unmasked; step *= 2) {
-		for (unsigned i = 0; i < count; i += 2 * step)
+	multiply(s, width, &s->d, &s->s, term);
+	if (s->wide)
+		multiply(s, width, &s->upper.d, &s->upper.s, term + count);
+	going = settle(s);
+	for (unsigned step = 1; step < count && going; step *= 2) {
+		for (unsigned i = 0; i < all; i += 2 * step)
 			term[i] =
 			    reread(s, width, soft_add(&s->fp, format, term[i], term[i + step]));
-		unmasked = s->fp.flags & ~s->fp.masked;
+		going = settle(s);
 	}
-	for (unsigned i = 0; i < count; i++)
-		put_bits(&s->d, width, i, s->imm >> i & 1 ? soft_pack(format, &term[0]) : 0);
+	for (unsigned i = 0; i < count; i++) {
+		bool wanted = s->imm >> i & 1;
+
+		put_bits(&s->d, width, i, wanted ? soft_pack(format, &term[0]) : 0);
+		put_bits(&s->upper.d, width, i, wanted ? soft_pack(format, &term[count]) : 0);
+	}
 }
 
 void simd_dpps(struct simd *s)

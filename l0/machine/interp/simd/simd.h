@@ -39,6 +39,7 @@ struct simd {
 	bool store; /* write d back; a kernel may clear it */
 	uint32_t mxcsr;
 	struct soft_env fp;
+	uint8_t settled; /* flags of the steps that are over, of operations with several */
 	struct cpu *cpu;
 	const struct op *op;
 };
@@ -66,7 +67,8 @@ static inline union vec *simd_ymm_upper(struct cpu *cpu, unsigned reg)
 	return (union vec *)(cpu->xsave_area + AREA_YMM + 16 * reg);
 }
 
-/* #UD or #NM unless VEX-encoded vector instructions may execute, SDM 2 "Exception Types". */
+/* #UD or #NM unless VEX-encoded vector instructions may execute, SDM 2 "Exception Types"
+ * (xsave.c). */
 void simd_check_vex(struct cpu *cpu);
 
 /* Writes `size` bytes at a linear address as one access that faults as a whole. */
