@@ -107,7 +107,10 @@ static void parse_vex(struct parts *parts, const char *token)
 	parts->is_vex = true;
 	parts->vex_l = strstr(token, ".L1") ? 1 : strstr(token, ".L0") ? 0 : -1;
 	parts->vex_w = strstr(token, ".W1") ? 1 : strstr(token, ".W0") ? 0 : -1;
-	parts->vex_pp = strstr(token, ".66") ? 1 : strstr(token, ".F3") ? 2 : strstr(token, ".F2") ? 3 : 0;
+	parts->vex_pp = strstr(token, ".66")   ? 1
+			: strstr(token, ".F3") ? 2
+			: strstr(token, ".F2") ? 3
+					       : 0;
 }
 
 /* Returns whether the row fixes its mandatory prefix. */
@@ -349,8 +352,8 @@ static void place_gather(const struct insn_row *row, struct parts *parts,
 	parts->disp_size = 4;
 	instance->state.gpr[parts->base] = NATIVE_DATA + 2048 - (int64_t)parts->disp;
 	for (unsigned at = 0; at < 32; at += size) {
-		uint8_t *lane = instance->state.fx + (at < 16 ? 160 : NATIVE_YMM) +
-				16 * parts->index + at % 16;
+		uint8_t *lane =
+		    instance->state.fx + (at < 16 ? 160 : NATIVE_YMM) + 16 * parts->index + at % 16;
 		int64_t index = (int64_t)(insn_gen_random(seed) % 480) - 240;
 
 		if (!(insn_gen_random(seed) >> 40 & 31))
@@ -515,8 +518,7 @@ static unsigned vex_map(const struct parts *parts)
 	return parts->opcodes == 2 ? 1 : parts->opcode[1] == 0x38 ? 2 : 3;
 }
 
-static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vvvv,
-			      uint64_t random)
+static uint8_t *append_opcode(uint8_t *at, const struct parts *parts, uint8_t vvvv, uint64_t random)
 {
 	unsigned w = parts->vex_w < 0 ? parts->rex >> 3 & 1 : (unsigned)parts->vex_w;
 	unsigned l = parts->vex_l < 0 ? random & 1 : (unsigned)parts->vex_l;
@@ -675,8 +677,7 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	imm = choose_immediate(row, instance, seed);
 	do
 		vvvv = insn_gen_random(seed);
-	while (is_gather(row) &&
-	       ((vvvv & 15) == parts.index || (vvvv & 15) == parts.reg));
+	while (is_gather(row) && ((vvvv & 15) == parts.index || (vvvv & 15) == parts.reg));
 	at = append_opcode(instance->bytes, &parts, uses_vvvv(row) ? vvvv & 15 : 0, vvvv >> 32);
 	if (parts.modrm || parts.exact >= 0)
 		at = append_modrm(at, &parts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One user-mode instruction on the host's own CPU: registers (x87, MMX, SSE and AVX ones too) and flags
- * in, registers, flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at
+ * One user-mode instruction on the host's own CPU: registers (x87, MMX, SSE and AVX ones too) and
+ * flags in, registers, flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at
  * NATIVE_CODE and may touch the data area; both lie at fixed low addresses so that an interpreter
  * can be given the very same ones.
  */

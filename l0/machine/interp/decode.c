@@ -367,8 +367,7 @@ static void decode_immediate(struct cursor *c, struct op *op, unsigned size, boo
 }
 
 static void decode_operand(struct cursor *c, struct op *op, const struct insn_operand *operand,
-			   unsigned size, const struct prefixes *p, uint32_t mode,
-			   bool *immediate)
+			   unsigned size, const struct prefixes *p, uint32_t mode, bool *immediate)
 {
 	switch (operand->method) {
 	case 'I':

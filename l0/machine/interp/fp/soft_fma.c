@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fused multiplication and addition of soft.h: one rounding. Significands of up to 53 bits, so that a
- * product and its alignment fit 128 bits with room for a sticky bit.
+ * Fused multiplication and addition of soft.h: one rounding. Significands of up to 53 bits, so that
+ * a product and its alignment fit 128 bits with room for a sticky bit.
  */
 #include "l0/machine/interp/fp/soft.h"
 
@@ -68,7 +68,9 @@ static struct soft add(struct soft_env *env, const struct soft_format *format, s
 /* SDM 1 "FMA Numeric Behavior": the first NaN of the multiplicand, the multiplier, the addend. */
 static struct soft nan_of(struct soft_env *env, const struct soft operand[3])
 {
-	struct soft value = operand[soft_is_nan(&operand[0]) ? 0 : soft_is_nan(&operand[1]) ? 1 : 2];
+	struct soft value = operand[soft_is_nan(&operand[0])   ? 0
+				    : soft_is_nan(&operand[1]) ? 1
+							       : 2];
 
 	for (unsigned i = 0; i < 3; i++)
 		if (operand[i].class == SOFT_SNAN)

@@ -79,16 +79,32 @@ SIZES(max)
  * round. */
 static void lane_cmp(struct simd *s, enum width width, unsigned lane)
 {
-	enum { LT = 1 << SOFT_LESS, EQ = 1 << SOFT_EQUAL, GT = 1 << SOFT_GREATER,
-	       UN = 1 << SOFT_UNORDERED };
+	enum {
+		LT = 1 << SOFT_LESS,
+		EQ = 1 << SOFT_EQUAL,
+		GT = 1 << SOFT_GREATER,
+		UN = 1 << SOFT_UNORDERED
+	};
 	static const struct {
 		uint8_t holds;
 		bool quiet;
 	} predicates[16] = {
-	    {EQ, true},	     {LT, false},      {LT | EQ, false}, {UN, true},
-	    {LT | GT | UN, true}, {EQ | GT | UN, false}, {GT | UN, false}, {LT | EQ | GT, true},
-	    {EQ | UN, true}, {LT | UN, false}, {LT | EQ | UN, false}, {0, true},
-	    {LT | GT, true}, {EQ | GT, false}, {GT, false}, {LT | EQ | GT | UN, true},
+	    {EQ, true},
+	    {LT, false},
+	    {LT | EQ, false},
+	    {UN, true},
+	    {LT | GT | UN, true},
+	    {EQ | GT | UN, false},
+	    {GT | UN, false},
+	    {LT | EQ | GT, true},
+	    {EQ | UN, true},
+	    {LT | UN, false},
+	    {LT | EQ | UN, false},
+	    {0, true},
+	    {LT | GT, true},
+	    {EQ | GT, false},
+	    {GT, false},
+	    {LT | EQ | GT | UN, true},
 	};
 	unsigned predicate = s->imm & (s->vex ? 31 : 7);
 	bool quiet = predicates[predicate & 15].quiet != (predicate >= 16);
@@ -218,9 +234,10 @@ static void multiply(struct simd *s, enum width width, const union vec *a, const
 {
 	for (unsigned i = 0; i < (width == DOUBLE ? 2 : 4); i++)
 		if (s->imm >> (4 + i) & 1)
-			term[i] = reread(s, width,
-					 soft_mul(&s->fp, format_of(width), get_lane(s, a, width, i),
-						  get_lane(s, b, width, i)));
+			term[i] =
+			    reread(s, width,
+				   soft_mul(&s->fp, format_of(width), get_lane(s, a, width, i),
+					    get_lane(s, b, width, i)));
 }
 
 /* Step by step: terms of both halves, then sums of neighbours until one is left of each half. */

@@ -30,7 +30,7 @@ struct simd {
 	union vec t; /* third source: the mask of a variable blend, FMA's destination */
 	struct {
 		union vec d, s, t;
-	} upper; /* bits 255:128; 0 in 128-bit operations */
+	} upper;	/* bits 255:128; 0 in 128-bit operations */
 	unsigned bytes; /* of d: 8 (MMX) or 16 */
 	unsigned half;	/* 1: the kernel's second call, for the upper half */
 	bool wide;	/* YMM operation */

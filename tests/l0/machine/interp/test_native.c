@@ -2,7 +2,8 @@
  *
  * Every user-mode row of the instruction table against the host's own CPU: the same random states
  * executed natively and by the interpreter in 64-bit user mode. ABYME_STATES sets the states a row
- * (default 1000), ABYME_ROWS names the mnemonics to try by a part of them. x86-64 hosts only; rows that the host lacks are skipped by name.
+ * (default 1000), ABYME_ROWS names the mnemonics to try by a part of them. x86-64 hosts only; rows
+ * that the host lacks are skipped by name.
  */
 #include <float.h>
 #include <math.h>
@@ -72,8 +73,8 @@ static int setup(void **state)
 	}
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
-	machine.cpu =
-	    machine.cpu_ops->create(&machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c");
+	machine.cpu = machine.cpu_ops->create(
+	    &machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c");
 	assert_non_null(machine.cpu);
 	make_page_tables();
 	make_descriptors();
@@ -162,9 +163,9 @@ static const struct {
 	const char *name;
 	unsigned at, size, stride, count;
 } extended[] = {
-    {"fcw", 0, 2, 0, 1},     {"fsw", 2, 2, 0, 1},   {"ftw", 4, 1, 0, 1},    {"mxcsr", 24, 4, 0, 1},
-    {"st/mm", 32, 8, 16, 8}, {"exp", 40, 2, 16, 8}, {"xmm", 160, 8, 8, 32},
-    {"ymm", NATIVE_YMM, 8, 8, 32},
+    {"fcw", 0, 2, 0, 1},    {"fsw", 2, 2, 0, 1},	   {"ftw", 4, 1, 0, 1},
+    {"mxcsr", 24, 4, 0, 1}, {"st/mm", 32, 8, 16, 8},	   {"exp", 40, 2, 16, 8},
+    {"xmm", 160, 8, 8, 32}, {"ymm", NATIVE_YMM, 8, 8, 32},
 };
 
 static uint64_t extended_value(const uint8_t *fx, unsigned part, unsigned i)
@@ -261,7 +262,8 @@ static void accept_variation(const struct insn_row *row, const struct insn_insta
 {
 	bool approximate = strstr(row->mnemonic, "RCP") || strstr(row->mnemonic, "RSQRT");
 
-	for (unsigned at = 160; approximate && at < NATIVE_FX_SIZE; at += at == 412 ? NATIVE_YMM - 412 : 4) {
+	for (unsigned at = 160; approximate && at < NATIVE_FX_SIZE;
+	     at += at == 412 ? NATIVE_YMM - 412 : 4) {
 		float host, mine;
 
 		memcpy(&host, native->fx + at, 4);
@@ -313,7 +315,8 @@ static void every_row_as_on_the_host(void **state)
 		uint64_t seed = 0x9e3779b97f4a7c15 + number;
 		bool missing = false, good = true;
 
-		if ((part && !strstr(row->mnemonic, part)) || insn_gen_excluded(row) || !machine.cpu->blocks->env.announced[row->feature]) {
+		if ((part && !strstr(row->mnemonic, part)) || insn_gen_excluded(row) ||
+		    !machine.cpu->blocks->env.announced[row->feature]) {
 			excluded++;
 			continue;
 		}
