@@ -70,7 +70,7 @@ TESTLIB_SRC := $(filter-out $(UNIT_SRC) tests/guests/% tests/oracle/native.c,\
 	$(if $(filter x86_64,$(shell uname -m)),tests/oracle/native.c)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
-.PHONY: all images help clean unit setup run test test-all bench style conformance
+.PHONY: all images help clean unit setup run test test-all bench style conformance fuzz
 all: $(O)/abyme $(IMAGES)
 images: $(IMAGES)
 
@@ -80,6 +80,7 @@ help:
 	@echo 'make test-all   the same with the outside judges (Bochs, QEMU, clang, aarch64)'
 	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
 	@echo 'make conformance KUT=DIR   kvm-unit-tests that you built in DIR: tests/conformance/README.md'
+	@echo 'make fuzz       libFuzzer over decoder and engine, VMX, loaders, log reader (FUZZ_SECONDS=60 each)'
 	@echo 'make style      measure the style bar'
 
 $(O)/host/%.o: %.c
@@ -201,6 +202,15 @@ bench:
 conformance:
 	@$(MAKE) --no-print-directory all
 	@tests/conformance/run.sh "$(KUT)" $(O)
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=1 OPT='-O1 -fsanitize=fuzzer-no-link' $(O)/fuzz/fuzzer
+	@tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS)
+
+$(O)/fuzzer: $(O)/host/tests/fuzz/main.o $(O)/libtest.a $(O)/libabyme.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANLD) -fsanitize=fuzzer -o $@ $^ $(TESTLIBS) $(HOSTLIBS)
 
 style:
 	@tests/style/measure.sh
