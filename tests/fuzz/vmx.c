@@ -47,7 +47,9 @@ static void vmcs_prepare(struct fixture *f)
 
 void fuzz_vmx(const uint8_t *bytes, size_t size)
 {
-	struct fixture f = { .escape = { { { 0 } } } };
+	struct fixture f;
+
+	memset(&f, 0, sizeof(f));
 
 	whole_create(&f.machine, RAM);
 	f.cpu = f.machine.cpu;
