@@ -3,6 +3,7 @@
  * Makes instances from the encoding and operand columns of insns.def.
  */
 #include "tests/oracle/insn_gen.h"
+#include "tests/oracle/x87_gen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,7 @@ static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint
 }
 
 /* A value that tends to lie on a boundary. */
-static uint64_t interesting(uint64_t *seed)
+uint64_t insn_gen_integer(uint64_t *seed)
 {
 	uint64_t random = insn_gen_random(seed);
 
@@ -180,6 +181,11 @@ static bool is_simd(const struct insn_row *row)
 	       !strncmp(row->handler, "insn_vgather", 12);
 }
 
+static bool is_x87(const struct insn_row *row)
+{
+	return !strncmp(row->handler, "x87_", 4);
+}
+
 static bool is_string(const struct insn_row *row)
 {
 	return strstr(row->operands, "Xb") || strstr(row->operands, "Xv") ||
@@ -188,7 +194,7 @@ static bool is_string(const struct insn_row *row)
 
 /* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling
  * or not), near one of the ends, or moderate, so that two of them meet. */
-static uint64_t interesting_float(uint64_t *seed, unsigned fraction, unsigned emax)
+uint64_t insn_gen_float(uint64_t *seed, unsigned fraction, unsigned emax)
 {
 	uint64_t random = insn_gen_random(seed), bits = insn_gen_random(seed);
 	uint64_t mask = (UINT64_C(1) << fraction) - 1, exp;
@@ -246,11 +252,11 @@ static uint64_t interesting_vector(uint64_t *seed)
 {
 	switch (insn_gen_random(seed) >> 32 & 3) {
 	case 0:
-		return interesting(seed);
+		return insn_gen_integer(seed);
 	case 1:
-		return interesting_float(seed, 52, 1023);
+		return insn_gen_float(seed, 52, 1023);
 	default:
-		return interesting_float(seed, 23, 127) | interesting_float(seed, 23, 127) << 32;
+		return insn_gen_float(seed, 23, 127) | insn_gen_float(seed, 23, 127) << 32;
 	}
 }
 
@@ -260,7 +266,7 @@ static void put(uint8_t *at, uint64_t value, unsigned size)
 }
 
 /* TOP anywhere, all rounding modes, DAZ, FTZ, some flags; exceptions mostly masked. */
-static void choose_extended(uint8_t *fx, uint64_t *seed)
+static void choose_extended(const struct insn_row *row, uint8_t *fx, uint64_t *seed)
 {
 	uint64_t random = insn_gen_random(seed);
 	uint32_t mxcsr = (random & 0x6000) | (random >> 16 & 7 ? 0x1f80 : random >> 24 & 0x1f80);
@@ -280,6 +286,8 @@ static void choose_extended(uint8_t *fx, uint64_t *seed)
 		put(fx + 160 + 8 * i, interesting_vector(seed), 8);
 	for (unsigned i = 0; i < 32; i++)
 		put(fx + NATIVE_YMM + 8 * i, interesting_vector(seed), 8);
+	if (is_x87(row))
+		x87_gen_state(row->mnemonic, fx, seed);
 }
 
 static bool is_branch(const struct insn_row *row)
@@ -457,7 +465,7 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 static void fill_data(const struct insn_row *row, uint64_t *seed)
 {
 	for (unsigned i = 0; i < NATIVE_DATA_SIZE; i += 8) {
-		uint64_t value = is_simd(row) ? interesting_vector(seed) : interesting(seed);
+		uint64_t value = is_simd(row) ? interesting_vector(seed) : insn_gen_integer(seed);
 
 		memcpy(native_data() + i, &value, 8);
 	}
@@ -625,7 +633,7 @@ static void choose_operand(const struct insn_row *row, struct parts *parts,
 static uint64_t choose_immediate(const struct insn_row *row, struct insn_instance *instance,
 				 uint64_t *seed)
 {
-	uint64_t imm = interesting(seed);
+	uint64_t imm = insn_gen_integer(seed);
 
 	if (!strncmp(row->mnemonic, "SH", 2) && strlen(row->mnemonic) == 4 &&
 	    instance->opsize == 2) {
@@ -644,9 +652,9 @@ static void choose_state(const struct insn_row *row, struct native_state *state,
 	uint64_t flags = insn_gen_random(seed);
 
 	for (unsigned reg = 0; reg < 16; reg++)
-		state->gpr[reg] = interesting(seed);
+		state->gpr[reg] = insn_gen_integer(seed);
 	state->rflags = (flags & RFLAGS_STATUS) | RFLAGS_FIXED1;
-	choose_extended(state->fx, seed);
+	choose_extended(row, state->fx, seed);
 	if (is_string(row))
 		state->rflags |= flags & RFLAGS_DF;
 	state->vector = -1;
@@ -666,7 +674,9 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	uint8_t *at;
 
 	fill_data(row, seed);
-	*instance = (struct insn_instance){0};
+	if (is_x87(row))
+		x87_gen_memory(row, native_data() + (memory - NATIVE_DATA), seed);
+	*instance = (struct insn_instance){.target = memory};
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);
 	instance->opsize = operand_size(row, &parts, prefix66);

@@ -16,6 +16,7 @@ struct insn_instance {
 	uint32_t
 	    undefined; /* status flags that the architecture leaves undefined for this instance */
 	bool memory;
+	uint64_t target; /* of the memory operand */
 	unsigned opsize;
 };
 
@@ -23,6 +24,9 @@ struct insn_instance {
 const char *insn_gen_excluded(const struct insn_row *row);
 /* A random instance; deterministic in *seed. Also fills the data page. */
 void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_instance *instance);
+/* A value that tends to lie on a boundary; a binary floating-point number that tends to. */
+uint64_t insn_gen_integer(uint64_t *seed);
+uint64_t insn_gen_float(uint64_t *seed, unsigned fraction, unsigned emax);
 /* xorshift64*; never 0 for a nonzero seed. */
 uint64_t insn_gen_random(uint64_t *seed);
 

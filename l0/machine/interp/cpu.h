@@ -145,6 +145,7 @@ struct cpu {
 		uint64_t epoch; /* VM entries + exits: a transition forgets the above */
 	} seen;
 	struct cpu_msrs msrs;
+	uint16_t x87_cs, x87_ds; /* FPU CS and DS, where the part has them: x87/ */
 	uint8_t xsave_area[1024]
 	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
 

@@ -451,6 +451,8 @@ static void decode_operands(struct cursor *c, struct op *op, const struct insn_i
 	op->opsize = (uint8_t)v;
 	if (info->count == 16)
 		op->vvvv = p->opcode & 15;
+	if (info->x87.kernel)
+		op->vvvv = p->modrm;
 	for (const struct insn_operand *o = info->operands; o->method; o++) {
 		unsigned size = type_size(o->type, v, p, mode);
 

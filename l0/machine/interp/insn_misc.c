@@ -5,6 +5,7 @@
 #include "l0/machine/interp/alu.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/vmx/vmx.h"
+#include "l0/machine/interp/x87/x87.h"
 
 /* ---- flags ---- */
 
@@ -231,6 +232,7 @@ void insn_wait(struct cpu *cpu, const struct op *op)
 {
 	if ((cpu->cr0 & CR0_MP) && (cpu->cr0 & CR0_TS))
 		cpu_fault(cpu, VECTOR_NM);
+	x87_check_pending(cpu);
 }
 
 /* With REX.B it is XCHG R8, rAX after all. */

@@ -82,6 +82,24 @@ static struct insn_info table[] = {
 #undef OUT
 #undef CROSS
 #undef FUSED
+#define X87(enc, mnem, ops, name, operand_, attributes_, feat, wr, rd, cost)                       \
+	{ ROW(enc, mnem, ops, "x87_" #name, feat, wr, none, rd, 0, cost),                          \
+	  .complex = x87_execute,                                                                  \
+	  .x87 = { .kernel = x87_##name, .operand = X87_##operand_, .attributes = attributes_ } },
+#define POP X87_POP
+#define POP2 X87_POP2
+#define TO_STI X87_TO_STI
+#define STORE X87_STORE
+#define NOWAIT X87_NOWAIT
+#define CONTROL X87_CONTROL
+#include "l0/machine/interp/x87/rows.def"
+#undef X87
+#undef POP
+#undef POP2
+#undef TO_STI
+#undef STORE
+#undef NOWAIT
+#undef CONTROL
 };
 #define ROW_COUNT (sizeof(table) / sizeof(table[0]))
 

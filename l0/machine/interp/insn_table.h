@@ -9,6 +9,7 @@
 #include "l0/machine/interp/decode.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/simd/simd.h"
+#include "l0/machine/interp/x87/x87.h"
 
 enum insn_attributes {
 	INSN_LOCK = 1,
@@ -98,6 +99,7 @@ struct insn_info {
 	void (*complex)(struct cpu *cpu, const struct op *op);
 	const struct op_family *family; /* of 16 if count == 16 */
 	struct simd_info simd;          /* rows of simd/rows.def */
+	struct x87_info x87;		/* rows of x87/rows.def */
 };
 
 const struct insn_info *insn_info(unsigned row);

@@ -48,7 +48,7 @@ struct op {
 	uint16_t off;	     /* bytes from the start of the block */
 	uint8_t nth;	     /* instructions before this one in the block */
 	uint8_t vvvv;	     /* VEX.vvvv as a register; condition of Jcc, SETcc, CMOVcc;
-			      * 1 if an operand is CL */
+			      * 1 if an operand is CL; ModRM of x87 instructions */
 	uint32_t cycles;     /* modelled cycles before this one in the block */
 	int32_t link; /* engine: block to go on with, in bytes from this op; 0: not known yet */
 };

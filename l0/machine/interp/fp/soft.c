@@ -86,6 +86,17 @@ static wide round_bits(struct soft_env *env, bool sign, wide v, unsigned shift, 
 	return kept + up;
 }
 
+/* What the x87 leaves in a register when overflow or underflow is not masked: the exponent moved
+ * towards the middle, SDM 1 "Numeric Overflow Exception (#O)". */
+#define X87_ADJUSTMENT 24576
+
+static struct soft adjusted(struct soft_env *env, struct soft value, uint8_t flag, bool inexact)
+{
+	env->flags |= flag | (inexact ? SOFT_PE : 0);
+	value.exp += flag == SOFT_OE ? -X87_ADJUSTMENT : X87_ADJUSTMENT;
+	return value;
+}
+
 /* Too large: SDM 1 "Numeric Overflow Exception (#O)", masked response. */
 static struct soft overflow(struct soft_env *env, const struct soft_format *format, bool sign,
 			    bool inexact)
@@ -141,13 +152,17 @@ struct soft soft_round(struct soft_env *env, const struct soft_format *format, b
 		kept >>= 1;
 		value.exp++;
 	}
+	value.sig = (uint64_t)kept << (64 - format->precision);
+	if (env->x87 && value.exp < format->emin && !(env->masked & SOFT_UE))
+		return adjusted(env, value, SOFT_UE, inexact);
+	if (env->x87 && value.exp > format->emax && !(env->masked & SOFT_OE))
+		return adjusted(env, value, SOFT_OE, inexact);
 	if (value.exp < format->emin)
 		return underflow(env, format, sign, exp, v);
 	if (value.exp > format->emax)
 		return overflow(env, format, sign, inexact);
 	if (inexact)
 		env->flags |= SOFT_PE;
-	value.sig = (uint64_t)kept << (64 - format->precision);
 	return value;
 }
 

@@ -17,10 +17,10 @@ struct soft soft_convert(struct soft_env *env, const struct soft_format *format,
 	return soft_round(env, format, a.sign, a.exp, (unsigned __int128)a.sig << 64);
 }
 
-/* The magnitude of a, |a| < 2^64, as an integer; whether it was none, and (unless NULL) was rounded
- * up. */
-static uint64_t magnitude(const struct soft *a, enum soft_rounding rounding, bool *inexact,
-			  bool *carry)
+/* The magnitude of a, |a| < 2^64, as an integer; whether it was none, and whether rounding carried
+ * out of 64 bits. */
+static uint64_t magnitude(struct soft_env *env, const struct soft *a, enum soft_rounding rounding,
+			  bool *inexact, bool *carry)
 {
 	uint64_t kept = 0, dropped = 0; /* dropped: in units of 2^-64, sticky */
 	bool up = false;
@@ -37,6 +37,7 @@ static uint64_t magnitude(const struct soft *a, enum soft_rounding rounding, boo
 		up = dropped > TOP || (dropped == TOP && (kept & 1));
 	else if (rounding != SOFT_TO_ZERO)
 		up = dropped && a->sign == (rounding == SOFT_DOWN);
+	env->rounded_up = up;
 	*carry = up && kept == UINT64_MAX;
 	return kept + up;
 }
@@ -51,7 +52,7 @@ struct soft soft_integral(struct soft_env *env, struct soft a, enum soft_roundin
 		return soft_nan(env, a, a);
 	if (a.class != SOFT_FINITE || a.exp >= 63)
 		return a;
-	kept = magnitude(&a, rounding, &inexact, &carry);
+	kept = magnitude(env, &a, rounding, &inexact, &carry);
 	if (inexact)
 		env->flags |= SOFT_PE;
 	if (!kept)
@@ -70,7 +71,7 @@ int64_t soft_to_integer(struct soft_env *env, struct soft a, unsigned bits,
 	if (a.class == SOFT_ZERO)
 		return 0;
 	if (a.class == SOFT_FINITE && a.exp <= 63)
-		kept = magnitude(&a, rounding, &inexact, &carry);
+		kept = magnitude(env, &a, rounding, &inexact, &carry);
 	if (a.class != SOFT_FINITE || a.exp > 63 || carry || kept > limit - !a.sign) {
 		env->flags |= SOFT_IE;
 		return -(int64_t)(limit - 1) - 1;

@@ -10,9 +10,6 @@
 
 #include "l0/machine/interp/insn_table.h"
 
-#define FSW_ES BIT32(7)
-#define FSW_TOP (7u << 11)
-
 /* ---- MMX on the x87's registers ---- */
 
 /* The image is relative to TOP, MMX registers are physical ones: turn it until TOP is 0. */
@@ -59,8 +56,8 @@ static void check_available(struct cpu *cpu, bool sse, bool mmx)
 		cpu_fault(cpu, VECTOR_UD);
 	if (cpu->cr0 & CR0_TS)
 		cpu_fault(cpu, VECTOR_NM);
-	if (mmx && (cpu->xsave_area[AREA_FSW] & FSW_ES))
-		cpu_fault(cpu, VECTOR_MF);
+	if (mmx)
+		x87_check_pending(cpu);
 }
 
 /* Unmasked exceptions found before the computation hide what the computation would raise. */

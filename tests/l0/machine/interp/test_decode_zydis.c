@@ -71,6 +71,7 @@ static bool covered(ZydisISAExt extension)
 	case ZYDIS_ISA_EXT_SSSE3:
 	case ZYDIS_ISA_EXT_VMFUNC:
 	case ZYDIS_ISA_EXT_VTX:
+	case ZYDIS_ISA_EXT_X87:
 	case ZYDIS_ISA_EXT_XSAVE:
 	case ZYDIS_ISA_EXT_XSAVEC:
 	case ZYDIS_ISA_EXT_XSAVEOPT:
@@ -87,7 +88,15 @@ static bool known_difference(const ZydisDecodedInstruction *theirs, uint32_t mod
 	(void)mode;
 	switch (theirs->mnemonic) {
 	case ZYDIS_MNEMONIC_RSM: /* #UD outside system-management mode, which there is not */
-	case ZYDIS_MNEMONIC_FISTTP: /* SSE3's, but an x87 instruction: not there yet */
+		return !ours;
+	case ZYDIS_MNEMONIC_F2XM1: /* transcendental: not there yet */
+	case ZYDIS_MNEMONIC_FCOS:
+	case ZYDIS_MNEMONIC_FPATAN:
+	case ZYDIS_MNEMONIC_FPTAN:
+	case ZYDIS_MNEMONIC_FSIN:
+	case ZYDIS_MNEMONIC_FSINCOS:
+	case ZYDIS_MNEMONIC_FYL2X:
+	case ZYDIS_MNEMONIC_FYL2XP1:
 		return !ours;
 	case ZYDIS_MNEMONIC_SYSCALL: /* #UD outside 64-bit mode on Intel parts */
 	case ZYDIS_MNEMONIC_SYSRET:

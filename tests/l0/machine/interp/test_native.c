@@ -254,6 +254,24 @@ static void extend_mask(const struct insn_row *row, const struct insn_instance *
 	}
 }
 
+/* AMD's FCOMI leaves C1 alone, where the SDM clears it; its comparisons report what is unordered
+ * even if that is an unmasked exception, where the SDM leaves flags and condition codes. */
+static void accept_comparison(const struct insn_instance *instance, struct native_state *native,
+			      const struct native_state *ours, bool flags)
+{
+	uint16_t host, mine;
+
+	memcpy(&host, native->fx + 2, 2);
+	memcpy(&mine, ours->fx + 2, 2);
+	if (flags)
+		host = (uint16_t)((host & ~FSW_C1) | (mine & FSW_C1));
+	if ((host & SOFT_IE & ~instance->state.fx[0]) && native->vector < 0) {
+		host = (uint16_t)((host & ~FSW_CC) | (mine & FSW_CC));
+		native->rflags = ours->rflags;
+	}
+	memcpy(native->fx + 2, &host, 2);
+}
+
 /* Each part approximates as it likes within 1.5 * 2^-12 of the result, SDM 2 "RCPPS", "RSQRTPS":
  * where the two agree that far, or on a result at the edge of being tiny, take ours. SDM 2
  * "CVTPI2PS" enters MMX operation with a source in memory too; AMD's parts do not. */
@@ -275,6 +293,9 @@ static void accept_variation(const struct insn_row *row, const struct insn_insta
 	}
 	if (!strcmp(row->handler, "insn_vgather"))
 		extend_mask(row, instance, native);
+	if (!strncmp(row->handler, "x87_f", 5) &&
+	    (strstr(row->handler, "com") || strstr(row->handler, "tst")))
+		accept_comparison(instance, native, ours, strstr(row->handler, "comi"));
 	if (!strcmp(row->mnemonic, "CVTPI2PS") && instance->memory)
 		memcpy(native->fx, ours->fx, 24), memcpy(native->fx + 32, ours->fx + 32, 128);
 }
