@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # one.sh JOB: runs one line of list.awk's and appends its result to $OUT/results, fields separated by tabs:
 #   name  verdict  passed  failed  skipped  expected failures  seconds
-# Environment: KUT, ABYME, OUT, DEPTH, SCALE.
+# Environment: KUT, ABYME, OUT, DEPTH, SCALE, MACHINE.
 set -u
 tab=$(printf '\t')
 IFS=$tab read -r name file args mem cpu seconds arch environment device <<JOB
@@ -20,7 +20,7 @@ total=$((mem + DEPTH * (mem / 8 < 64 ? mem / 8 + 2 : 64)))
 printf 'NR_CPUS=1\nMEMSIZE=%s\n%s\n' "$mem" "$environment" >"$env"
 
 start=$(date +%s)
-timeout -k 10 "$limit" "$ABYME" run --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
+timeout -k 10 "$limit" "$ABYME" run --machine "${MACHINE:-auto}" --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
 	${device:+--device "$device"} --module "$env" --append "$args" "$KUT/x86/$file" >"$log" 2>&1 </dev/null
 status=$?
 seconds=$(($(date +%s) - start))
