@@ -20,7 +20,7 @@ total=$((mem + DEPTH * (mem / 8 < 64 ? mem / 8 + 2 : 64)))
 printf 'NR_CPUS=1\nMEMSIZE=%s\n%s\n' "$mem" "$environment" >"$env"
 
 start=$(date +%s)
-timeout -k 10 "$limit" "$ABYME" run --machine "${MACHINE:-auto}" --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
+timeout -k 10 "$limit" "$ABYME" run --machine "${MACHINE:-interp}" --depth "$DEPTH" --cpu "$cpu" --mem "${total}M" --device testdev \
 	${device:+--device "$device"} --module "$env" --append "$args" "$KUT/x86/$file" >"$log" 2>&1 </dev/null
 status=$?
 seconds=$(($(date +%s) - start))
