@@ -5,6 +5,7 @@
 #   DEPTH=0      hypervisors beneath each test
 #   TESTS='*'    which jobs, as shell patterns (`vmx:*`, `access* smap`); vmx:NAME is one test of vmx.flat
 #   JOBS         how many at a time (the cores there are)
+#   EXPECTED     another table than expected.txt
 #   SCALE=4      the suite's time limits, made for hardware, times this, and times DEPTH + 1
 # Logs, and every subtest in one file, are left in BUILD/conformance/.
 set -u
@@ -15,6 +16,7 @@ here=$(dirname "$0")
 }
 KUT=$1 build=${2:-build}
 ABYME=$build/abyme DEPTH=${DEPTH:-0} SCALE=${SCALE:-4} TESTS=${TESTS:-*} JOBS=${JOBS:-$(nproc)}
+EXPECTED=${EXPECTED:-$here/expected.txt}
 arch=$(sed -n 's/^ARCH=//p' "$KUT/config.mak")
 OUT=$build/conformance/$arch-depth$DEPTH
 export KUT ABYME OUT DEPTH SCALE
@@ -36,7 +38,7 @@ is_wanted() {
 awk -f "$here/list.awk" "$here/machine.txt" "$KUT/x86/vmx_tests.c" "$KUT/x86/vmx.c" "$KUT/x86/unittests.cfg" |
 	while IFS=$(printf '\t') read -r name file args mem cpu seconds job_arch environment device; do
 		{ [ "$job_arch" = - ] || [ "$job_arch" = "$arch" ]; } && is_wanted "$name" || continue
-		if grep -Eq "^($arch/)?$name [^ ]+ NOTRUN" "$here/expected.txt"; then
+		if grep -Eq "^($arch/)?$name [^ ]+ NOTRUN" "$EXPECTED"; then
 			printf '%s\tNOTRUN\t0\t0\t0\t0\t0\n' "$name" >>"$OUT/results"
 			continue
 		fi
@@ -53,7 +55,7 @@ for log in "$OUT"/*.log; do
 	[ ! -f "$log" ] || sed -n "s/\r\$//; s/^\(PASS\|FAIL\|SKIP\|XPASS\|XFAIL\|KFAIL\): /&/p" "$log" |
 		sed "s|^|$(basename "$log" .log): |"
 done >"$OUT/subtests"
-sort "$OUT/results" | awk -v depth="$DEPTH" -v arch="$arch" -f "$here/report.awk" "$here/expected.txt" - \
+sort "$OUT/results" | awk -v depth="$DEPTH" -v arch="$arch" -f "$here/report.awk" "$EXPECTED" - \
 	>"$OUT/table"
 status=$?
 cat "$OUT/table"
