@@ -148,7 +148,7 @@ $(O)/images/sector.bin: $(O)/free/l1/guests/sector.o
 	$(Q)$(FREELD) -nostdlib -Ttext 0x7c00 --oformat binary -o $@ $<
 
 # The hypervisor's parts that need no CPU of their own, hosted: physical memory is where a test maps it.
-HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c)
+HV_TESTABLE := $(addprefix l0/hv/,map.c pool.c range.c ept01.c image.c multiboot.c loader.c linux.c options.c protect.c)
 $(O)/hosted-hv/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)

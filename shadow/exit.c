@@ -34,6 +34,28 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
 	}
 }
 
+enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+	const struct reflect_as nmi = {
+	    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
+	    .has_qualification = true,
+	    .has_interruption = true,
+	    .no_vectoring = true,
+	    .interruption =
+		INTR_INFO_VALID | INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT | VECTOR_NMI,
+	};
+
+	if (!(slot_pin(v->current) & PIN_NMI_EXITING))
+		return SHADOW_NMI_GUEST;
+	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
+	    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
+		return SHADOW_NMI_LATER;
+	v->launching = false;
+	reflect_exit(v, &nmi);
+	return SHADOW_NMI_EXITED;
+}
+
 /* The hardware refused VMCS02. Its host state is L0's and its controls are merged from checked
  * ones, but the event that L1 injects is as L1 wrote it: that is what error 7 means here. */
 enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_result *result)

@@ -3,6 +3,7 @@
  * What any emulation does to the guest of the current VMCS: complete an instruction, inject a
  * fault, put an interrupted event back.
  */
+#include "shadow/sdm/msr.h"
 #include "shadow/shadow.h"
 
 void shadow_skip_insn(struct shadow_env *env)
@@ -18,7 +19,9 @@ void shadow_skip_insn(struct shadow_env *env)
 	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
 		env->vmcs_write(env, VMCS_GUEST_INTERRUPTIBILITY_STATE,
 				blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	if (env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+	/* SDM 3B "Single-Step Exception Condition"; with BTF only branches trap. */
+	if (env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_TF &&
+	    !(env->vmcs_read(env, VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
 		env->vmcs_write(env, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 				env->vmcs_read(env, VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) |
 				    PENDING_DEBUG_BS);

@@ -86,6 +86,8 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 		news |= learn(slot, NEWS_EXIT_QUALIFICATION, as->qualification);
 	if (as->has_interruption)
 		news |= learn(slot, NEWS_EXIT_INTERRUPTION_INFO, as->interruption);
+	if (as->no_vectoring)
+		news |= learn(slot, NEWS_IDT_VECTORING_INFO, 0);
 	/* "... and Updating VM-Entry Control Fields": the exit clears the event's valid bit. */
 	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
 		news |= learn(slot, NEWS_ENTRY_INTERRUPTION_INFO,

@@ -12,6 +12,7 @@
 struct reflect_as {
 	uint32_t reason;
 	bool has_qualification, has_interruption;
+	bool no_vectoring; /* between instructions: VMCS02 tells of an earlier exit */
 	uint64_t qualification;
 	uint32_t interruption;
 };

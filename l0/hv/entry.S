@@ -5,6 +5,7 @@
  * does not use: no FPU state, no segment state, no MSR.
  */
 #define ATTENTION 128 /* of vcpu->attention from vcpu->regs: exit.c checks it */
+#define ATTENTION_NEW 4 /* HV_ATTENTION_NEW */
 
 	.section .text
 
@@ -53,21 +54,23 @@ entry_exit_stub:
 	movq %rsp, %rdi
 	call exit_handle
 enter:
-	/* From the test to the entry an NMI must not just wait for the next exit: fault.c knows
-	 * this window by its labels. */
-	.globl entry_window, entry_window_end
+	/* From the test to the entry an NMI must not just wait for the next exit: fault.c goes back
+	 * to the test, which the registers below the stack pointer allow. */
+	.globl entry_window, entry_popping, entry_vmresume, entry_vmlaunch
 entry_window:
 	cmpl $0, ATTENTION(%rsp)
 	jne attend
 ready:
 	/* POP leaves the flags alone: the choice is made before the registers are the guest's. */
 	testb %al, %al
+entry_popping:
 	pop_registers
-	jz 1f
+	jz entry_vmlaunch
+entry_vmresume:
 	vmresume
 	jmp 2f
-1:	vmlaunch
-entry_window_end:
+entry_vmlaunch:
+	vmlaunch
 2:	/* The instruction failed; the registers are still below the stack pointer. */
 	leaq -128(%rsp), %rsp
 	setc %sil
@@ -79,6 +82,11 @@ attend:
 	movzbl %al, %esi
 	movq %rsp, %rdi
 	call exit_attend
+	.globl entry_recheck, entry_recheck_last
+entry_recheck:
+	testl $ATTENTION_NEW, ATTENTION(%rsp)
+	jnz attend
+entry_recheck_last:
 	jmp ready
 
 /* entry_first(regs): the first VMLAUNCH, with the stack as an exit would find it. */

@@ -40,8 +40,10 @@ static inline void skip_insn(void)
 	if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
 		hw_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
 			   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	/* SDM 3B "Single-Step Exception Condition": a trap after the instruction, by the entry. */
-	if (hw_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+	/* SDM 3B "Single-Step Exception Condition": a trap after the instruction, by the entry;
+	 * with BTF only branches trap. */
+	if (hw_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF &&
+	    !(hw_vmread(VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
 		hw_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 			   hw_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }
@@ -82,6 +84,8 @@ static inline void follow(struct vcpu *vcpu, enum shadow_next next)
 enum exit_next handle_vmx_insn(struct vcpu *vcpu)
 {
 	follow(vcpu, shadow_l1_vmx_insn(&vcpu->shadow, &vcpu->regs, vcpu->exit.reason));
+	if (__builtin_expect(vcpu->init_pending, false) && !vcpu->shadow.vmx_on)
+		guest_init(vcpu);
 	return EXIT_NEXT_RESUME;
 }
 
@@ -107,24 +111,25 @@ static void entry_failure(struct vcpu *vcpu, uint32_t reason)
 _Static_assert(offsetof(struct vcpu, attention) == offsetof(struct vcpu, regs) + 128,
 	       "entry.S finds it there");
 
-/* In a section of its own: an NMI that arrives here is past the test for it, see fault.c. */
-__attribute__((section(".text.window"))) bool exit_attend(struct shadow_regs *regs, bool launched)
-{
-	struct vcpu *vcpu = vcpu_of(regs);
-
-	if (vcpu->attention & HV_ATTENTION_LOG)
-		log_resume(vcpu);
-	if (vcpu->attention & HV_ATTENTION_NMI)
-		guest_deliver_nmi(vcpu);
-	return launched;
-}
-
 static inline bool resume(struct vcpu *vcpu)
 {
 	bool launched = *vcpu->shadow.launched;
 
 	*vcpu->shadow.launched = true;
 	return launched;
+}
+
+bool exit_attend(struct shadow_regs *regs, bool launched)
+{
+	struct vcpu *vcpu = vcpu_of(regs);
+
+	vcpu->attention &= ~(uint32_t)HV_ATTENTION_NEW;
+	*vcpu->shadow.launched = launched;
+	if (vcpu->attention & HV_ATTENTION_NMI)
+		guest_deliver_nmi(vcpu);
+	if (vcpu->attention & HV_ATTENTION_LOG)
+		log_resume(vcpu);
+	return resume(vcpu);
 }
 
 bool exit_handle(struct shadow_regs *regs)
@@ -135,6 +140,7 @@ bool exit_handle(struct shadow_regs *regs)
 	if (__builtin_expect(vcpu->attention & HV_ATTENTION_LOG, 0))
 		log_exit(vcpu, reason);
 	vcpu->exit.reason = reason;
+	vcpu->recent[vcpu->recent_next++] = reason;
 	vcpu->exits[reason % HV_EXIT_COUNTERS]++;
 	if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
 		entry_failure(vcpu, reason);

@@ -18,28 +18,37 @@ struct fault_row {
 };
 extern const struct fault_row fault_table_start[], fault_table_end[];
 
-extern const char entry_window[], entry_window_end[], text_window[], text_window_end[];
+extern const char entry_window[], entry_popping[], entry_vmresume[], entry_vmlaunch[];
+extern const char entry_recheck[], entry_recheck_last[];
 
 void fault_handle(struct fault_frame *frame);
 
-static bool in(uint64_t rip, const char *start, const char *end)
+static bool in(uint64_t rip, const char *start, const char *last)
 {
-	return rip >= (uintptr_t)start && rip < (uintptr_t)end;
+	return rip >= (uintptr_t)start && rip <= (uintptr_t)last;
 }
 
-/* Waits for the test in entry.S, or is too late for it: then the VMCS that is about to be entered
- * is current, and the injection can be written from here. */
-static void take_nmi(uint64_t rip)
+/* Waits for the test in entry.S, or is too late for it and goes back there: NMIs run on a stack of
+ * their own, so what has been popped is still in its place. */
+static void take_nmi(struct fault_frame *frame)
 {
-	hv_vcpu.attention |= HV_ATTENTION_NMI;
-	if (in(rip, entry_window, entry_window_end) || in(rip, text_window, text_window_end))
-		guest_deliver_nmi(&hv_vcpu);
+	uint64_t rip = frame->rip;
+
+	hv_vcpu.attention |= HV_ATTENTION_NMI | HV_ATTENTION_NEW;
+	if (rip == (uintptr_t)entry_vmlaunch || in(rip, entry_popping, entry_vmresume)) {
+		frame->regs[REG_RAX] = !(frame->rflags & RFLAGS_ZF);
+		frame->rsp = (uintptr_t)&hv_vcpu.regs;
+	} else if (!in(rip, entry_window, entry_popping) &&
+		   !in(rip, entry_recheck, entry_recheck_last)) {
+		return;
+	}
+	frame->rip = (uintptr_t)entry_window;
 }
 
 void fault_handle(struct fault_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
-		take_nmi(frame->rip);
+		take_nmi(frame);
 		return;
 	}
 	for (const struct fault_row *row = fault_table_start; row < fault_table_end; row++) {

@@ -17,6 +17,7 @@
 
 #define HV_STACK_SIZE 16384
 #define HV_EXIT_COUNTERS 128 /* the power of two above every reason */
+#define HV_RECENT_EXITS 256  /* an 8-bit index wraps by itself */
 
 /* What the command line can say. */
 struct hv_options {
@@ -43,8 +44,9 @@ struct hv_machine {
 #define HV_SIGNATURE_EDX UINT32_C(0x6261656d)
 
 enum hv_attention {
-	HV_ATTENTION_NMI = 1, /* an NMI arrived in root operation and is the guest's */
+	HV_ATTENTION_NMI = 1, /* an NMI arrived and is the guest's */
 	HV_ATTENTION_LOG = 2, /* exits are logged */
+	HV_ATTENTION_NEW = 4, /* an NMI came after the last look at these; entry.S knows the value */
 };
 
 /* An exit, as far as its row in exits.def asks for it. */
@@ -69,6 +71,9 @@ struct vcpu {
 	volatile uint32_t attention; /* HV_ATTENTION_*: what the fast path must not pass by */
 	struct hv_exit exit;
 	uint64_t exits[HV_EXIT_COUNTERS]; /* by basic reason, L1's and L2's together */
+	uint32_t recent[HV_RECENT_EXITS]; /* reasons of the last exits, for reports */
+	uint8_t recent_next;
+	bool init_pending; /* INIT, which VMX root operation blocks */
 	bool launched;             /* launch state of VMCS01 */
 	uint64_t vmcs01_hpa;
 	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
@@ -136,8 +141,11 @@ void vmcs01_write(struct vcpu *vcpu, enum vmcs_field field, uint64_t value);
 /* ---- guest.c: small things that handlers do to the guest of the current VMCS ---- */
 void guest_inject(uint8_t vector);
 void guest_inject_code(uint8_t vector, uint32_t code);
-/* Injects the NMI that HV_ATTENTION_NMI stands for, if L1 runs and can take it now. */
+/* The NMI that HV_ATTENTION_NMI stands for: injects it, or makes it the VM exit that L1 has asked
+ * for, or has the CPU tell when the guest can take it. */
 void guest_deliver_nmi(struct vcpu *vcpu);
+/* INIT for L1 (init.c). */
+void guest_init(struct vcpu *vcpu);
 
 /* ---- cr.c ---- */
 /* MOV to CR0 or CR4 of L1 with all its consequences. False: #GP(0). */

@@ -176,6 +176,15 @@ HW_WRITE_CR(4)
 	}
 HW_DR(6)
 
+/* DR0 to DR3 and DR6, as INIT leaves them; DR7 is in the VMCS. */
+static inline void hw_clear_breakpoints(void)
+{
+	asm volatile("mov %0, %%dr0\n\tmov %0, %%dr1\n\tmov %0, %%dr2\n\tmov %0, %%dr3"
+		     :
+		     : "r"(UINT64_C(0)));
+	hw_write_dr6(DR6_FIXED1);
+}
+
 struct hw_table {
 	uint16_t limit;
 	uint64_t base;

@@ -66,6 +66,9 @@ _Noreturn void memory_relocate(void (*then)(void));
 /* Once after the move: the page pool, and RAM above 4 GiB in our page tables. */
 void memory_open_pool(void);
 void memory_map_high(void);
+/* Takes write or execute rights away from our own mappings, where the CPU can. */
+struct hv_machine;
+void memory_protect(const struct hv_machine *machine);
 
 /* ---- pool.c: 4 KiB pages of the region ---- */
 /* Empty, as at the start. */

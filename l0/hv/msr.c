@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit; without them everything does, and
+ * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit, and moving the local APIC; an MSR
+ * that the machine lacks faults in L1 as it would there. Without them everything does, and
  * what a VMCS field holds for the guest is read and written there.
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
+#include "l0/hv/range.h"
 
 /* SDM 3C "MSR-Bitmap Address": parts of the page, in bytes. */
 #define BITMAP_READ_LOW 0
@@ -50,6 +52,7 @@ void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 		set_bit(bitmap, BITMAP_READ_HIGH, MSR_IA32_EFER & MSR_INDEX);
 		set_bit(bitmap, BITMAP_WRITE_HIGH, MSR_IA32_EFER & MSR_INDEX);
 	}
+	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_APIC_BASE);
 	for (unsigned i = 0; i < COUNT(shadow_msrs); i++) {
 		for (uint32_t msr = shadow_msrs[i].first; msr <= shadow_msrs[i].last; msr++) {
 			set_bit(bitmap, BITMAP_READ_LOW, msr);
@@ -118,6 +121,19 @@ static bool field_accepts(enum msr_kind kind, uint64_t value)
 	}
 }
 
+/* The local APIC takes its page from whatever lies there, seen by everybody: not from what is not
+ * L1's, nor where L1's address is not the platform's. */
+static bool apic_base_write(struct vcpu *vcpu, uint64_t value)
+{
+	const struct range *range = range_find((struct l1_gpa){PAGE_BASE(value)});
+
+	if (value >> hv.machine.caps.maxphyaddr)
+		return false;
+	if (value & APIC_BASE_EN && (!range || range->gpa != range->hpa))
+		hv_end_guest(vcpu, "it moved its local APIC over memory that is not its own");
+	return hw_try_wrmsr(MSR_IA32_APIC_BASE, value);
+}
+
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
 	int row = field_row(msr);
@@ -127,6 +143,8 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		return shadow_wrmsr(&vcpu->shadow, msr, value);
 	if (msr == MSR_IA32_EFER)
 		return efer_write(vcpu, value);
+	if (msr == MSR_IA32_APIC_BASE)
+		return apic_base_write(vcpu, value);
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
 	if (!field_accepts(field_msrs[row].kind, value))

@@ -5,10 +5,13 @@
  *
  *   0x40000000           our region, 2 MiB pages (the image begins 1 MiB into it)
  *   0xffff800000000000   all of physical memory, 2 MiB pages
+ *
+ * The image's own large page becomes 4 KiB pages with rights of their own (protect.c).
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
 #include "l0/hv/multiboot.h"
+#include "l0/hv/protect.h"
 
 #define REGION_SHARE 16 /* of the RAM below 4 GiB, one part in this many is ours */
 #define REGION_MIN HV_LARGE_PAGE
@@ -18,7 +21,11 @@
 #define IMAGE_OFFSET UINT64_C(0x100000) /* of the image in the first large page */
 
 extern uint64_t boot_pml4[], boot_pdpt_low[], boot_pdpt_physical[], boot_directories[];
-extern const char image_start[], image_end[];
+extern const char image_start[], image_end[], image_text[], image_rodata[], image_data[];
+
+/* The tables of the copied image's region. */
+static uint64_t region_directory[TABLE_ENTRIES] __attribute__((aligned(4096)));
+static uint64_t image_table[TABLE_ENTRIES] __attribute__((aligned(4096)));
 
 static uint64_t ram_below_4g(void)
 {
@@ -66,7 +73,6 @@ static uint64_t build_tables(void)
 {
 	uint64_t *physical = copied(boot_pdpt_physical);
 	uint64_t *low = copied(boot_pdpt_low);
-	static uint64_t region_directory[TABLE_ENTRIES] __attribute__((aligned(4096)));
 	uint64_t *directory = copied(region_directory);
 
 	for (unsigned i = 0; i < 4; i++)
@@ -106,6 +112,24 @@ void memory_open_pool(void)
 	memory_map.used[0] = (struct memory_area){0};
 	pool_add(image_last, memory_map.region.end);
 	pool_add(memory_map.region.base, memory_map.region.base + IMAGE_OFFSET);
+}
+
+/* No-execute rights need EFER.NXE, which the CPU has to have back at each VM exit. */
+void memory_protect(const struct hv_machine *machine)
+{
+	const struct protect_bounds bounds = {(uintptr_t)image_text, (uintptr_t)image_rodata,
+					      (uintptr_t)image_data};
+
+	if (!(machine->caps.efer_valid & EFER_NXE) || !machine_has(machine, VMX_FEATURE_EFER))
+		return;
+	hw_wrmsr(MSR_IA32_EFER, hw_rdmsr(MSR_IA32_EFER) | EFER_NXE);
+	protect_fill(&bounds, image_table, HV_LINK_OFFSET, memory_map.region.base);
+	region_directory[0] = memory_address(image_table) | PTE_P | PTE_W;
+	for (unsigned i = 1; i < TABLE_ENTRIES; i++)
+		if (region_directory[i])
+			region_directory[i] |= PTE_NX;
+	boot_pml4[256] |= PTE_NX;
+	hw_write_cr3(hw_read_cr3());
 }
 
 /* Shows RAM above 4 GiB at HV_PHYSICAL too. */

@@ -9,6 +9,8 @@
 #include "l0/hv/hw.h"
 #include "l0/hv/log.h"
 
+#define REPORT_RECENT 64
+
 _Noreturn static void stop(enum hv_end end)
 {
 	log_flush();
@@ -52,6 +54,29 @@ static void report_counts(const struct vcpu *vcpu)
 	}
 }
 
+/* The newest last; the same in a row on one line. */
+static void report_recent(const struct vcpu *vcpu)
+{
+	uint64_t total = 0;
+	unsigned repeats = 0;
+
+	for (unsigned i = 0; i < HV_EXIT_COUNTERS; i++)
+		total += vcpu->exits[i];
+	console_print("  the last of %lu exits:\n", total);
+	for (unsigned left = (unsigned)smaller(total, REPORT_RECENT); left; left--) {
+		uint32_t reason = vcpu->recent[(uint8_t)(vcpu->recent_next - left)];
+		uint32_t next = vcpu->recent[(uint8_t)(vcpu->recent_next - left + 1)];
+		const char *name = vmx_exit_reason_name(reason & EXIT_REASON_BASIC);
+
+		repeats++;
+		if (left > 1 && reason == next)
+			continue;
+		console_print("  %u times %s%s\n", repeats, name ? name : "?",
+			      reason & EXIT_REASON_ENTRY_FAILURE ? " (VM entry failed)" : "");
+		repeats = 0;
+	}
+}
+
 _Noreturn void hv_end_guest(struct vcpu *vcpu, const char *why)
 {
 	uint32_t reason = (uint32_t)hw_vmread(VMCS_EXIT_REASON);
@@ -62,6 +87,7 @@ _Noreturn void hv_end_guest(struct vcpu *vcpu, const char *why)
 		      reason & EXIT_REASON_ENTRY_FAILURE ? " (VM entry failed)" : "");
 	hv_report_guest(vcpu);
 	report_counts(vcpu);
+	report_recent(vcpu);
 	log_report();
 	log_end(vcpu);
 	stop(HV_END_GUEST);

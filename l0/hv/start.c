@@ -56,6 +56,7 @@ _Noreturn static void go_on(void)
 	memory_map_high();
 	desc_load(&tables);
 	machine_probe(&hv.machine);
+	memory_protect(&hv.machine);
 	cpuid_init();
 	ask_for_guard();
 	if (log_start())

@@ -7,12 +7,15 @@
 
 #include "l1/lib/console.h"
 #include "l1/lib/cpu.h"
+#include "l1/lib/lapic.h"
 #include "l1/lib/multiboot.h"
 #include "l1/lib/runtime.h"
 
 #define COM1 0x3f8
 #define LINE_STATUS (COM1 + 5)
 #define DATA_READY 1
+#define REAL_CODE 0x5000
+#define ICR_INIT_ASSERT 0x4500
 
 static void triple(void)
 {
@@ -50,6 +53,38 @@ static void exit_port(void)
 	outl(0xf4, 0x10);
 }
 
+/* INIT to itself: real mode at the reset vector, where no ROM lies and all ones are an invalid
+ * opcode, whose vector is here. */
+static void init(void)
+{
+	static const uint8_t code[] = {
+		0xba, 0xf8, 0x03, /* mov $0x3f8, %dx */
+		0xb0, 'I', 0xee,  /* mov $'I', %al; out %al, %dx */
+		0xb0, 0x05,       /* mov $5, %al */
+		0xe6, 0xf4,       /* out %al, $0xf4 */
+		0xfa, 0xf4,       /* cli; hlt */
+	};
+	uint8_t *volatile start = NULL;
+	volatile uint8_t *low = start;
+
+	for (size_t i = 0; i < sizeof(code); i++)
+		low[REAL_CODE + i] = code[i];
+	*(volatile uint32_t *)(low + 4 * VECTOR_UD) = REAL_CODE;
+	lapic_init();
+	lapic_write(LAPIC_ICR_HIGH, lapic_read(LAPIC_ID));
+	lapic_write(LAPIC_ICR_LOW, ICR_INIT_ASSERT);
+}
+
+/* The local APIC's page over the memory of the hypervisor beneath, if there is one. */
+static void apic_base(void)
+{
+	struct cpuid region = cpuid(0x40000002, 0);
+
+	if (!(cpuid(1, 0).ecx & BIT32(31)) || !region.ebx)
+		runtime_exit(STATUS_OK);
+	wrmsr(MSR_IA32_APIC_BASE, (uint64_t)region.eax << PAGE_SHIFT | APIC_BASE_EN);
+}
+
 static void spin(void)
 {
 	for (;;)
@@ -85,7 +120,8 @@ static const struct {
 	{ "idle", idle },	  { "keyboard-reset", keyboard_reset },
 	{ "control-reset", control_reset }, { "exit-port", exit_port },
 	{ "spin", spin },	  { "echo", echo },
-	{ "e9", e9 },
+	{ "e9", e9 },		  { "init", init },
+	{ "apic-base", apic_base },
 };
 
 int main(void)
