@@ -366,6 +366,35 @@ static void tsc_in_store_list(void **state)
 	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 8000);
 }
 
+/* An NMI that found L0 at work while L2 was about to run: L1's exit if it asked for NMIs, after what
+ * is being injected; nothing of an earlier exit shows in it. */
+static void nmi_between_exits(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t nmi = INTR_INFO_VALID | INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT | VECTOR_NMI;
+
+	start(f);
+	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_GUEST);
+	SET02(f, IDT_VECTORING_INFO, INTR_INFO_VALID | 0x33);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	l1_write(f, VMCS_PIN_BASED_CONTROLS, l1_read(f, VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING);
+	reenter(f);
+	SET02(f, ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | 0x44);
+	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_LATER);
+	SET02(f, ENTRY_INTERRUPTION_INFO, 0);
+	SET02(f, GUEST_INTERRUPTIBILITY_STATE, INTERRUPTIBILITY_MOV_SS);
+	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_LATER);
+	SET02(f, GUEST_INTERRUPTIBILITY_STATE, 0);
+	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_EXITED);
+	assert_false(f->v.in_l2);
+	assert_int_equal(f->fake.current->hpa, VMCS01_HPA);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EXCEPTION_OR_NMI);
+	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_INFO), nmi);
+	assert_int_equal(l1_read(f, VMCS_IDT_VECTORING_INFO), 0);
+	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
+	assert_true(GET01(f, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI);
+}
+
 static void bad_msr_lists(void **state)
 {
 	struct fixture *f = *state;
@@ -496,6 +525,7 @@ int main(void)
 	    BOTH(failed_entries),
 	    BOTH(msr_lists),
 	    BOTH(tsc_in_store_list),
+	    BOTH(nmi_between_exits),
 	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
 	    BOTH(preemption_timer),
