@@ -388,11 +388,11 @@ static void nmi_between_exits(void **state)
 	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_EXITED);
 	assert_false(f->v.in_l2);
 	assert_int_equal(f->fake.current->hpa, VMCS01_HPA);
+	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
+	assert_true(GET01(f, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EXCEPTION_OR_NMI);
 	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_INFO), nmi);
 	assert_int_equal(l1_read(f, VMCS_IDT_VECTORING_INFO), 0);
-	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
-	assert_true(GET01(f, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI);
 }
 
 static void bad_msr_lists(void **state)
