@@ -2,28 +2,14 @@
  *
  * Kernels of integer arithmetic, comparison, shifts and packing: one body, one line an instruction.
  */
-#include "l0/machine/interp/simd/simd.h"
+#include "l0/machine/interp/simd/lanes.h"
 
 #include <string.h>
 
 #include "l0/machine/interp/flags.h"
 
-static int32_t clamp(int32_t value, int32_t low, int32_t high)
-{
-	return value < low ? low : value > high ? high : value;
-}
+/* ---- lane by lane, and shifts by the low quadword of the second operand ---- */
 
-static int32_t max(int32_t a, int32_t b)
-{
-	return a > b ? a : b;
-}
-
-static int32_t min(int32_t a, int32_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Each lane of d: an expression of a and b, the lanes of both operands. */
 #define LANES(name, lane, type, expression)                                                        \
 	void simd_##name(struct simd *s)                                                           \
 	{                                                                                          \
@@ -34,61 +20,20 @@ static int32_t min(int32_t a, int32_t b)
 			s->d.lane[i] = (type)(expression);                                         \
 		}                                                                                  \
 	}
-LANES(pand, q, uint64_t, a &b)
-LANES(pandn, q, uint64_t, ~a &b)
-LANES(por, q, uint64_t, a | b)
-LANES(pxor, q, uint64_t, a ^ b)
-LANES(paddb, b, uint8_t, a + b)
-LANES(paddw, w, uint16_t, a + b)
-LANES(paddd, d, uint32_t, a + b)
-LANES(paddq, q, uint64_t, a + b)
-LANES(psubb, b, uint8_t, a - b)
-LANES(psubw, w, uint16_t, a - b)
-LANES(psubd, d, uint32_t, a - b)
-LANES(psubq, q, uint64_t, a - b)
-LANES(paddsb, sb, int8_t, clamp(a + b, -128, 127))
-LANES(paddsw, sw, int16_t, clamp(a + b, -32768, 32767))
-LANES(paddusb, b, uint8_t, clamp(a + b, 0, 255))
-LANES(paddusw, w, uint16_t, clamp(a + b, 0, 65535))
-LANES(psubsb, sb, int8_t, clamp(a - b, -128, 127))
-LANES(psubsw, sw, int16_t, clamp(a - b, -32768, 32767))
-LANES(psubusb, b, uint8_t, clamp(a - b, 0, 255))
-LANES(psubusw, w, uint16_t, clamp(a - b, 0, 65535))
-LANES(pavgb, b, uint8_t, (a + b + 1) >> 1)
-LANES(pavgw, w, uint16_t, (a + b + 1) >> 1)
-LANES(pminub, b, uint8_t, min(a, b))
-LANES(pmaxub, b, uint8_t, max(a, b))
-LANES(pminsw, sw, int16_t, min(a, b))
-LANES(pmaxsw, sw, int16_t, max(a, b))
-LANES(pminsb, sb, int8_t, min(a, b))
-LANES(pmaxsb, sb, int8_t, max(a, b))
-LANES(pminuw, w, uint16_t, min(a, b))
-LANES(pmaxuw, w, uint16_t, max(a, b))
-LANES(pminsd, sd, int32_t, min(a, b))
-LANES(pmaxsd, sd, int32_t, max(a, b))
-LANES(pminud, d, uint32_t, a < b ? a : b)
-LANES(pmaxud, d, uint32_t, a > b ? a : b)
-LANES(pcmpgtb, sb, int8_t, -(a > b))
-LANES(pcmpgtw, sw, int16_t, -(a > b))
-LANES(pcmpgtd, sd, int32_t, -(a > b))
-LANES(pcmpgtq, sq, int64_t, -(a > b))
-LANES(pcmpeqb, sb, int8_t, -(a == b))
-LANES(pcmpeqw, sw, int16_t, -(a == b))
-LANES(pcmpeqd, sd, int32_t, -(a == b))
-LANES(pcmpeqq, sq, int64_t, -(a == b))
-LANES(pmullw, sw, int16_t, a *b)
-LANES(pmulld, d, uint32_t, a *b)
-LANES(pmulhw, sw, int16_t, a *b >> 16)
-LANES(pmulhuw, w, uint16_t, (uint32_t)a *b >> 16)
-LANES(pmulhrsw, sw, int16_t, ((a * b >> 14) + 1) >> 1)
-LANES(pmuludq, q, uint64_t, (uint64_t)(uint32_t)a *(uint32_t)b)
-LANES(pmuldq, sq, int64_t, (int64_t)(int32_t)a *(int32_t)b)
-LANES(psignb, sb, int8_t, b < 0 ? -a : b ? a : 0)
-LANES(psignw, sw, int16_t, b < 0 ? -a : b ? a : 0)
-LANES(psignd, d, uint32_t, b >> 31 ? -a : b ? a : 0)
-LANES(pabsb, sb, int8_t, b < 0 ? -b : b)
-LANES(pabsw, sw, int16_t, b < 0 ? -b : b)
-LANES(pabsd, d, uint32_t, b >> 31 ? -b : b)
+#define SHIFT(name, lane, type, bits, operation, beyond)                                           \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		uint64_t count = s->s.q[0];                                                        \
+                                                                                                   \
+		for (unsigned i = 0; i < s->bytes / sizeof(type); i++) {                           \
+			type a = s->d.lane[i];                                                     \
+                                                                                                   \
+			s->d.lane[i] = (type)(count < (bits) ? a operation count : (beyond));      \
+		}                                                                                  \
+	}
+#include "l0/machine/interp/simd/integer.def"
+#undef LANES
+#undef SHIFT
 
 /* ---- neighbours ---- */
 
@@ -197,36 +142,6 @@ void simd_vtestpd(struct simd *s)
 {
 	test(s, UINT64_C(0x8000000000000000));
 }
-
-/* ---- shifts: the count is the low quadword of the second operand ---- */
-
-#define SHIFT(name, lane, type, bits, operation, beyond)                                           \
-	void simd_##name(struct simd *s)                                                           \
-	{                                                                                          \
-		uint64_t count = s->s.q[0];                                                        \
-                                                                                                   \
-		for (unsigned i = 0; i < s->bytes / sizeof(type); i++) {                           \
-			type a = s->d.lane[i];                                                     \
-                                                                                                   \
-			s->d.lane[i] = (type)(count < (bits) ? a operation count : (beyond));      \
-		}                                                                                  \
-	}
-SHIFT(psrlw, w, uint16_t, 16, >>, 0)
-SHIFT(psrld, d, uint32_t, 32, >>, 0)
-SHIFT(psrlq, q, uint64_t, 64, >>, 0)
-SHIFT(psraw, sw, int16_t, 16, >>, a >> 15)
-SHIFT(psrad, sd, int32_t, 32, >>, a >> 31)
-SHIFT(psllw, w, uint16_t, 16, <<, 0)
-SHIFT(pslld, d, uint32_t, 32, <<, 0)
-SHIFT(psllq, q, uint64_t, 64, <<, 0)
-
-/* ---- a count for each lane ---- */
-
-LANES(vpsrlvd, d, uint32_t, b < 32 ? a >> b : 0)
-LANES(vpsrlvq, q, uint64_t, b < 64 ? a >> b : 0)
-LANES(vpsllvd, d, uint32_t, b < 32 ? a << b : 0)
-LANES(vpsllvq, q, uint64_t, b < 64 ? a << b : 0)
-LANES(vpsravd, sd, int32_t, a >> ((uint32_t)b < 32 ? b : 31))
 
 void simd_psrldq(struct simd *s)
 {

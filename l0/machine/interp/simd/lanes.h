@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Floating-point lanes of a vector, for the kernels of float.c and convert.c.
+ * Lanes of a vector: floating-point ones for float.c and convert.c, what the expressions of integer.def
+ * are made of.
  */
 #ifndef L0_MACHINE_INTERP_SIMD_LANES_H
 #define L0_MACHINE_INTERP_SIMD_LANES_H
 
 #include "l0/machine/interp/simd/simd.h"
+
+static inline int32_t clamp(int32_t value, int32_t low, int32_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static inline int32_t max(int32_t a, int32_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline int32_t min(int32_t a, int32_t b)
+{
+	return a < b ? a : b;
+}
 
 enum width { SINGLE, DOUBLE };
 
