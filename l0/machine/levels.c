@@ -5,6 +5,9 @@
 #include "l0/machine/levels.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "shadow/sdm/vmx.h"
 
 static bool is_guest(const struct levels_row *row, uint64_t vmcs, uint64_t eptp)
 {
@@ -64,11 +67,17 @@ unsigned levels_enter(struct levels *levels, uint64_t vmcs, uint64_t eptp)
 	return row->level;
 }
 
-void levels_exit(struct levels *levels, bool launches)
+void levels_exit(struct levels *levels, const struct levels_exit *exit,
+		 const uint64_t gpr[REG_COUNT])
 {
 	unsigned level = levels_current(levels);
+	struct levels_exit *last = &levels->last[levels->exits++ % LEVELS_LAST];
 
-	if (launches && level > levels->launcher)
+	*last = *exit;
+	last->level = level;
+	memcpy(levels->rows[levels->current].gpr, gpr, sizeof(levels->rows[0].gpr));
+	if ((exit->reason == EXIT_REASON_VMLAUNCH || exit->reason == EXIT_REASON_VMRESUME) &&
+	    level > levels->launcher)
 		levels->launcher = level;
 }
 
@@ -84,6 +93,15 @@ void levels_clear(struct levels *levels, uint64_t vmcs)
 			levels->rows[i].used = 0;
 }
 
+/* No other guest was entered in the same VMCS since. */
+static bool holds_vmcs(const struct levels *levels, const struct levels_row *row)
+{
+	for (unsigned i = 0; i < LEVELS_ROWS; i++)
+		if (levels->rows[i].vmcs == row->vmcs && levels->rows[i].used > row->used)
+			return false;
+	return true;
+}
+
 const struct levels_row *levels_find(const struct levels *levels, unsigned level)
 {
 	const struct levels_row *found = NULL;
@@ -91,7 +109,8 @@ const struct levels_row *levels_find(const struct levels *levels, unsigned level
 	for (unsigned i = 0; i < LEVELS_ROWS; i++) {
 		const struct levels_row *row = &levels->rows[i];
 
-		if (row->used && row->level == level && (!found || row->used > found->used))
+		if (row->used && row->level == level && (!found || row->used > found->used) &&
+		    holds_vmcs(levels, row))
 			found = row;
 	}
 	return found;

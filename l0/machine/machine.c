@@ -4,6 +4,9 @@
  */
 #include "l0/machine/machine.h"
 
+#include <inttypes.h>
+
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/devices/ioapic.h"
 #include "l0/machine/devices/lapic.h"
 #include "l0/machine/devices/pic.h"
@@ -79,13 +82,25 @@ static void region_write(const struct region *list, uint64_t address, unsigned s
 		region_write(list, address + i, piece, value >> (8 * i));
 }
 
+static void watch_io(struct machine *machine, const char *what, uint64_t address, unsigned size,
+		     uint64_t value)
+{
+	if (watches(machine, WATCH_IO))
+		watch_tell(machine, "%s%u %" PRIx64 " = %" PRIx64, what, 8 * size, address,
+			   value & all_ones(size));
+}
+
 uint64_t machine_port_read(struct machine *machine, uint16_t port, unsigned size)
 {
-	return region_read(machine->ports, port, size);
+	uint64_t value = region_read(machine->ports, port, size);
+
+	watch_io(machine, "in", port, size, value);
+	return value;
 }
 
 void machine_port_write(struct machine *machine, uint16_t port, unsigned size, uint64_t value)
 {
+	watch_io(machine, "out", port, size, value);
 	region_write(machine->ports, port, size, value);
 }
 
@@ -116,11 +131,15 @@ void machine_port_write_run(struct machine *machine, uint16_t port, unsigned siz
 
 uint64_t machine_mmio_read(struct machine *machine, uint64_t hpa, unsigned size)
 {
-	return region_read(machine->mmio, hpa, size);
+	uint64_t value = region_read(machine->mmio, hpa, size);
+
+	watch_io(machine, "read", hpa, size, value);
+	return value;
 }
 
 void machine_mmio_write(struct machine *machine, uint64_t hpa, unsigned size, uint64_t value)
 {
+	watch_io(machine, "write", hpa, size, value);
 	region_write(machine->mmio, hpa, size, value);
 }
 

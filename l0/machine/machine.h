@@ -13,6 +13,7 @@
 
 #include "l0/machine/events.h"
 
+struct context; /* debug/context.h */
 struct cpu;
 struct machine;
 
@@ -118,6 +119,9 @@ struct cpu_ops {
 	void (*list_profiles)(void);
 	/* Optional. Whether this host can run hypervisors so; `why` says it in one line either way. */
 	bool (*probe)(char *why, size_t size);
+	/* Optional. In VMX non-root operation; the registers, for onlookers. */
+	bool (*in_guest)(const struct cpu *cpu);
+	void (*context)(const struct cpu *cpu, struct context *context);
 	/* Optional. The interrupt controllers are the backend's own: the level of a line. */
 	void (*irq)(struct cpu *cpu, unsigned gsi, bool level);
 };
@@ -131,6 +135,7 @@ struct lapic;
 struct levels;
 struct pic;
 struct hits;            /* hits.h: instructions counted by address; NULL when off */
+struct watch;
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
 
 struct machine {
@@ -149,6 +154,7 @@ struct machine {
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
+	struct watch *watch;   /* debug/watch.h: events told as they happen; NULL: none */
 	struct levels *levels; /* which guest runs (levels.h); NULL: nobody asks */
 	struct hits *hits;
 	volatile enum machine_stop stop;

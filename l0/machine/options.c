@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "l0/machine/command.h"
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/machine.h"
 
 enum option_id {
@@ -142,6 +143,23 @@ static int parse_depth(struct run_options *options, const char *text)
 	return -1;
 }
 
+static int parse_watch(struct run_options *options, const char *text)
+{
+	char word[40];
+
+	if (!watch_parse(text, &options->watch, word, sizeof(word)))
+		return usage("--watch %s is not among %s", word, watch_names());
+	return -1;
+}
+
+static int parse_symbols(struct run_options *options, const char *text)
+{
+	if (options->symbols_count == SYMBOLS_MAX)
+		return usage("more than %d files of symbols", SYMBOLS_MAX);
+	options->symbols[options->symbols_count++] = text;
+	return -1;
+}
+
 static int take_option(struct run_options *options, int id, char *text)
 {
 	switch (id) {
@@ -185,6 +203,13 @@ static int take_option(struct run_options *options, int id, char *text)
 		return -1;
 	case OPTION_PROFILE:
 		options->profile = text;
+		return -1;
+	case OPTION_WATCH:
+		return parse_watch(options, text);
+	case OPTION_SYMBOLS:
+		return parse_symbols(options, text);
+	case OPTION_REPORT:
+		options->report = true;
 		return -1;
 	case OPTION_JSON:
 		options->stats = "-";

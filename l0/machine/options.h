@@ -13,6 +13,7 @@
 
 #define MODULES_MAX 32
 #define DEVICES_MAX 8
+#define SYMBOLS_MAX 16
 #define DEPTH_MAX 1000 /* guards against typing errors only; nothing is sized by it */
 #define MEM_MIN (UINT64_C(2) << 20)
 
@@ -22,6 +23,10 @@ struct run_options {
 	const char *image;
 	unsigned depth;
 	uint64_t mem, max_insns;
+	unsigned watch; /* mask of 1 << enum watch_event */
+	bool report;    /* at a bad end, the state of every level */
+	const char *symbols[SYMBOLS_MAX];
+	unsigned symbols_count;
 	struct load_file modules[MODULES_MAX];
 	unsigned module_count;
 	device_creator devices[DEVICES_MAX];

@@ -2,8 +2,6 @@
  *
  * `abyme run`: builds the machine, loads the stack of images, runs it, says how it ended.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,67 +11,18 @@
 #include "l0/machine/backends.h"
 #include "l0/machine/command.h"
 #include "l0/machine/console.h"
+#include "l0/machine/debug/report.h"
 #include "l0/machine/firmware.h"
-#include "l0/machine/hits.h"
-#include "l0/machine/levels.h"
 #include "l0/machine/machine.h"
+#include "l0/machine/observe.h"
 #include "l0/machine/options.h"
 #include "l0/machine/progress.h"
+#include "l0/machine/signals.h"
 #include "l0/machine/stats.h"
 #include "l0/machine/stop.h"
-#include "l0/machine/symbols.h"
-#include "traces/machine_log.h"
 
 static struct machine machine;
-static struct levels levels;
-static struct symbols *symbols; /* of the stack's images, for --profile */
-
-/* The first signal ends the run in good order, a second one at once. */
-static void on_signal(int number)
-{
-	if (machine.stop == STOP_USER) {
-		console_restore_terminal();
-		_exit(STATUS_INTERRUPTED);
-	}
-	machine_stop(&machine, STOP_USER, number);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static bool profile_open(const struct stack *stack, struct load_error *error)
-{
-	symbols = symbols_create();
-	if (!symbols)
-		return load_fail(error, STATUS_ERROR, "out of memory");
-	symbols_add_image(symbols, stack->request.image.path);
-	for (unsigned i = 0; i < stack->request.module_count; i++)
-		symbols_add_image(symbols, stack->request.modules[i].path);
-	machine.hits = hits_create(symbols, &machine.memory);
-	return machine.hits || load_fail(error, STATUS_ERROR, "out of memory");
-}
-
-static bool profile_close(const char *path)
-{
-	bool written = hits_write(machine.hits, path);
-
-	if (!written)
-		fprintf(stderr, "abyme run: cannot write the profile to %s: %s\n", path,
-			strerror(errno));
-	if (hits_lost(machine.hits))
-		fprintf(stderr, "abyme run: the profile lacks %llu instructions: out of memory\n",
-			(unsigned long long)hits_lost(machine.hits));
-	hits_free(machine.hits);
-	symbols_free(symbols);
-	return written;
-}
+static struct observers observers;
 
 static bool boot(const struct run_options *options, struct run_facts *facts,
 		 struct load_error *error)
@@ -83,8 +32,8 @@ static bool boot(const struct run_options *options, struct run_facts *facts,
 	bool loaded = stack_build(options, &stack, error) &&
 		      load_boot(&machine, &stack.request, &state, error);
 
-	if (loaded && options->profile)
-		loaded = profile_open(&stack, error);
+	if (loaded)
+		loaded = observe_open(&observers, &machine, &stack, error);
 	facts->depth = stack.depth;
 	stack_free(&stack);
 	if (!loaded)
@@ -108,33 +57,18 @@ static double wall_seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static bool log_open(const struct run_options *options, struct load_error *error)
-{
-	char text[200];
-
-	if (!options->trace)
-		return true;
-	machine.log = trap_log_create(options->trace, MACHINE_HZ, text, sizeof(text));
-	return machine.log || load_fail(error, STATUS_OUTPUT, "%s", text);
-}
-
 /* After the run: the words, the statistics, the log. Returns the exit status. */
 static int finish(struct run_facts *facts)
 {
-	char text[200];
 	bool ok = true;
 
 	console_flush(machine.console);
 	facts->status = stop_status(machine.stop, machine.stop_value);
 	stop_report(&machine);
+	report_end(&machine, observers.symbols, facts->options->report);
 	if (facts->options->stats)
 		ok = stats_write(&machine, facts);
-	if (machine.hits && !profile_close(facts->options->profile))
-		ok = false;
-	if (machine.log && !trap_log_close(machine.log, text, sizeof(text))) {
-		fprintf(stderr, "abyme run: %s\n", text);
-		ok = false;
-	}
+	ok = observe_close(&observers, &machine) && ok;
 	return ok ? facts->status : STATUS_OUTPUT;
 }
 
@@ -143,6 +77,7 @@ static const char *interp_only(const struct run_options *options)
 {
 	return options->cpu ? "--cpu" :
 	       options->profile ? "--profile" :
+	       options->watch ? "--watch" :
 	       options->max_insns ? "--max-insns" : NULL;
 }
 
@@ -175,16 +110,16 @@ static int run(const struct run_options *options, const struct cpu_ops *backend)
 		return STATUS_REFUSED;
 	machine.cpu_ops = backend;
 	machine.max_insns = options->max_insns;
-	if (options->trace)
-		machine.levels = &levels;
+	observers.options = options;
 	firmware_build(&machine);
-	if (!boot(options, &facts, &error) || !log_open(options, &error)) {
+	if (!boot(options, &facts, &error)) {
+		(void)!observe_close(&observers, &machine);
 		machine_free(&machine);
 		if (*error.text)
 			fprintf(stderr, "abyme run: %s\n", error.text);
 		return error.status;
 	}
-	catch_signals();
+	signals_catch(&machine);
 	progress_create(&machine);
 	facts.wall_s = -wall_seconds();
 	machine.cpu_ops->run(machine.cpu);

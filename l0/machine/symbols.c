@@ -132,7 +132,7 @@ static void read_image(struct image *image, unsigned index)
 			read_table(image, sections, header->e_shnum, &sections[i], index);
 }
 
-void symbols_add_image(struct symbols *symbols, const char *path)
+bool symbols_add_image(struct symbols *symbols, const char *path)
 {
 	struct load_error error;
 	struct image *images;
@@ -140,18 +140,19 @@ void symbols_add_image(struct symbols *symbols, const char *path)
 
 	for (unsigned i = 0; i < symbols->count; i++)
 		if (!strcmp(symbols->images[i].path, path))
-			return;
+			return symbols->images[i].count;
 	images = reallocarray(symbols->images, symbols->count + 1, sizeof(*images));
 	if (!images)
-		return;
+		return false;
 	symbols->images = images;
 	image.path = strdup(path);
 	if (!image.path || !file_open(&image.file, image.path, &error)) {
 		free(image.path);
-		return;
+		return false;
 	}
 	read_image(&image, symbols->count);
 	images[symbols->count++] = image;
+	return image.count;
 }
 
 /* The last symbol that starts at or below the address. */

@@ -22,8 +22,8 @@ struct symbols;
 /* NULL: no memory. */
 struct symbols *symbols_create(void);
 void symbols_free(struct symbols *symbols);
-/* Reads an image, unless it has been read already; what can't be read adds nothing. */
-void symbols_add_image(struct symbols *symbols, const char *path);
+/* Reads an image, unless it has been read already. False: it adds no symbols. */
+bool symbols_add_image(struct symbols *symbols, const char *path);
 /* The symbol at `address` of which the file has the same bytes as `code`, `length` of them: that
  * tells two images apart that are linked to the same place. NULL: none. */
 const struct symbol *symbols_find(const struct symbols *symbols, uint64_t address,

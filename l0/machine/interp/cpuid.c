@@ -5,8 +5,10 @@
  */
 #include "l0/machine/interp/mmu.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
 
@@ -124,6 +126,10 @@ void insn_cpuid(struct cpu *cpu, const struct op *op)
 	/* SYSCALL is there in every mode that has it, but announced to 64-bit code only. */
 	if (leaf == 0x80000001 && !cpu_code64(cpu))
 		out[CPUID_EDX] &= ~BIT32(11);
+	if (watches(cpu->machine, WATCH_CPUID))
+		watch_tell(cpu->machine, "cpuid %x.%x = %x %x %x %x", leaf,
+			   (uint32_t)cpu->gpr[REG_RCX], out[CPUID_EAX], out[CPUID_EBX],
+			   out[CPUID_ECX], out[CPUID_EDX]);
 	cpu->gpr[REG_RAX] = out[CPUID_EAX];
 	cpu->gpr[REG_RBX] = out[CPUID_EBX];
 	cpu->gpr[REG_RCX] = out[CPUID_ECX];

@@ -4,6 +4,11 @@
  * triple faults, payloads. deliver.c does the rest.
  */
 #include "l0/machine/interp/cost.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
 
@@ -246,6 +251,23 @@ static bool wants_attention(struct cpu *cpu)
 	return (cpu->eflags_rest & RFLAGS_IF) && machine_interrupt_pending(cpu->machine);
 }
 
+static bool is_interrupt(const struct cpu_event *event)
+{
+	return event->type == INTR_TYPE_EXTERNAL || event->type == INTR_TYPE_NMI;
+}
+
+static void watch_event(struct cpu *cpu, const struct cpu_event *event)
+{
+	char error[24] = "", cr2[32] = "";
+
+	if (event->has_error)
+		snprintf(error, sizeof(error), " error=%x", event->error);
+	if (event->type == INTR_TYPE_HARDWARE_EXCEPTION && event->vector == VECTOR_PF)
+		snprintf(cr2, sizeof(cr2), " cr2=%" PRIx64, event->cr2);
+	watch_tell(cpu->machine, "%s %u%s%s%s", is_interrupt(event) ? "interrupt" : "exception",
+		   event->vector, event->injected ? " injected" : "", error, cr2);
+}
+
 void cpu_deliver_event(struct cpu *cpu)
 {
 	struct cpu_event event = cpu->event;
@@ -255,6 +277,8 @@ void cpu_deliver_event(struct cpu *cpu)
 	if (cpu->delivering.valid)
 		event_nest(cpu, &event);
 	cpu->delivering = event;
+	if (watches(cpu->machine, is_interrupt(&event) ? WATCH_INTERRUPTS : WATCH_EXCEPTIONS))
+		watch_event(cpu, &event);
 	event_apply_payload(cpu, &event);
 	event_block_nmi(cpu, &event);
 	cpu->activity = ACTIVITY_ACTIVE;

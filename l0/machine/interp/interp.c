@@ -4,6 +4,7 @@
  * time catch up with the event queue, and sees to it that both fall on exact instruction
  * boundaries: a block that does not fit into the time to the next event is stepped.
  */
+#include "l0/machine/debug/context.h"
 #include "l0/machine/hits.h"
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/profile.h"
@@ -238,6 +239,35 @@ static void interp_report_exits(struct cpu *cpu,
 			emit(opaque, vmx_exit_reason_name(reason), cpu->vmx->exit_counts[reason]);
 }
 
+static bool interp_in_guest(const struct cpu *cpu)
+{
+	return cpu->vmx->nonroot;
+}
+
+static void interp_context(const struct cpu *cpu, struct context *context)
+{
+	*context = (struct context){
+		.gpr_known = true,
+		.rip = cpu->op ? cpu_insn_rip(cpu) : cpu_rip(cpu),
+		.rflags = cpu_rflags(cpu),
+		.gdtr_base = cpu->gdtr.base,
+		.gdtr_limit = cpu->gdtr.limit,
+		.idtr_base = cpu->idtr.base,
+		.idtr_limit = cpu->idtr.limit,
+		.cr0 = cpu->cr0,
+		.cr2 = cpu->cr2,
+		.cr3 = cpu->cr3,
+		.cr4 = cpu->cr4,
+		.efer = cpu->efer,
+		.eptp = cpu->vmx->eptp,
+	};
+	memcpy(context->gpr, cpu->gpr, sizeof(context->gpr));
+	memcpy(context->pdpte, cpu->pdpte, sizeof(context->pdpte));
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		context->seg[i] = (struct context_segment){cpu->seg[i].base, cpu->seg[i].limit,
+							   cpu->seg[i].ar, cpu->seg[i].selector};
+}
+
 static void interp_list_profiles(void)
 {
 	struct cpu_profile profile;
@@ -262,4 +292,6 @@ const struct cpu_ops interp_cpu_ops = {
     .report_exits = interp_report_exits,
     .last_failure = vmx_last_failure,
     .list_profiles = interp_list_profiles,
+    .in_guest = interp_in_guest,
+    .context = interp_context,
 };

@@ -5,8 +5,10 @@
  */
 #include "l0/machine/interp/mmu.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/keys.h"
@@ -375,6 +377,8 @@ void insn_rdmsr(struct cpu *cpu, const struct op *op)
 		if (msr == MSR_IA32_TSC)
 			value = vmx_guest_tsc(cpu, value);
 	}
+	if (watches(cpu->machine, WATCH_MSR))
+		watch_tell(cpu->machine, "rdmsr %x = %" PRIx64, msr, value);
 	cpu->gpr[REG_RAX] = (uint32_t)value;
 	cpu->gpr[REG_RDX] = value >> 32;
 }
@@ -387,6 +391,8 @@ void insn_wrmsr(struct cpu *cpu, const struct op *op)
 	if (cpu->cpl)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	vmx_intercept_wrmsr(cpu, msr);
+	if (watches(cpu->machine, WATCH_MSR))
+		watch_tell(cpu->machine, "wrmsr %x = %" PRIx64, msr, value);
 	if (cpu->vmx->nonroot && in_x2apic_range(msr) && vmx_x2apic_write(cpu, msr, value))
 		return;
 	if (!cpu_wrmsr(cpu, msr, value))

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "l0/machine/levels.h"
+#include "shadow/sdm/vmx.h"
 
 #define L1 0x1000, 0x1e
 #define L2 0x2000, 0x2e
@@ -19,6 +20,7 @@
 #define L4 0x4000, 0x4e
 
 static struct levels levels;
+static uint64_t gpr[REG_COUNT];
 
 static int setup(void **state)
 {
@@ -27,8 +29,8 @@ static int setup(void **state)
 }
 
 #define enters(level, ...) assert_int_equal(levels_enter(&levels, __VA_ARGS__), level)
-#define launches() levels_exit(&levels, true)
-#define exits() levels_exit(&levels, false)
+#define launches() levels_exit(&levels, &(struct levels_exit){.reason = EXIT_REASON_VMRESUME}, gpr)
+#define exits() levels_exit(&levels, &(struct levels_exit){.reason = EXIT_REASON_CPUID}, gpr)
 
 /* L1 handles an exit of a guest above it: an exit of its own for another reason, and back. */
 static void l1_works(void)
@@ -76,6 +78,9 @@ static void own_vmcs_each(void **state)
 	exits();
 	assert_int_equal(levels_current(&levels), 3);
 	assert_int_equal(levels_find(&levels, 2)->vmcs, 0x2000);
+	gpr[REG_RBX] = 7;
+	exits();
+	assert_int_equal(levels_find(&levels, 3)->gpr[REG_RBX], 7);
 	assert_null(levels_find(&levels, 5));
 }
 
@@ -105,6 +110,7 @@ static void shared_vmcs(void **state)
 	l1_works();
 	launches();
 	enters(3, 0x2000, 0x3e);
+	assert_null(levels_find(&levels, 2)); /* its state is no longer there */
 	exits();
 	l1_works();
 	launches();

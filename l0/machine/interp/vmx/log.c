@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/vmx/private.h"
 #include "l0/machine/levels.h"
 #include "traces/machine_log.h"
@@ -17,11 +18,6 @@
 static uint32_t saturate(uint64_t value)
 {
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-}
-
-static bool launches(const struct vmx_exit_info *info)
-{
-	return info->reason == EXIT_REASON_VMLAUNCH || info->reason == EXIT_REASON_VMRESUME;
 }
 
 static void close_record(struct cpu *cpu, uint8_t flags)
@@ -84,12 +80,27 @@ static void open_record(struct cpu *cpu, const struct vmx_exit_info *info, bool 
 	private->record_open = true;
 }
 
+static void watch_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
+{
+	if (watches(cpu->machine, WATCH_EXITS) && !failed_entry)
+		watch_tell(cpu->machine, "exit %s qualification=%" PRIx64,
+			   vmx_exit_reason_name(info->reason), info->qualification);
+	else if (watches(cpu->machine, WATCH_VMENTRY) && failed_entry)
+		watch_tell(cpu->machine, "%s", vmx_last_failure(cpu));
+}
+
 void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
 {
+	watch_exit(cpu, info, failed_entry);
 	if (cpu->machine->log)
 		open_record(cpu, info, failed_entry);
 	if (cpu->machine->levels && !failed_entry)
-		levels_exit(cpu->machine->levels, launches(info));
+		levels_exit(cpu->machine->levels,
+			    &(struct levels_exit){.insns = cpu_retired(cpu),
+						  .rip = vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
+						  .qualification = info->qualification,
+						  .reason = info->reason},
+			    cpu->gpr);
 }
 
 void vmx_log_entry(struct cpu *cpu, bool failed)
@@ -98,6 +109,9 @@ void vmx_log_entry(struct cpu *cpu, bool failed)
 		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
 	if (cpu->machine->levels && !failed)
 		levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
+	if (watches(cpu->machine, WATCH_VMENTRY) && !failed)
+		watch_tell(cpu->machine, "vmentry vmcs=%" PRIx64 " to=%" PRIx64, cpu->vmx->current,
+			   vmcs_get(cpu->vmx->vmcs, GUEST_RIP));
 }
 
 void vmx_finish(struct cpu *cpu)
