@@ -70,7 +70,7 @@ TESTLIB_SRC := $(filter-out $(UNIT_SRC) tests/guests/% tests/oracle/native.c,\
 	$(if $(filter x86_64,$(shell uname -m)),tests/oracle/native.c)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
-.PHONY: all images help clean unit setup run test test-all bench style conformance fuzz
+.PHONY: all images help clean unit setup run test test-all linux bench style conformance fuzz
 all: $(O)/abyme $(IMAGES)
 images: $(IMAGES)
 
@@ -78,6 +78,7 @@ help:
 	@echo 'make run        set up, build, measure nesting cost at depths 0 to 3'
 	@echo 'make test       set up, build, run the tests'
 	@echo 'make test-all   the same with the outside judges (Bochs, QEMU, clang, aarch64)'
+	@echo 'make linux      a Linux with KVM to boot, build/l1/linux, from Debian packages'
 	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
 	@echo 'make conformance KUT=DIR   kvm-unit-tests that you built in DIR: tests/conformance/README.md'
 	@echo 'make fuzz       libFuzzer over decoder and engine, VMX, loaders, log reader (FUZZ_SECONDS=60 each)'
@@ -193,6 +194,15 @@ test-all:
 	@$(MAKE) --no-print-directory all
 	@tests/run.sh $(O) tests/judges
 
+# A Linux with KVM from Debian's packages; FLAVOUR=amd64 takes the generic kernel instead of the cloud one.
+FLAVOUR ?= cloud-amd64
+LINUX := $(O)/l1/linux$(if $(filter-out cloud-amd64,$(FLAVOUR)),-$(FLAVOUR))
+linux:
+	@.ci/setup build
+	@.ci/linux-packages $(FLAVOUR) $(LINUX)/packages
+	@$(MAKE) --no-print-directory all
+	@l1/linux/make.sh $(LINUX)/packages/tree $(LINUX) $(O)
+
 bench:
 	@.ci/setup build
 	@$(MAKE) --no-print-directory all
@@ -219,4 +229,4 @@ clean:
 	rm -rf $(O)
 
 .SECONDARY:
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -type f 2>/dev/null)

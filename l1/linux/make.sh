@@ -1,16 +1,32 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# make.sh TREE OUT: from an unpacked Debian kernel package (dpkg-deb -x linux-image-*-cloud-
-# amd64*.deb TREE) makes OUT/vmlinuz and OUT/initrd, a Linux whose first process runs a KVM guest
-# and powers off.
+# make.sh TREE OUT BUILD: from unpacked Debian packages (.ci/linux-packages) and the abyme built in
+# BUILD makes OUT/bzImage and OUT/initrd: a Linux with KVM, busybox, abyme and its images.
 set -eu
 tree=$1
 out=$2
+build=$3
 here=$(dirname "$0")
-mkdir -p "$out"
-module() { find "$tree" -name "$1" | grep . || { echo "make.sh: no $1 in $tree" >&2; exit 1; }; }
-cp "$(find "$tree" -name 'vmlinuz*' | head -1)" "$out/vmlinuz"
-${CC:-cc} -O2 -Wall -Wextra -static -o "$out/kvm_init" "$here/kvm_init.c"
+mkdir -p "$out/images"
+
+one() { find "$tree" -type f -path "*/$1" | grep . || { echo "make.sh: no $1 in $tree" >&2; exit 1; }; }
+
+cp "$(one 'boot/vmlinuz-*')" "$out/bzImage"
+${CC:-cc} -O2 -Wall -Wextra -static -o "$out/kvm_guest" "$here/kvm_guest.c"
 ${CC:-cc} -O2 -Wall -Wextra -o "$out/mkinitrd" "$here/mkinitrd.c"
-"$out/mkinitrd" "$out/initrd" "$out/kvm_init" "$(module irqbypass.ko)" "$(module kvm.ko)" \
-	"$(module kvm-intel.ko)"
+strip -o "$out/abyme" "$build/abyme"
+
+set -- init="$here/init" bin/busybox="$(one bin/busybox)" bin/sh@busybox bin/kvm_guest="$out/kvm_guest" \
+	bin/abyme="$out/abyme"
+for module in irqbypass kvm kvm-intel; do
+	set -- "$@" lib/modules/$module.ko="$(one $module.ko)"
+done
+for image in "$build"/images/*.elf; do
+	strip -o "$out/images/$(basename "$image")" "$image"
+	set -- "$@" bin/images/"$(basename "$image")=$out/images/$(basename "$image")"
+done
+# libgcc_s is loaded by the C library when a thread is cancelled.
+for library in $(ldd "$build/abyme" | grep -o '/[^ ]*') $(${CC:-cc} -print-file-name=libgcc_s.so.1); do
+	set -- "$@" "${library#/}=$library"
+done
+"$out/mkinitrd" "$out/initrd" "$@"
