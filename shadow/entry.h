@@ -8,13 +8,8 @@
 
 #include "shadow/merge.h"
 
-/* What of L1's own state L2 inherits where VMCS12 does not load it. Read from VMCS01. */
-struct l1_inherited {
-	uint64_t dr7, debugctl, efer, pat;
-};
-
-/* Writes L2's guest state to VMCS02, which is current. */
-void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1);
+/* Writes L2's guest state to VMCS02, which is current. v->l1 is up to date. */
+void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* L2 uses PAE paging, so that the PDPTE fields mean something. */
 bool guest02_uses_pdptes(const struct shadow_slot *slot);
 /* Without EPT12: loads L2's PDPTEs from L1's memory as MOV to CR3 would. false: one is invalid. */

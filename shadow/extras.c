@@ -8,21 +8,28 @@
 #include "shadow/slot.h"
 #include "shadow/vpid.h"
 
-/* A register that L1's entry loads or inherits, and its exit saves or not, loads or inherits. */
-static uint32_t registers(uint32_t entry, uint32_t exit, bool efer, bool pat)
+/* Registers with a field: which controls of L1's have to be 1 lest there is something to do. */
+static uint32_t registers(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
+	static const struct {
+		uint16_t extra;
+		uint8_t index;
+		uint32_t entry, exit;
+	} rows[] = {
+	    {EXTRA_DEBUG, VMCS_INDEX_GUEST_DR7, ENTRY_LOAD_DEBUG_CONTROLS,
+	     EXIT_SAVE_DEBUG_CONTROLS},
+	    {EXTRA_EFER, VMCS_INDEX_GUEST_IA32_EFER, ENTRY_LOAD_EFER, EXIT_SAVE_EFER},
+	    {EXTRA_PAT, VMCS_INDEX_GUEST_IA32_PAT, ENTRY_LOAD_PAT, EXIT_SAVE_PAT},
+	    {EXTRA_INHERIT_EFER, VMCS_INDEX_GUEST_IA32_EFER, 0, EXIT_LOAD_EFER},
+	    {EXTRA_INHERIT_PAT, VMCS_INDEX_GUEST_IA32_PAT, 0, EXIT_LOAD_PAT},
+	};
 	uint32_t extras = 0;
 
-	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS) || !(exit & EXIT_SAVE_DEBUG_CONTROLS))
-		extras |= EXTRA_DEBUG;
-	if (efer && (!(entry & ENTRY_LOAD_EFER) || !(exit & EXIT_SAVE_EFER)))
-		extras |= EXTRA_EFER;
-	if (pat && (!(entry & ENTRY_LOAD_PAT) || !(exit & EXIT_SAVE_PAT)))
-		extras |= EXTRA_PAT;
-	if (efer && !(exit & EXIT_LOAD_EFER))
-		extras |= EXTRA_INHERIT_EFER;
-	if (pat && !(exit & EXIT_LOAD_PAT))
-		extras |= EXTRA_INHERIT_PAT;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (field_exists(v->l0.hw, rows[i].index) &&
+		    ((rows[i].entry & ~slot_entry_controls(slot)) ||
+		     (rows[i].exit & ~slot_exit_controls(slot))))
+			extras |= rows[i].extra;
 	return extras;
 }
 
@@ -44,11 +51,7 @@ static uint32_t by_secondary(const struct shadow_vcpu *v, const struct shadow_sl
 void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	const struct vmcs *v12 = &slot->v12;
-	uint32_t extras =
-	    registers(slot_entry_controls(slot), slot_exit_controls(slot),
-		      field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER),
-		      field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT)) |
-	    by_secondary(v, slot);
+	uint32_t extras = registers(v, slot) | by_secondary(v, slot);
 
 	if (vmcs_get(v12, ENTRY_MSR_LOAD_COUNT) | vmcs_get(v12, EXIT_MSR_STORE_COUNT) |
 	    vmcs_get(v12, EXIT_MSR_LOAD_COUNT))

@@ -22,14 +22,14 @@ static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 /* VMCS02's field may hold anything here. It is read to compare, because a lower level may well let
  * L0 read without an exit, but not write. */
 static void change02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
-		     uint64_t value)
+		     uint32_t encoding, uint64_t value)
 {
-	uint32_t encoding = vmcs_fields[index].encoding;
-
 	slot->have02.field[index] = value;
 	if (v->env->vmcs_read(v->env, encoding) != value)
 		v->env->vmcs_write(v->env, encoding, value);
 }
+#define change02_by_name(v, slot, name, value)                                                     \
+	change02(v, slot, VMCS_INDEX_##name, VMCS_##name, value)
 
 /* The same where reading would be no better. */
 static void write02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
@@ -38,8 +38,7 @@ static void write02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned in
 	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
 }
 
-static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
-			  const struct l1_inherited *l1)
+static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint32_t entry = slot_entry_controls(slot);
 	const struct vmcs *v12 = &slot->v12;
@@ -47,17 +46,18 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot,
 	if (slot->extras & EXTRA_DEBUG) {
 		bool load = entry & ENTRY_LOAD_DEBUG_CONTROLS;
 
-		change02(v, slot, VMCS_INDEX_GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : l1->dr7);
-		change02(v, slot, VMCS_INDEX_GUEST_IA32_DEBUGCTL,
-			 load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : l1->debugctl);
+		change02_by_name(v, slot, GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : v->l1.dr7);
+		change02_by_name(v, slot, GUEST_IA32_DEBUGCTL,
+				 load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : v->l1.debugctl);
 	}
 	if (slot->extras & EXTRA_EFER)
-		change02(v, slot, VMCS_INDEX_GUEST_IA32_EFER,
-			 (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
-						   : inherited_efer(slot, l1->efer));
+		push02_by_name(v, slot, GUEST_IA32_EFER,
+			       (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
+							 : inherited_efer(slot, v->l1.efer));
 	if (slot->extras & EXTRA_PAT)
-		change02(v, slot, VMCS_INDEX_GUEST_IA32_PAT,
-			 (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT) : l1->pat);
+		push02_by_name(v, slot, GUEST_IA32_PAT,
+			       (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT)
+							: v->l1.pat);
 }
 
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
@@ -169,15 +169,16 @@ static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 			vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE));
 }
 
-void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot, const struct l1_inherited *l1)
+void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	if (slot->dirty & DIRTY_GUEST)
 		push_rare(v, slot);
 	if (slot->extras & EXTRA_UNSTEADY)
-		push_unsteady(v, slot, l1);
+		push_unsteady(v, slot);
 	push_hot(v, slot);
 	push_event(v, slot);
 	if (slot->extras & (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER))
 		push_extras(v, slot);
 	slot->dirty &= ~(uint32_t)DIRTY_GUEST;
+	slot->written = 0;
 }

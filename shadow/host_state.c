@@ -59,9 +59,9 @@ static void build_code_and_stack(struct shadow_slot *slot, uint64_t *s, uint64_t
 {
 	const struct vmcs *v12 = &slot->v12;
 
-	load[L1_LOAD_GUEST_CS_SELECTOR] = vmcs_get(v12, HOST_CS_SELECTOR);
+	s[L1_STATE_GUEST_CS_SELECTOR] = vmcs_get(v12, HOST_CS_SELECTOR);
 	load[L1_LOAD_GUEST_CS_ACCESS_RIGHTS] = host_is_64bit(slot) ? CODE64_RIGHTS : CODE32_RIGHTS;
-	load[L1_LOAD_GUEST_SS_SELECTOR] = vmcs_get(v12, HOST_SS_SELECTOR);
+	s[L1_STATE_GUEST_SS_SELECTOR] = vmcs_get(v12, HOST_SS_SELECTOR);
 	load[L1_LOAD_GUEST_SS_ACCESS_RIGHTS] = data_rights(vmcs_get(v12, HOST_SS_SELECTOR));
 	SEGMENT_PARTS(s, CS, 0)
 	SEGMENT_PARTS(s, SS, 0)
@@ -94,7 +94,7 @@ static void build_registers(struct shadow_slot *slot, uint64_t *s, uint64_t *loa
 	load[L1_LOAD_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
 	load[L1_LOAD_GUEST_RIP] = vmcs_get(v12, HOST_RIP);
 	load[L1_LOAD_GUEST_RFLAGS] = RFLAGS_FIXED1;
-	load[L1_LOAD_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
+	s[L1_STATE_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
 	s[L1_STATE_GUEST_DR7] = DR7_FIXED1;
 	s[L1_STATE_GUEST_IA32_DEBUGCTL] = 0;
 	s[L1_STATE_GUEST_IA32_SYSENTER_CS] = vmcs_get(v12, HOST_IA32_SYSENTER_CS);
@@ -182,14 +182,6 @@ static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 	env->vmcs_write_list(env, SHADOW_LIST_L1_LOAD, load);
 }
 
-static void load_if_changed(struct shadow_vcpu *v, unsigned index, uint64_t value)
-{
-	uint32_t encoding = vmcs_fields[index].encoding;
-
-	if (v->env->vmcs_read(v->env, encoding) != value)
-		v->env->vmcs_write(v->env, encoding, value);
-}
-
 static uint64_t host_efer(const struct shadow_slot *slot, const struct l2_leftover *l2)
 {
 	const uint64_t long_bits = EFER_LMA | EFER_LME;
@@ -199,17 +191,18 @@ static uint64_t host_efer(const struct shadow_slot *slot, const struct l2_leftov
 	return host_is_64bit(slot) ? l2->efer | long_bits : l2->efer & ~long_bits;
 }
 
+/* What VMCS01 holds has been read when L1 entered L2 (v->l1). */
 static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		      const struct l2_leftover *l2)
 {
 	uint32_t exit = slot_exit_controls(slot);
+	uint64_t efer = host_efer(slot, l2);
+	uint64_t pat = (exit & EXIT_LOAD_PAT) ? vmcs_get(&slot->v12, HOST_IA32_PAT) : l2->pat;
 
-	if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_EFER))
-		load_if_changed(v, VMCS_INDEX_GUEST_IA32_EFER, host_efer(slot, l2));
-	if (field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_PAT))
-		load_if_changed(v, VMCS_INDEX_GUEST_IA32_PAT,
-				(exit & EXIT_LOAD_PAT) ? vmcs_get(&slot->v12, HOST_IA32_PAT)
-						       : l2->pat);
+	if (v->l1.efer != efer && vmx_features_have(v->l0.hw->features, VMX_FEATURE_EFER))
+		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_EFER, efer);
+	if (v->l1.pat != pat && vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
+		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
 	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
 		(void)v->env->wrmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL,
 				    vmcs_get(&slot->v12, HOST_IA32_PERF_GLOBAL_CTRL));

@@ -189,6 +189,14 @@ static void push_copies(struct shadow_vcpu *v, struct shadow_slot *slot)
 				   vmcs_get(v->l0.vmcs01, XSS_EXITING_BITMAP));
 }
 
+/* L0 keeps nothing of CR0 and CR4 from L2 that VMX operation does not keep anyway, so VMCS02 has
+ * L1's masks. The read shadows are in the hot list. */
+static void push_cr_controls(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	push02_by_name(v, slot, CR0_GUEST_HOST_MASK, vmcs_get(&slot->v12, CR0_GUEST_HOST_MASK));
+	push02_by_name(v, slot, CR4_GUEST_HOST_MASK, vmcs_get(&slot->v12, CR4_GUEST_HOST_MASK));
+}
+
 void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02)
 {
 	struct exception_filter filter = merge_exceptions(v->l0.vmcs01, &slot->v12);
@@ -199,6 +207,8 @@ void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64
 	push_apic(v, slot);
 	push_tsc(v, slot);
 	push_copies(v, slot);
+	push_cr_controls(v, slot);
+	push02_by_name(v, slot, EXCEPTION_BITMAP, filter.bitmap);
 	push02_by_name(v, slot, PAGE_FAULT_ERROR_CODE_MASK, filter.mask);
 	push02_by_name(v, slot, PAGE_FAULT_ERROR_CODE_MATCH, filter.match);
 	if (vmcs_get(v->l0.vmcs01, SECONDARY_CONTROLS) & SECONDARY_ENABLE_EPT)
@@ -206,18 +216,4 @@ void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64
 	if (vpid02)
 		push02_by_name(v, slot, VPID, vpid02);
 	slot->ept_generation = v->ept_generation;
-}
-
-/* Masks and shadows: L0 keeps nothing of CR0 and CR4 from L2 that VMX operation does not keep
- * anyway, so VMCS02 has L1's. */
-void merge_push_hot_controls(struct shadow_vcpu *v, struct shadow_slot *slot)
-{
-	const struct vmcs *v12 = &slot->v12;
-
-	push02_by_name(v, slot, EXCEPTION_BITMAP,
-		       vmcs_get(v12, EXCEPTION_BITMAP) | vmcs_get(v->l0.vmcs01, EXCEPTION_BITMAP));
-	push02_by_name(v, slot, CR0_GUEST_HOST_MASK, vmcs_get(v12, CR0_GUEST_HOST_MASK));
-	push02_by_name(v, slot, CR4_GUEST_HOST_MASK, vmcs_get(v12, CR4_GUEST_HOST_MASK));
-	push02_by_name(v, slot, CR0_READ_SHADOW, vmcs_get(v12, CR0_READ_SHADOW));
-	push02_by_name(v, slot, CR4_READ_SHADOW, vmcs_get(v12, CR4_READ_SHADOW));
 }

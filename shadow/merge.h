@@ -11,15 +11,22 @@
 #include "shadow/vpid.h"
 
 /* Writes a field of VMCS02, which is current, unless it holds the value already. */
-static inline void push02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
-			  uint64_t value)
+static inline void push02_at(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+			     uint32_t encoding, uint64_t value)
 {
 	if (slot->have02.field[index] == value)
 		return;
 	slot->have02.field[index] = value;
-	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+	v->env->vmcs_write(v->env, encoding, value);
 }
-#define push02_by_name(v, slot, name, value) push02(v, slot, VMCS_INDEX_##name, value)
+static inline void push02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
+			  uint64_t value)
+{
+	push02_at(v, slot, index, vmcs_fields[index].encoding, value);
+}
+/* The same with the field known to the compiler. */
+#define push02_by_name(v, slot, name, value)                                                       \
+	push02_at(v, slot, VMCS_INDEX_##name, VMCS_##name, value)
 
 /* What of 12 and 01 goes into the five control words. Pure. */
 uint32_t merge_pin(const struct shadow_vcpu *v, const struct shadow_slot *slot);
@@ -47,8 +54,6 @@ struct exception_filter merge_exceptions(const struct vmcs *vmcs01, const struct
 bool merge_prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02);
 /* VMCS02 is current: writes all controls. */
 void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02);
-/* The few controls that L1 changes without an exit; VMCS02 is current. */
-void merge_push_hot_controls(struct shadow_vcpu *v, struct shadow_slot *slot);
 
 /* Whether EPT02 composes L1's EPT12; otherwise L2 runs on EPT01. */
 static inline bool slot_has_ept12(const struct shadow_slot *slot)

@@ -93,6 +93,12 @@ struct shadow_vcpu {
 	 * state that is; NULL: of none. */
 	struct vmcs state01;
 	const struct shadow_slot *loaded01;
+	/* L1's own registers when it executed VMLAUNCH or VMRESUME last, from VMCS01: L2 inherits
+	 * what VMCS12 does not load. EFER and PAT are 0 where the hardware has no field; DR7 and
+	 * DEBUGCTL are only read for a VMCS12 that wants them. */
+	struct shadow_inherited {
+		uint64_t dr7, debugctl, efer, pat;
+	} l1;
 };
 
 /* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the

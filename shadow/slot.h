@@ -46,16 +46,16 @@ enum slot_extra {
 	EXTRA_EFER = 2,
 	EXTRA_PAT = 4,
 	EXTRA_UNSTEADY = EXTRA_DEBUG | EXTRA_EFER | EXTRA_PAT,
-	EXTRA_INHERIT_EFER = 8, /* a reflection leaves L2's EFER, or PAT, to L1 */
-	EXTRA_INHERIT_PAT = 16,
-	EXTRA_MSR_LISTS = 32,  /* an MSR area is not empty */
-	EXTRA_LINK = 64,       /* there is a VMCS link pointer */
-	EXTRA_PAE = 128,       /* L2 may use PAE paging, so PDPTEs */
-	EXTRA_LONG_MODE = 256, /* L2 may enter and leave IA-32e mode */
-	EXTRA_APICV = 512,     /* virtual-interrupt delivery */
-	EXTRA_TIMER = 1024,    /* VMX-preemption timer */
-	EXTRA_FLUSH = 2048,    /* L1 has no VPIDs: its transitions flush, vpid.h */
-	EXTRA_NOTES = 4096,    /* see dirty.h */
+	EXTRA_INHERIT_EFER = 2048, /* a reflection leaves L2's EFER, or PAT, to L1 */
+	EXTRA_INHERIT_PAT = 4096,
+	EXTRA_MSR_LISTS = 8,  /* an MSR area is not empty */
+	EXTRA_LINK = 16,       /* there is a VMCS link pointer */
+	EXTRA_PAE = 32,       /* L2 may use PAE paging, so PDPTEs */
+	EXTRA_LONG_MODE = 64, /* L2 may enter and leave IA-32e mode */
+	EXTRA_APICV = 128,     /* virtual-interrupt delivery */
+	EXTRA_TIMER = 256,    /* VMX-preemption timer */
+	EXTRA_FLUSH = 512,    /* L1 has no VPIDs: its transitions flush, vpid.h */
+	EXTRA_NOTES = 1024,    /* see dirty.h */
 	/* What keeps an entry from going straight to VMCS02. */
 	EXTRA_PREPARE = EXTRA_MSR_LISTS | EXTRA_LINK | EXTRA_PAE | EXTRA_NOTES,
 };

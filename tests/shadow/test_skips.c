@@ -248,6 +248,51 @@ static void flush_without_vpid(void **state)
 	assert_int_equal(fake_count_all(&f->fake, FAKE_INVVPID), 0);
 }
 
+/* An entry that has to look at the link pointer again has no new EPT pointer. */
+static void link_pointer_each_time(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t eptp02;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_VMCS_SHADOWING);
+	l1_write(f, VMCS_VMREAD_BITMAP, VMREAD_PAGE);
+	l1_write(f, VMCS_VMWRITE_BITMAP, VMWRITE_PAGE);
+	l1_write(f, VMCS_VMCS_LINK_POINTER, VMCS_SHADOW);
+	l1_launch(f);
+	eptp02 = GET02(f, EPT_POINTER);
+	assert_int_not_equal(eptp02, vmcs_get(&f->vmcs01, EPT_POINTER));
+	for (unsigned i = 0; i < 2; i++) {
+		leave(f);
+		reenter(f);
+		assert_int_equal(GET02(f, EPT_POINTER), eptp02);
+		assert_non_null(f->v.linked);
+	}
+}
+
+/* L2's EFER is saved, and loaded again, but at the exit L1 goes on with it: it is read then, and
+ * still L2's own at the next entry, whether L1 asks or not. */
+static void saved_and_left_over(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t efer = EFER_LMA | EFER_LME | EFER_SCE;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_EXIT_CONTROLS,
+		 l1_read(f, VMCS_EXIT_CONTROLS) & ~(uint64_t)EXIT_LOAD_EFER);
+	l1_launch(f);
+	SET02(f, GUEST_IA32_EFER, efer);
+	leave(f);
+	assert_int_equal(GET01(f, GUEST_IA32_EFER), efer);
+	reenter(f);
+	assert_int_equal(GET02(f, GUEST_IA32_EFER), efer);
+	leave(f);
+	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_EFER), efer);
+	l1_write(f, VMCS_GUEST_IA32_EFER, EFER_LMA | EFER_LME);
+	reenter(f);
+	assert_int_equal(GET02(f, GUEST_IA32_EFER), EFER_LMA | EFER_LME);
+}
+
 #define BOTH(test)                                                                                 \
 	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
 	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
@@ -266,6 +311,8 @@ int main(void)
 	    BOTH(controls_changed_before_the_read),
 	    BOTH(event_in_parts),
 	    BOTH(flush_without_vpid),
+	    BOTH(link_pointer_each_time),
+	    BOTH(saved_and_left_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
