@@ -34,8 +34,8 @@ static const char *const environment[] = {
     "SLDT",	"STR",	    "SGDT",   "SIDT",	 "SMSW",    "VERR",	"VERW",
     "LAR",	"LSL",	    "LSS",    "LFS",	 "LGS",	    "RDFSBASE", "RDGSBASE",
     "WRFSBASE", "WRGSBASE", "RDTSC",  "RDTSCP",	 "RDPID",   "CPUID",	"RDRAND",
-    "RDSEED",	"XGETBV",   "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR",	"XSAVE",
-    "XRSTOR",	"XSAVEOPT", "XSAVEC", "WAIT",	 "PUSHF",   "VLDMXCSR", "VSTMXCSR",
+    "RDSEED",	"XGETBV",   "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR",	
+    	  "WAIT",	 "PUSHF",   "VLDMXCSR", "VSTMXCSR",
 };
 
 static bool among(const char *const *names, size_t count, const char *name)
@@ -175,9 +175,16 @@ uint64_t insn_gen_integer(uint64_t *seed)
 	}
 }
 
+/* XSAVE, XSAVEOPT, XSAVEC, XRSTOR */
+static bool is_xsave(const struct insn_row *row)
+{
+	return !strncmp(row->mnemonic, "XSAVE", 5) || !strcmp(row->mnemonic, "XRSTOR");
+}
+
 static bool is_simd(const struct insn_row *row)
 {
-	return !strncmp(row->handler, "simd_", 5) || !strncmp(row->handler, "insn_vmask", 10) ||
+	return !strncmp(row->handler, "simd_", 5) || is_xsave(row) ||
+	       !strncmp(row->handler, "insn_vmask", 10) ||
 	       !strncmp(row->handler, "insn_vgather", 12);
 }
 
@@ -298,9 +305,10 @@ static bool is_branch(const struct insn_row *row)
 	return AMONG(names, row->mnemonic);
 }
 
-/* The memory operand: a form of addressing, with registers set so that it lands at `target`. */
+/* The memory operand: a form of addressing, with registers set so that it lands at `target`; those
+ * in the bitmap `fixed` have a value that counts. */
 static void place_memory(struct parts *parts, struct insn_instance *instance, uint64_t target,
-			 uint64_t *seed)
+			 uint32_t fixed, uint64_t *seed)
 {
 	uint64_t random = insn_gen_random(seed);
 	uint64_t index_value = random >> 40 & 15;
@@ -309,11 +317,15 @@ static void place_memory(struct parts *parts, struct insn_instance *instance, ui
 	parts->index = random >> 4 & 15;
 	parts->scale = random >> 8 & 3;
 	parts->mod = (random >> 10) % 3;
-	parts->sib = (parts->base & 7) == 4 || (random >> 13 & 1);
 	if (parts->index == 4 || parts->index == parts->base)
 		parts->index = 4; /* none */
+	if (fixed >> parts->base & 1)
+		parts->base = REG_RSI;
+	if (fixed >> parts->index & 1)
+		parts->index = REG_RSP;
 	if (parts->mod == 0 && (parts->base & 7) == 5)
 		parts->mod = 1;
+	parts->sib = (parts->base & 7) == 4 || (random >> 13 & 1);
 	parts->no_base = parts->sib && (random >> 14 & 7) == 0;
 	parts->disp = parts->mod == 1	? (int8_t)(random >> 16)
 		      : parts->mod == 2 ? (int32_t)(random >> 16)
@@ -413,6 +425,8 @@ static uint64_t pick_target(const struct insn_row *row, uint64_t *seed)
 {
 	uint64_t offset = 1024 + insn_gen_random(seed) % 2048;
 
+	if (is_xsave(row))
+		return NATIVE_DATA + 64 * (1 + (offset & 31)) + (offset % 37 ? 0 : 32);
 	/* lanes beyond the page, which fault if they are chosen */
 	if (strstr(row->handler, "vmaskmov") && !(insn_gen_random(seed) >> 40 & 3))
 		return NATIVE_DATA +
@@ -469,6 +483,41 @@ static void fill_data(const struct insn_row *row, uint64_t *seed)
 
 		memcpy(native_data() + i, &value, 8);
 	}
+}
+
+/* An area that XRSTOR may like: x87, SSE and AVX in either format, sometimes with what it must not
+ * have. EDX:EAX asks for no more than these three, for the host's XCR0 may have others. */
+static void make_xsave_area(struct insn_instance *instance, uint64_t *seed)
+{
+	static const uint64_t strange[] = {8, UINT64_C(1) << 62, 0x400};
+	uint64_t random = insn_gen_random(seed), mask = insn_gen_random(seed);
+	uint64_t xstate_bv = random & 7, xcomp_bv = 0;
+	uint8_t *area = native_data() + (instance->target - NATIVE_DATA);
+
+	if (random & 8)
+		xcomp_bv = UINT64_C(1) << 63 | xstate_bv | (random >> 4 & 7);
+	if (!(random >> 8 & 31))
+		xcomp_bv ^= random >> 13 & 7;
+	if (!(random >> 16 & 31))
+		*(random >> 21 & 1 ? &xstate_bv : &xcomp_bv) |= strange[(random >> 22) % 3];
+	instance->state.gpr[REG_RAX] = mask & 7;
+	instance->state.gpr[REG_RDX] = 0;
+	choose_extended(area, seed);
+	memset(area + 416, 0x5a, 96);
+	if (!(random >> 32 & 31))
+		area[26] = 1; /* reserved in MXCSR */
+	put(area + 512, xstate_bv, 8);
+	put(area + 520, xcomp_bv, 8);
+	memset(area + 528, 0, 48);
+	if (!(random >> 40 & 31))
+		area[528 + (random >> 48) % 48] = 1;
+	/* what is in its initial configuration */
+	if (mask >> 8 & 1)
+		memset(instance->state.fx + NATIVE_YMM, 0, 256);
+	if (!(mask >> 16 & 7))
+		memset(instance->state.fx + 160, 0, 256);
+	if (!(mask >> 24 & 7))
+		put(instance->state.fx + 24, 0x1f80, 4);
 }
 
 static void poke(uint64_t address, uint64_t value)
@@ -617,7 +666,8 @@ static void choose_operand(const struct insn_row *row, struct parts *parts,
 	if (is_gather(row))
 		place_gather(row, parts, instance, seed);
 	else
-		place_memory(parts, instance, memory, seed);
+		place_memory(parts, instance, memory,
+			     is_xsave(row) ? 1u << REG_RAX | 1u << REG_RDX : 0, seed);
 	extend_rex(parts);
 	if (parts->digit < 0) /* REX.R may have come with the base */
 		parts->reg = (parts->reg & 7) | (parts->rex & 4) << 1;
@@ -679,6 +729,9 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	*instance = (struct insn_instance){.target = memory};
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);
+	instance->target = memory;
+	if (is_xsave(row))
+		make_xsave_area(instance, seed);
 	instance->opsize = operand_size(row, &parts, prefix66);
 	if (parts.modrm)
 		choose_operand(row, &parts, instance, memory, seed);

@@ -11,6 +11,7 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/xstate.h"
 
 #define CPUID_LAST_BASIC 0x16
 #define CPUID_LAST_EXTENDED 0x80000008u
@@ -83,15 +84,8 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 	case 0xb:
 		out[CPUID_ECX] = (out[CPUID_ECX] & ~0xffu) | (subleaf & 0xff);
 		break;
-	case 0xd: /* x87 and SSE state: 512 bytes and a header of 64, whatever XCR0 says */
-		if (!cpu_has(cpu->profile, XSAVE))
-			break;
-		if (subleaf == 0) {
-			out[CPUID_EAX] = 3;
-			out[CPUID_EBX] = out[CPUID_ECX] = 576;
-		} else if (subleaf == 1 && cpu_has(cpu->profile, XSAVEC)) {
-			out[CPUID_EBX] = 576;
-		}
+	case 0xd:
+		xstate_cpuid(cpu, subleaf, out);
 		break;
 	case 0x80000002:
 	case 0x80000003:

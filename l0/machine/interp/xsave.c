@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Saving and restoring extended state: FXSAVE, the XSAVE family, XGETBV and XSETBV, MXCSR. The
- * state is kept as its own standard-format image in cpu->xsave_area; components are x87 and SSE,
- * all of it in the legacy region, so that the compacted format differs in its header only.
- *
- *   0 FCW | 2 FSW | 4 FTW | 6 FOP | 8 FIP | 16 FDP | 24 MXCSR | 28 MXCSR_MASK | 32 ST/MM | 160 XMM
- *   416 reserved | 512 XSTATE_BV | 520 XCOMP_BV | 528 reserved, 0 | 576
+ * Saving and restoring extended state: FXSAVE, the XSAVE family, MXCSR. The legacy region of an
+ * area is cpu->xsave_area as it is; components beyond it are rows of xstate.def, which have a place
+ * in struct cpu and one in each format (xstate.h).
  */
 #include "l0/machine/interp/mmu.h"
 
@@ -14,21 +11,19 @@
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/simd/simd.h"
+#include "l0/machine/interp/xstate.h"
 
-#define X87 UINT64_C(1)
-#define SSE UINT64_C(2)
-#define AVX UINT64_C(4)
-#define COMPACT BIT64(63)
+#define X87 XSTATE_X87
+#define SSE XSTATE_SSE
+#define AVX XSTATE_AVX
 #define MXCSR_MASK 0xffffu
 #define AT_MXCSR 24
 #define AT_ST 32
 #define AT_XMM 160
 #define XMM_END 416
-#define AT_HEADER 512
+#define MXCSR_INIT 0x1f80u
 #define FXSAVE_SIZE 512
-#define XSAVE_SIZE 576
-
-enum { SAVE_XSAVE, SAVE_XSAVEOPT, SAVE_XSAVEC, SAVE_XSAVES };
+#define SECTION_MAX 256
 
 static void fault_gp(struct cpu *cpu)
 {
@@ -50,27 +45,32 @@ static uint64_t operand(struct cpu *cpu, const struct op *op, unsigned size, uns
 
 	if (linear & (align - 1))
 		fault_gp(cpu);
-	lin_probe(cpu, linear, size, access);
+	lin_probe(cpu, linear, 1, access);
+	lin_probe(cpu, linear + size - 1, 1, access);
 	return linear;
 }
 
+/* Bytes start to end of an image, multiples of 4. */
 static void copy_out(struct cpu *cpu, uint64_t linear, const uint8_t *from, unsigned start,
 		     unsigned end)
 {
-	for (unsigned i = start; i < end; i += 4) {
-		uint32_t word;
+	for (unsigned i = start, size; i < end; i += size) {
+		uint64_t word = 0;
 
-		memcpy(&word, from + i, 4);
-		lin_write(cpu, linear + i, 4, word, MEM_WRITE);
+		size = end - i < 8 ? 4 : 8;
+		memcpy(&word, from + i, size);
+		lin_write(cpu, linear + i, size, word, MEM_WRITE);
 	}
 }
 
 static void copy_in(struct cpu *cpu, uint64_t linear, uint8_t *to, unsigned start, unsigned end)
 {
-	for (unsigned i = start; i < end; i += 4) {
-		uint32_t word = (uint32_t)lin_read(cpu, linear + i, 4, MEM_READ);
+	for (unsigned i = start, size; i < end; i += size) {
+		uint64_t word;
 
-		memcpy(to + i, &word, 4);
+		size = end - i < 8 ? 4 : 8;
+		word = lin_read(cpu, linear + i, size, MEM_READ);
+		memcpy(to + i, &word, size);
 	}
 }
 
@@ -90,27 +90,6 @@ static void init_x87(uint8_t *area)
 {
 	memcpy(area, x87_init, sizeof(x87_init));
 	memset(area + AT_ST, 0, AT_XMM - AT_ST);
-}
-
-static bool zero(const uint8_t *from, size_t size)
-{
-	while (size--)
-		if (*from++)
-			return false;
-	return true;
-}
-
-/* XINUSE: components that are not in their initial configuration. */
-static uint64_t in_use(const struct cpu *cpu)
-{
-	const uint8_t *area = cpu->xsave_area;
-	uint64_t used = 0;
-
-	if (memcmp(area, x87_init, sizeof(x87_init)) || !zero(area + AT_ST, AT_XMM - AT_ST))
-		used |= X87;
-	if (!zero(area + AT_XMM, XMM_END - AT_XMM))
-		used |= SSE;
-	return used;
 }
 
 /* ---- FXSAVE, FXRSTOR, MXCSR ---- */
@@ -215,52 +194,87 @@ static uint64_t requested(const struct cpu *cpu, bool supervisor)
 	return mask & (cpu->xcr0 | (supervisor ? cpu->msrs.xss : 0));
 }
 
-static void save(struct cpu *cpu, const struct op *op, unsigned form)
+static unsigned section_size(const struct cpu *cpu, const struct xstate *x)
 {
-	uint64_t rfbm = requested(cpu, form == SAVE_XSAVES), used = in_use(cpu), written = rfbm;
-	uint64_t linear = operand(cpu, op, XSAVE_SIZE, 64, MEM_WRITE), header;
+	return cpu_code64(cpu) ? x->size : x->narrow;
+}
+
+static void save_legacy(struct cpu *cpu, uint64_t linear, uint64_t saved, bool mxcsr)
+{
 	uint32_t mask = MXCSR_MASK;
 	uint8_t image[FXSAVE_SIZE];
 
 	memcpy(image, cpu->xsave_area, FXSAVE_SIZE);
 	memcpy(image + AT_MXCSR + 4, &mask, 4);
-	if (form != SAVE_XSAVE)
-		written &= used; /* the init optimization */
-	if (written & X87) {
+	if (saved & X87) {
 		copy_out(cpu, linear, image, 0, AT_MXCSR);
 		copy_out(cpu, linear, image, AT_ST, AT_XMM);
 	}
-	/* MXCSR goes with SSE; the compacting forms save it only with a used component. */
-	if (form >= SAVE_XSAVEC && mxcsr_of(image) != 0x1f80)
-		used |= SSE, written |= rfbm & SSE;
-	if (form >= SAVE_XSAVEC ? written & SSE : rfbm & SSE)
+	if (mxcsr)
 		copy_out(cpu, linear, image, AT_MXCSR, AT_ST);
-	if (written & SSE)
+	if (saved & SSE)
 		copy_out(cpu, linear, image, AT_XMM, xmm_end(cpu));
-	header = used & rfbm;
-	if (form < SAVE_XSAVEC)
-		header |= lin_read(cpu, linear + AT_HEADER, 8, MEM_READ) & ~rfbm;
-	else
-		lin_write(cpu, linear + AT_HEADER + 8, 8, rfbm | COMPACT, MEM_WRITE);
-	lin_write(cpu, linear + AT_HEADER, 8, header, MEM_WRITE);
+}
+
+static void save_extended(struct cpu *cpu, uint64_t linear, uint64_t saved, uint64_t xcomp_bv)
+{
+	for (unsigned i = 0; i < XSTATE_COUNT; i++) {
+		const struct xstate *x = &xstates[i];
+		uint8_t section[SECTION_MAX] = {0};
+
+		if (!(saved >> x->bit & 1))
+			continue;
+		memcpy(section, (const uint8_t *)cpu + x->at, x->stored);
+		copy_out(cpu, linear + xstate_offset(i, xcomp_bv), section, 0,
+			 section_size(cpu, x));
+	}
+}
+
+/* SDM 1 "Operation of XSAVE", "Operation of XSAVEOPT": MXCSR goes with SSE or AVX, in use or not.
+ */
+static void save_standard(struct cpu *cpu, const struct op *op, bool optimize)
+{
+	uint64_t rfbm = requested(cpu, false), used = xstate_in_use(cpu), old;
+	uint64_t linear = operand(cpu, op, xstate_size(rfbm, false), 64, MEM_WRITE);
+	uint64_t saved = optimize ? rfbm & used : rfbm;
+
+	save_legacy(cpu, linear, saved, rfbm & (SSE | AVX));
+	save_extended(cpu, linear, saved, 0);
+	old = lin_read(cpu, linear + XSTATE_HEADER, 8, MEM_READ);
+	lin_write(cpu, linear + XSTATE_HEADER, 8, (old & ~rfbm) | (used & rfbm), MEM_WRITE);
+}
+
+/* SDM 1 "Operation of XSAVEC", "Operation of XSAVES": MXCSR is part of SSE, and alone makes it in
+ * use. */
+static void save_compacted(struct cpu *cpu, const struct op *op, bool supervisor)
+{
+	uint64_t rfbm = requested(cpu, supervisor), saved = rfbm & xstate_in_use(cpu);
+	uint64_t linear = operand(cpu, op, xstate_size(rfbm, true), 64, MEM_WRITE);
+
+	if (mxcsr_of(cpu->xsave_area) != MXCSR_INIT)
+		saved |= rfbm & SSE;
+	save_legacy(cpu, linear, saved, saved & SSE);
+	save_extended(cpu, linear, saved, rfbm | XSTATE_COMPACT);
+	lin_write(cpu, linear + XSTATE_HEADER, 8, saved, MEM_WRITE);
+	lin_write(cpu, linear + XSTATE_HEADER + 8, 8, rfbm | XSTATE_COMPACT, MEM_WRITE);
 }
 
 void insn_xsave(struct cpu *cpu, const struct op *op)
 {
 	check_xsave(cpu);
-	save(cpu, op, SAVE_XSAVE);
+	save_standard(cpu, op, false);
 }
 
 void insn_xsaveopt(struct cpu *cpu, const struct op *op)
 {
 	check_xsave(cpu);
-	save(cpu, op, SAVE_XSAVEOPT);
+	save_standard(cpu, op, true);
 }
 
 void insn_xsavec(struct cpu *cpu, const struct op *op)
 {
 	check_xsave(cpu);
-	save(cpu, op, SAVE_XSAVEC);
+	save_compacted(cpu, op, false);
 }
 
 void insn_xsaves(struct cpu *cpu, const struct op *op)
@@ -269,7 +283,7 @@ void insn_xsaves(struct cpu *cpu, const struct op *op)
 	if (cpu->cpl)
 		fault_gp(cpu);
 	vmx_intercept_insn(cpu, EXIT_REASON_XSAVES, 0);
-	save(cpu, op, SAVE_XSAVES);
+	save_compacted(cpu, op, true);
 }
 
 /* The header's rules: standard form XCOMP_BV = 0, compacted form bit 63 and a subset; the rest 0.
@@ -284,44 +298,98 @@ static bool header_valid(const struct cpu *cpu, const uint64_t header[8], bool s
 			return false;
 	if (!compacted)
 		return !supervisor && !header[1] && !(header[0] & ~possible);
-	return cpu_has(cpu->profile, XSAVEC) && !(header[1] & ~(possible | COMPACT)) &&
-	       !(header[0] & ~header[1] & ~COMPACT) && !(header[0] & COMPACT);
+	return cpu_has(cpu->profile, XSAVEC) && !(header[1] & ~(possible | XSTATE_COMPACT)) &&
+	       !(header[0] & ~header[1]) && !(header[0] & XSTATE_COMPACT);
+}
+
+/* What a restore has read, before any of it counts. */
+struct restored {
+	uint64_t rfbm, present, xcomp_bv;
+	uint8_t legacy[FXSAVE_SIZE];
+	uint8_t section[XSTATE_COUNT][SECTION_MAX]; /* zeros: the initial configuration */
+};
+
+static void read_header(struct cpu *cpu, uint64_t linear, bool supervisor, struct restored *r)
+{
+	uint64_t header[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		header[i] = lin_read(cpu, linear + XSTATE_HEADER + 8 * i, 8, MEM_READ);
+	if (!header_valid(cpu, header, supervisor, header[1] & XSTATE_COMPACT))
+		fault_gp(cpu);
+	r->present = header[0] & r->rfbm;
+	r->xcomp_bv = header[1];
+}
+
+/* SDM 1 "Operation of XRSTOR": the standard form loads MXCSR whenever SSE or AVX is asked for, the
+ * compacted one with SSE. */
+static void restore_mxcsr(struct cpu *cpu, uint64_t linear, struct restored *r)
+{
+	const uint32_t init = MXCSR_INIT;
+	bool compacted = r->xcomp_bv & XSTATE_COMPACT;
+
+	if (compacted ? r->present & SSE : r->rfbm & (SSE | AVX))
+		copy_in(cpu, linear, r->legacy, AT_MXCSR, AT_MXCSR + 4);
+	else if (r->rfbm & SSE)
+		memcpy(r->legacy + AT_MXCSR, &init, 4);
+	if (mxcsr_of(r->legacy) & ~MXCSR_MASK)
+		fault_gp(cpu);
+}
+
+static void restore_legacy(struct cpu *cpu, uint64_t linear, struct restored *r)
+{
+	memcpy(r->legacy, cpu->xsave_area, FXSAVE_SIZE);
+	if (r->present & X87) {
+		copy_in(cpu, linear, r->legacy, 0, AT_MXCSR);
+		copy_in(cpu, linear, r->legacy, AT_ST, AT_XMM);
+	} else if (r->rfbm & X87) {
+		init_x87(r->legacy);
+	}
+	restore_mxcsr(cpu, linear, r);
+	if (r->present & SSE)
+		copy_in(cpu, linear, r->legacy, AT_XMM, xmm_end(cpu));
+	else if (r->rfbm & SSE)
+		memset(r->legacy + AT_XMM, 0, xmm_end(cpu) - AT_XMM);
+}
+
+static void restore_extended(struct cpu *cpu, uint64_t linear, struct restored *r)
+{
+	for (unsigned i = 0; i < XSTATE_COUNT; i++)
+		if (r->present >> xstates[i].bit & 1)
+			copy_in(cpu, linear + xstate_offset(i, r->xcomp_bv), r->section[i], 0,
+				section_size(cpu, &xstates[i]));
+}
+
+/* Registers that do not exist outside 64-bit mode keep their values. */
+static void commit(struct cpu *cpu, const struct restored *r)
+{
+	uint32_t pkru = cpu->pkru;
+
+	memcpy(cpu->xsave_area, r->legacy, FXSAVE_SIZE);
+	for (unsigned i = 0; i < XSTATE_COUNT; i++) {
+		unsigned size = section_size(cpu, &xstates[i]);
+
+		if (r->rfbm >> xstates[i].bit & 1)
+			memcpy((uint8_t *)cpu + xstates[i].at, r->section[i],
+			       size < xstates[i].stored ? size : xstates[i].stored);
+	}
+	if (cpu->pkru != pkru)
+		mmu_keys_changed(cpu);
 }
 
 static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
 {
-	uint64_t rfbm = requested(cpu, supervisor), header[8], present;
-	uint64_t linear = operand(cpu, op, XSAVE_SIZE, 64, MEM_READ);
-	const uint32_t mxcsr_init = 0x1f80;
-	uint8_t image[FXSAVE_SIZE];
-	bool compacted;
+	struct restored r = {.rfbm = requested(cpu, supervisor)};
+	uint64_t linear = operand(cpu, op, XSTATE_EXTENDED, 64, MEM_READ);
 
-	for (unsigned i = 0; i < 8; i++)
-		header[i] = lin_read(cpu, linear + AT_HEADER + 8 * i, 8, MEM_READ);
-	compacted = header[1] & COMPACT;
-	if (!header_valid(cpu, header, supervisor, compacted))
-		fault_gp(cpu);
-	present = header[0] & rfbm;
-	memcpy(image, cpu->xsave_area, FXSAVE_SIZE);
-	if (present & X87) {
-		copy_in(cpu, linear, image, 0, AT_MXCSR);
-		copy_in(cpu, linear, image, AT_ST, AT_XMM);
-	} else if (rfbm & X87) {
-		init_x87(image);
-	}
-	/* The standard form loads MXCSR whenever SSE is asked for, the compacted one with the
-	 * component. */
-	if (compacted ? present & SSE : rfbm & SSE)
-		copy_in(cpu, linear, image, AT_MXCSR, AT_MXCSR + 4);
-	else if (rfbm & SSE)
-		memcpy(image + AT_MXCSR, &mxcsr_init, 4);
-	if (mxcsr_of(image) & ~MXCSR_MASK)
-		fault_gp(cpu);
-	if (present & SSE)
-		copy_in(cpu, linear, image, AT_XMM, xmm_end(cpu));
-	else if (rfbm & SSE)
-		memset(image + AT_XMM, 0, xmm_end(cpu) - AT_XMM);
-	memcpy(cpu->xsave_area, image, FXSAVE_SIZE);
+	read_header(cpu, linear, supervisor, &r);
+	operand(cpu, op,
+		r.xcomp_bv & XSTATE_COMPACT ? xstate_size(r.xcomp_bv, true)
+					    : xstate_size(r.present, false),
+		64, MEM_READ);
+	restore_legacy(cpu, linear, &r);
+	restore_extended(cpu, linear, &r);
+	commit(cpu, &r);
 }
 
 void insn_xrstor(struct cpu *cpu, const struct op *op)
@@ -337,35 +405,4 @@ void insn_xrstors(struct cpu *cpu, const struct op *op)
 		fault_gp(cpu);
 	vmx_intercept_insn(cpu, EXIT_REASON_XRSTORS, 0);
 	restore(cpu, op, true);
-}
-
-/* ---- XCR0 ---- */
-
-void insn_xgetbv(struct cpu *cpu, const struct op *op)
-{
-	uint32_t index = (uint32_t)cpu->gpr[REG_RCX];
-	uint64_t value = cpu->xcr0;
-
-	if (!(cpu->cr4 & CR4_OSXSAVE))
-		cpu_fault(cpu, VECTOR_UD);
-	if (index > 1 || (index == 1 && !cpu_has(cpu->profile, XGETBV1)))
-		fault_gp(cpu);
-	if (index == 1)
-		value &= in_use(cpu);
-	cpu->gpr[REG_RAX] = (uint32_t)value;
-	cpu->gpr[REG_RDX] = value >> 32;
-}
-
-void insn_xsetbv(struct cpu *cpu, const struct op *op)
-{
-	uint64_t value = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32;
-
-	if (!(cpu->cr4 & CR4_OSXSAVE))
-		cpu_fault(cpu, VECTOR_UD);
-	if (cpu->cpl)
-		fault_gp(cpu);
-	vmx_intercept_insn(cpu, EXIT_REASON_XSETBV, 0);
-	if ((uint32_t)cpu->gpr[REG_RCX] != 0 || !(value & X87) || (value & ~(X87 | SSE)))
-		fault_gp(cpu);
-	cpu->xcr0 = value;
 }

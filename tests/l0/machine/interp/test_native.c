@@ -74,7 +74,7 @@ static int setup(void **state)
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
 	machine.cpu = machine.cpu_ops->create(
-	    &machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c");
+	    &machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c,+xsaveopt,+xsavec");
 	assert_non_null(machine.cpu);
 	make_page_tables();
 	make_descriptors();
@@ -291,6 +291,9 @@ static void accept_variation(const struct insn_row *row, const struct insn_insta
 		     signbit(host) == signbit(mine)))
 			memcpy(native->fx + at, ours->fx + at, 4);
 	}
+	if (!strncmp(row->mnemonic, "XSAVE", 5)) /* MXCSR_MASK: AMD's parts have bit 17 */
+		memcpy(native_data() + (instance->target - NATIVE_DATA) + 28,
+		       memory_at(&machine.memory, instance->target + 28), 4);
 	if (!strcmp(row->handler, "insn_vgather"))
 		extend_mask(row, instance, native);
 	if (!strncmp(row->handler, "x87_f", 5) &&
