@@ -31,11 +31,10 @@ static const char *const privileged[] = {
     "VMPTRST", "VMREAD",   "VMWRITE",  "INVEPT", "INVVPID",
 };
 static const char *const environment[] = {
-    "SLDT",	"STR",	    "SGDT",   "SIDT",	 "SMSW",    "VERR",	"VERW",
-    "LAR",	"LSL",	    "LSS",    "LFS",	 "LGS",	    "RDFSBASE", "RDGSBASE",
-    "WRFSBASE", "WRGSBASE", "RDTSC",  "RDTSCP",	 "RDPID",   "CPUID",	"RDRAND",
-    "RDSEED",	"XGETBV",   "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR",	
-    	  "WAIT",	 "PUSHF",   "VLDMXCSR", "VSTMXCSR",
+    "SLDT",    "STR",	  "SGDT",    "SIDT",  "SMSW",	  "VERR",     "VERW",	  "LAR",
+    "LSL",     "LSS",	  "LFS",     "LGS",   "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE",
+    "RDTSC",   "RDTSCP",  "RDPID",   "CPUID", "RDRAND",	  "RDSEED",   "XGETBV",	  "FXSAVE",
+    "FXRSTOR", "LDMXCSR", "STMXCSR", "WAIT",  "PUSHF",	  "VLDMXCSR", "VSTMXCSR",
 };
 
 static bool among(const char *const *names, size_t count, const char *name)
@@ -487,7 +486,8 @@ static void fill_data(const struct insn_row *row, uint64_t *seed)
 
 /* An area that XRSTOR may like: x87, SSE and AVX in either format, sometimes with what it must not
  * have. EDX:EAX asks for no more than these three, for the host's XCR0 may have others. */
-static void make_xsave_area(struct insn_instance *instance, uint64_t *seed)
+static void make_xsave_area(const struct insn_row *row, struct insn_instance *instance,
+			    uint64_t *seed)
 {
 	static const uint64_t strange[] = {8, UINT64_C(1) << 62, 0x400};
 	uint64_t random = insn_gen_random(seed), mask = insn_gen_random(seed);
@@ -502,7 +502,7 @@ static void make_xsave_area(struct insn_instance *instance, uint64_t *seed)
 		*(random >> 21 & 1 ? &xstate_bv : &xcomp_bv) |= strange[(random >> 22) % 3];
 	instance->state.gpr[REG_RAX] = mask & 7;
 	instance->state.gpr[REG_RDX] = 0;
-	choose_extended(area, seed);
+	choose_extended(row, area, seed);
 	memset(area + 416, 0x5a, 96);
 	if (!(random >> 32 & 31))
 		area[26] = 1; /* reserved in MXCSR */
@@ -729,9 +729,8 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	*instance = (struct insn_instance){.target = memory};
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);
-	instance->target = memory;
 	if (is_xsave(row))
-		make_xsave_area(instance, seed);
+		make_xsave_area(row, instance, seed);
 	instance->opsize = operand_size(row, &parts, prefix66);
 	if (parts.modrm)
 		choose_operand(row, &parts, instance, memory, seed);

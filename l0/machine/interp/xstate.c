@@ -13,7 +13,8 @@
 #include "l0/machine/interp/sys.h"
 
 const struct xstate xstates[XSTATE_COUNT] = {
-#define XSTATE(name_, bit_, offset_, size_, narrow_, align_, supervisor_, feature_, storage_, stored_) \
+#define XSTATE(name_, bit_, offset_, size_, narrow_, align_, supervisor_, feature_, storage_,      \
+	       stored_)                                                                            \
 	{.bit = (bit_),                                                                            \
 	 .feature = CPU_FEATURE_##feature_,                                                        \
 	 .align = (align_),                                                                        \

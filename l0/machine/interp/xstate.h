@@ -4,7 +4,8 @@
  * CPUID use it. A component's place in memory:
  *
  *   0 FCW | 2 FSW | 4 FTW | 6 FOP | 8 FIP | 16 FDP | 24 MXCSR | 28 MXCSR_MASK | 32 ST/MM | 160 XMM
- *   416 reserved | 512 XSTATE_BV | 520 XCOMP_BV | 528 reserved, 0 | 576 the components of xstate.def
+ *   416 reserved | 512 XSTATE_BV | 520 XCOMP_BV | 528 reserved, 0 | 576 the components of
+ * xstate.def
  */
 #ifndef L0_MACHINE_INTERP_XSTATE_H
 #define L0_MACHINE_INTERP_XSTATE_H

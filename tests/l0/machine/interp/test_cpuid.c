@@ -212,17 +212,53 @@ static void test_instruction(void **state)
 	fixture_free(f);
 }
 
+/* Leaf 0xD: sizes follow XCR0 and IA32_XSS, and the components those that the part has. */
+static void test_xsave_leaves(void **state)
+{
+	static const struct {
+		const char *part;
+		uint64_t xcr0;
+		uint32_t subleaf, out[4];
+	} cases[] = {
+	    {"skylake", 1, 0, {7, 576, 832, 0}},
+	    {"skylake", 3, 0, {7, 576, 832, 0}},
+	    {"skylake", 7, 0, {7, 832, 832, 0}},
+	    {"skylake,-avx", 3, 0, {3, 576, 576, 0}},
+	    {"skylake,+pku", 7, 0, {0x207, 832, 2696, 0}},
+	    {"skylake,+pku", 0x203, 0, {0x207, 2696, 2696, 0}},
+	    {"skylake", 3, 1, {15, 576, 0, 0}},
+	    {"skylake,+pku", 0x207, 1, {15, 840, 0, 0}},
+	    {"skylake,-xsavec", 7, 1, {5, 0, 0, 0}},
+	    {"skylake", 1, 2, {256, 576, 0, 0}},
+	    {"skylake,-avx", 1, 2, {0, 0, 0, 0}},
+	    {"skylake", 1, 9, {0, 0, 0, 0}},
+	    {"skylake,+pku", 1, 9, {8, 2688, 0, 0}},
+	    {"skylake,-xsave", 1, 0, {0, 0, 0, 0}},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f = fixture_new(cases[i].part);
+		uint32_t out[4];
+
+		f->cpu.xcr0 = cases[i].xcr0;
+		cpu_cpuid(&f->cpu, 0xd, cases[i].subleaf, out);
+		assert_memory_equal(out, cases[i].out, sizeof(out));
+		fixture_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_needs),
-		cmocka_unit_test(test_closure),
-		cmocka_unit_test(test_features_are_distinct),
-		cmocka_unit_test(test_bits),
-		cmocka_unit_test(test_leaves),
-		cmocka_unit_test(test_syscall_bit_is_for_64bit_code),
-		cmocka_unit_test(test_instruction),
+	    cmocka_unit_test(test_xsave_leaves),
+	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_needs),
+	    cmocka_unit_test(test_closure),
+	    cmocka_unit_test(test_features_are_distinct),
+	    cmocka_unit_test(test_bits),
+	    cmocka_unit_test(test_leaves),
+	    cmocka_unit_test(test_syscall_bit_is_for_64bit_code),
+	    cmocka_unit_test(test_instruction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

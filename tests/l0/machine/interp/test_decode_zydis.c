@@ -164,17 +164,21 @@ static void make_structured(uint8_t *bytes, uint64_t *seed)
 {
 	static const uint8_t prefixes[] = {0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e,
 					   0x36, 0x3e, 0x64, 0x65, 0x48, 0x41, 0x4f};
-	static const uint8_t maps[] = {0, 1, 1, 2, 3, 4};
+	static const uint8_t maps[] = {0, 1, 1, 2, 3, 4, 4, 5};
 	uint64_t random = random64(seed);
 	unsigned count = random & 3, map = maps[(random >> 8) % sizeof(maps)];
 	uint8_t *at = bytes;
 
 	for (unsigned i = 0; i < count; i++)
 		*at++ = prefixes[random64(seed) % sizeof(prefixes)];
-	if (map == 4) {
+	if (map == 5) {
+		*at++ = 0xc5;
+		*at++ = (uint8_t)(0xc0 | (random >> 24 & 7) |
+				  (random >> 33 & 1 ? 0x38 : random >> 34 & 0x38));
+	} else if (map == 4) {
 		*at++ = 0xc4;
 		*at++ = (uint8_t)(0xe0 | (1 + (random >> 16) % 3));
-		*at++ = (uint8_t)(random >> 24 & 0xfb);
+		*at++ = (uint8_t)(random >> 24 | (random >> 33 & 1 ? 0x78 : 0)); /* vvvv: none */
 	} else {
 		if (map)
 			*at++ = 0x0f;

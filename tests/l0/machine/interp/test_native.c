@@ -74,7 +74,8 @@ static int setup(void **state)
 	assert_true(machine_init(&machine, RAM_SIZE, "/dev/null"));
 	machine.cpu_ops = &interp_cpu_ops;
 	machine.cpu = machine.cpu_ops->create(
-	    &machine, "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c,+xsaveopt,+xsavec");
+	    &machine,
+	    "skylake,+mmx,+sse4.2,+aes,+pclmulqdq,+sha,+avx2,+fma,+f16c,+xsaveopt,+xsavec");
 	assert_non_null(machine.cpu);
 	make_page_tables();
 	make_descriptors();

@@ -6,7 +6,8 @@
 #include "tests/l0/machine/interp/fixture.h"
 
 #define AREA UINT64_C(0x8000)
-#define PART "skylake,+sse2,+xsaves,+xgetbv1,+xsaveopt"
+#define PART "skylake"
+#define YMM 576
 
 WEAK void vmx_intercept_insn(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t qualification)
 {
@@ -218,16 +219,16 @@ static void test_header(void **state)
 		insn *handler;
 		bool faults;
 	} cases[] = {
-		{512, 0, insn_xrstor, false},
-		{512, 4, insn_xrstor, true},
-		{520, 1, insn_xrstor, true},
-		{528, 1, insn_xrstor, true},
-		{536, 1, insn_xrstor, false}, /* ignored by the standard form */
-		{520, BIT64(63) | 3, insn_xrstor, false},
-		{520, BIT64(63) | 4, insn_xrstor, true},
-		{520, BIT64(63) | 2, insn_xrstor, true}, /* XSTATE_BV has more */
-		{520, BIT64(63) | 3, insn_xrstors, false},
-		{520, 0, insn_xrstors, true}, /* compacted only */
+	    {512, 0, insn_xrstor, false},
+	    {512, 4, insn_xrstor, true}, /* not in XCR0 */
+	    {520, 1, insn_xrstor, true},
+	    {528, 1, insn_xrstor, true},
+	    {536, 1, insn_xrstor, false}, /* ignored by the standard form */
+	    {520, BIT64(63) | 3, insn_xrstor, false},
+	    {520, BIT64(63) | 4, insn_xrstor, true},
+	    {520, BIT64(63) | 2, insn_xrstor, true}, /* XSTATE_BV has more */
+	    {520, BIT64(63) | 3, insn_xrstors, false},
+	    {520, 0, insn_xrstors, true}, /* compacted only */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -248,8 +249,11 @@ static void test_xsetbv(void **state)
 	static const struct {
 		uint64_t index, value;
 		bool faults;
-	} cases[] = {{0, 1, false}, {0, 3, false}, {0, 2, true},
-		     {0, 0, true},  {0, 7, true},  {1, 3, true}};
+	} cases[] = {
+	    {0, 1, false}, {0, 3, false}, {0, 2, true},	    {0, 0, true},
+	    {0, 7, false}, {0, 5, true}, /* AVX needs SSE */
+	    {0, 6, true},  {0, 15, true}, {0, 0x203, true}, {1, 3, true},
+	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fixture *f = with_state();
@@ -263,16 +267,124 @@ static void test_xsetbv(void **state)
 	}
 }
 
+/* ---- components beyond the legacy region ---- */
+
+static struct fixture *with_keys(void)
+{
+	struct fixture *f = fixture_new("skylake,+pku");
+
+	f->cpu.cr0 = CR0_PE;
+	f->cpu.cr4 = CR4_OSFXSR | CR4_OSXSAVE;
+	f->cpu.efer = EFER_LMA;
+	f->cpu.seg[SEG_CS].ar = AR_L;
+	f->cpu.xcr0 = 0x207;
+	f->cpu.pkru = 0x55555554;
+	memcpy(f->cpu.xsave_area, "\x7f\x03", 2);
+	memcpy(f->cpu.xsave_area + 24, "\x80\x1f\0\0", 4);
+	memset(f->cpu.xsave_area + YMM, 0x77, 256);
+	mmu_mode_changed(&f->cpu);
+	memset(area(f), 0xee, PAGE_SIZE);
+	memset(area(f) + 512, 0, 64);
+	return f;
+}
+
+/* SDM 1 "Extended Region of an XSAVE Area": fixed offsets, or one section after the other. */
+static void test_formats(void **state)
+{
+	static const struct {
+		insn *handler;
+		uint64_t mask;
+		unsigned avx, pkru; /* 0: not there */
+	} cases[] = {
+	    {insn_xsave, 0x207, 576, 2688}, {insn_xsave, 0x200, 0, 2688},
+	    {insn_xsaveopt, 4, 576, 0},	    {insn_xsavec, 0x207, 576, 832},
+	    {insn_xsavec, 0x200, 0, 576},   {insn_xsaves, 0x204, 576, 832},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f = with_keys();
+		uint64_t used = cases[i].mask & 0x204;
+
+		request(f, cases[i].mask);
+		assert_false(escapes(f, cases[i].handler, AREA));
+		assert_int_equal(ram_read64(f, AREA + 512), used);
+		for (unsigned at = 576; at < 2704; at += 8) {
+			uint64_t expected = UINT64_C(0xeeeeeeeeeeeeeeee);
+
+			if (cases[i].avx && at >= cases[i].avx && at < cases[i].avx + 256)
+				expected = UINT64_C(0x7777777777777777);
+			if (cases[i].pkru && at == cases[i].pkru)
+				expected = 0x55555554;
+			assert_int_equal(ram_read64(f, AREA + at), expected);
+		}
+		memset(f->cpu.xsave_area + YMM, 0x11, 256);
+		f->cpu.pkru = 1;
+		assert_false(escapes(f, insn_xrstor, AREA));
+		assert_int_equal(f->cpu.pkru, cases[i].pkru ? 0x55555554 : 1);
+		assert_int_equal(f->cpu.xsave_area[YMM + 255], cases[i].avx ? 0x77 : 0x11);
+		/* Not present: the initial configuration. */
+		ram_write64(f, AREA + 512, 0);
+		assert_false(escapes(f, insn_xrstor, AREA));
+		assert_int_equal(f->cpu.pkru, cases[i].pkru ? 0 : 1);
+		assert_int_equal(f->cpu.xsave_area[YMM], cases[i].avx ? 0 : 0x11);
+		fixture_free(f);
+	}
+}
+
+/* MXCSR goes with AVX in the standard format only, and makes SSE in use in the compacted one only.
+ */
+static void test_mxcsr(void **state)
+{
+	struct fixture *f = with_keys();
+
+	memcpy(f->cpu.xsave_area + 24, "\x81\x1f\0\0", 4);
+	request(f, 4);
+	assert_false(escapes(f, insn_xsavec, AREA));
+	assert_int_equal(area(f)[24], 0xee);
+	assert_false(escapes(f, insn_xsaveopt, AREA));
+	assert_int_equal(area(f)[24], 0x81);
+	request(f, 2);
+	ram_write64(f, AREA + 520, 0);
+	assert_false(escapes(f, insn_xsaveopt, AREA));
+	assert_int_equal(ram_read64(f, AREA + 512) & 2, 0);
+	assert_false(escapes(f, insn_xsavec, AREA));
+	assert_int_equal(ram_read64(f, AREA + 512), 2);
+	fixture_free(f);
+}
+
+/* Outside 64-bit mode there are eight YMM registers. */
+static void test_narrow(void **state)
+{
+	struct fixture *f = with_keys();
+
+	f->cpu.seg[SEG_CS].ar = AR_DB;
+	f->cpu.seg[SEG_DS] =
+	    (struct segment){.limit = UINT32_MAX, .ar = AR_P | AR_S | AR_TYPE_WRITABLE};
+	request(f, 0x204);
+	assert_false(escapes(f, insn_xsave, AREA));
+	assert_int_equal(area(f)[YMM + 127], 0x77);
+	assert_int_equal(area(f)[YMM + 128], 0xee);
+	assert_int_equal(ram_read64(f, AREA + 2688), 0x55555554);
+	ram_write64(f, AREA + 512, 0);
+	assert_false(escapes(f, insn_xrstor, AREA));
+	assert_int_equal(f->cpu.xsave_area[YMM + 127], 0);
+	assert_int_equal(f->cpu.xsave_area[YMM + 128], 0x77);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_fxsave),
-		cmocka_unit_test(test_xsave_components),
-		cmocka_unit_test(test_in_use),
-		cmocka_unit_test(test_xrstor),
-		cmocka_unit_test(test_header),
-		cmocka_unit_test(test_xsetbv),
+	    cmocka_unit_test(test_faults),
+	    cmocka_unit_test(test_fxsave),
+	    cmocka_unit_test(test_xsave_components),
+	    cmocka_unit_test(test_in_use),
+	    cmocka_unit_test(test_xrstor),
+	    cmocka_unit_test(test_header),
+	    cmocka_unit_test(test_xsetbv),
+	    cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_mxcsr),
+	    cmocka_unit_test(test_narrow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

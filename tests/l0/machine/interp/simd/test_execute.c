@@ -6,6 +6,7 @@
 #include "tests/l0/machine/interp/fixture.h"
 
 #include "l0/machine/interp/insn_table.h"
+#include "l0/machine/interp/insns.h"
 
 #define AREA UINT64_C(0x8000)
 
@@ -191,6 +192,138 @@ static void mmx_is_on_physical_registers(void **state)
 	free_cpu(f);
 }
 
+/* ---- VEX, SDM 2 "Exception Types" ---- */
+
+static struct fixture *new_avx_cpu(void)
+{
+	struct fixture *f = new_cpu();
+
+	f->cpu.cr4 |= CR4_OSXSAVE;
+	f->cpu.xcr0 = 7;
+	return f;
+}
+
+#define VADDPS "VEX.L1.NP 0F 58 /r"
+#define VMOVDQA "VEX.L1.66 0F 6F /r"
+
+static const struct {
+	const char *encoding;
+	uint64_t cr0, cr4_clear, xcr0, address;
+	int vector; /* -1: none */
+} vex_cases[] = {
+    {VADDPS, 0, 0, 7, AREA + 1, -1},
+    {VADDPS, CR0_EM, CR4_OSFXSR, 7, AREA, -1}, /* neither matters */
+    {VADDPS, CR0_TS, CR4_OSXSAVE, 7, AREA, VECTOR_UD},
+    {VADDPS, CR0_TS, 0, 3, AREA, VECTOR_UD},
+    {VADDPS, CR0_TS, 0, 7, AREA, VECTOR_NM},
+    {VMOVDQA, 0, 0, 7, AREA + 32, -1},
+    {VMOVDQA, 0, 0, 7, AREA + 16, VECTOR_GP},
+    {"VEX.L0.66 0F 6F /r", 0, 0, 7, AREA + 16, -1},
+    {"VEX.L1.66 0F E7 /r mem", 0, 0, 7, AREA + 16, VECTOR_GP},
+    {"VEX.L1.F3 0F 6F /r", 0, 0, 7, AREA + 16, -1},
+};
+
+static void who_may_with_vex(void **state)
+{
+	for (size_t i = 0; i < sizeof(vex_cases) / sizeof(vex_cases[0]); i++) {
+		struct fixture *f = new_avx_cpu();
+		bool faults;
+
+		f->cpu.cr0 |= vex_cases[i].cr0;
+		f->cpu.cr4 &= ~vex_cases[i].cr4_clear;
+		f->cpu.xcr0 = vex_cases[i].xcr0;
+		faults = escapes(f, vex_cases[i].encoding, OP_MEMORY, vex_cases[i].address);
+		if (faults != (vex_cases[i].vector >= 0) ||
+		    (faults && f->cpu.event.vector != vex_cases[i].vector))
+			fail_msg("case %zu: %d", i, faults ? f->cpu.event.vector : -1);
+		free_cpu(f);
+	}
+}
+
+/* Legacy instructions leave bits 255:128 alone, VEX.128 clears them. */
+static void upper_halves(void **state)
+{
+	struct fixture *f = new_avx_cpu();
+
+	memset(simd_ymm_upper(&f->cpu, 1), 0x33, 16);
+	assert_false(escapes(f, PADDB_SSE, 0, 0));
+	assert_int_equal(simd_ymm_upper(&f->cpu, 1)->b[0], 0x33);
+	assert_false(escapes(f, "VEX.L0.66 0F FC /r", 0, 0));
+	assert_int_equal(simd_ymm_upper(&f->cpu, 1)->q[0] | simd_ymm_upper(&f->cpu, 1)->q[1], 0);
+	free_cpu(f);
+}
+
+/* Outside 64-bit mode there are eight registers to clear. */
+static void zeroing(void **state)
+{
+	struct fixture *f = new_avx_cpu();
+
+	f->cpu.seg[SEG_CS].ar = AR_DB;
+	memset(simd_xmm(&f->cpu, 0), 0x44, 256);
+	memset(simd_ymm_upper(&f->cpu, 0), 0x33, 256);
+	assert_false(escapes(f, "VEX.L0.NP 0F 77", 0, 0));
+	assert_int_equal(simd_ymm_upper(&f->cpu, 7)->b[15], 0);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 8)->b[0], 0x33);
+	assert_int_equal(simd_xmm(&f->cpu, 7)->b[15], 0x44);
+	assert_false(escapes(f, "VEX.L1.NP 0F 77", 0, 0));
+	assert_int_equal(simd_xmm(&f->cpu, 7)->b[15], 0);
+	assert_int_equal(simd_xmm(&f->cpu, 8)->b[0], 0x44);
+	free_cpu(f);
+}
+
+static bool gather_escapes(struct fixture *f, uint8_t dest, uint8_t mask, uint8_t index)
+{
+	struct op op = {.row = row_of("VEX.L1.W0.66 0F 38 90 /r mem"),
+			.flags = OP_MEMORY,
+			.seg = SEG_DS,
+			.disp = (int32_t)AREA,
+			.opsize = 4,
+			.addrsize = 8,
+			.base = REG_ZERO,
+			.index = index,
+			.reg = dest,
+			.vvvv = mask};
+
+	return ESCAPES(f, insn_vgather(&f->cpu, &op));
+}
+
+/* A lane that faults leaves those below it done; with the fault mended the rest follows. */
+static void gather_restarts(void **state)
+{
+	struct fixture *f = new_avx_cpu();
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint32_t value = 0x100 + i;
+
+		memcpy(f->machine.memory.low + AREA + 4 * i, &value, 4);
+		(i < 4 ? simd_xmm : simd_ymm_upper)(&f->cpu, 3)->d[i & 3] = 4 * i;
+		(i < 4 ? simd_xmm : simd_ymm_upper)(&f->cpu, 2)->d[i & 3] = 0x80000000;
+	}
+	simd_xmm(&f->cpu, 2)->d[1] = 0; /* not chosen */
+	simd_xmm(&f->cpu, 1)->d[1] = 0x55;
+	f->cpu.seg[SEG_CS].ar = AR_DB;
+	f->cpu.seg[SEG_DS] =
+	    (struct segment){.limit = AREA + 4 * 5 - 1, .ar = AR_P | AR_S | AR_TYPE_WRITABLE};
+	assert_true(gather_escapes(f, 1, 2, 3));
+	assert_int_equal(f->cpu.event.vector, VECTOR_GP);
+	assert_int_equal(simd_xmm(&f->cpu, 1)->d[0], 0x100);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 1)->d[0], 0x104);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 2)->d[0], 0);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 2)->d[1], UINT32_MAX);
+	simd_ymm_upper(&f->cpu, 1)->d[0] = 0x77; /* not read again */
+	f->cpu.seg[SEG_DS].limit = UINT32_MAX;
+	assert_false(gather_escapes(f, 1, 2, 3));
+	assert_int_equal(simd_xmm(&f->cpu, 1)->d[1], 0x55);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 1)->d[0], 0x77);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 1)->d[3], 0x107);
+	assert_int_equal(simd_ymm_upper(&f->cpu, 2)->q[0] | simd_ymm_upper(&f->cpu, 2)->q[1], 0);
+	assert_true(gather_escapes(f, 1, 1, 3));
+	assert_true(gather_escapes(f, 1, 2, 1));
+	assert_true(gather_escapes(f, 1, 2, 2));
+	assert_int_equal(f->cpu.event.vector, VECTOR_UD);
+	free_cpu(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +331,10 @@ int main(void)
 	    cmocka_unit_test(unmasked_exceptions),
 	    cmocka_unit_test(store_faults_as_a_whole),
 	    cmocka_unit_test(mmx_is_on_physical_registers),
+	    cmocka_unit_test(who_may_with_vex),
+	    cmocka_unit_test(upper_halves),
+	    cmocka_unit_test(zeroing),
+	    cmocka_unit_test(gather_restarts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
