@@ -10,9 +10,9 @@
 
 #define F(name) VMX_FEATURE_BIT(VMX_FEATURE_##name)
 
-/* Not carried: L0 has no SGX or PT state to switch, INIT/SIPI states are the platform's, PKRS is
- * L1's to switch, and EPT12 has four levels. */
-#define NOT_CARRIED (F(ENCLS_EXITING) | F(CONCEAL_PT) | F(PKRS) | F(EPT_WALK_5))
+/* Not carried: L0 has no SGX or PT state to switch. */
+#define NOT_CARRIED (F(ENCLS_EXITING) | F(CONCEAL_PT))
+#define EPT02_WIDTH 48 /* EPT02 has four levels, whatever EPT12 has */
 
 /* Without help from the machine: VMREAD and VMWRITE always have an emulation. */
 #define BY_SOFTWARE (F(VMCS_SHADOWING) | F(VMWRITE_ANY_FIELD))
@@ -45,6 +45,8 @@ void shadow_caps_offer(const struct vmx_caps *hw, struct vmx_caps *l1)
 
 	if (hw->features & F(EPT))
 		features |= BY_SOFTWARE_WITH_EPT;
+	if (hw->maxphyaddr > EPT02_WIDTH)
+		features &= ~F(EPT_WALK_5);
 	*l1 = *hw;
 	l1->features = without_helpless(features);
 	vmx_caps_from_features(l1);

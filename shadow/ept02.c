@@ -23,7 +23,8 @@ bool eptp12_is_valid(const struct shadow_vcpu *v, uint64_t eptp12)
 
 	if (type != EPTP_MT_WB && !(type == 0 && (cap & EPT_CAP_UC)))
 		return false;
-	if ((eptp12 & (UINT64_C(7) << EPTP_WALK_SHIFT)) != EPTP_WALK_4)
+	if ((eptp12 & EPTP_WALK) != EPTP_WALK_4 &&
+	    !((eptp12 & EPTP_WALK) == EPTP_WALK_5 && (cap & EPT_CAP_WALK_5)))
 		return false;
 	if ((eptp12 & EPTP_AD) && !(cap & EPT_CAP_AD))
 		return false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The walk of EPT12. SDM 3C "The Extended Page Table Mechanism (EPT)": four levels of 512 entries,
+ * The walk of EPT12. SDM 3C "The Extended Page Table Mechanism (EPT)": four or five levels of 512
+ * entries,
  *
- *   47:39 PML4E | 38:30 PDPTE (may map 1 GB) | 29:21 PDE (may map 2 MB) | 20:12 PTE
+ *   56:48 PML5E | 47:39 PML4E | 38:30 PDPTE (may map 1 GB) | 29:21 PDE (may map 2 MB) | 20:12 PTE
  *
  * with the misconfigurations of "EPT Misconfigurations". Where L1's tables point at no memory,
  * loads give all ones, which is a misconfiguration.
@@ -13,7 +14,11 @@
 
 #include "shadow/sdm/msr.h"
 
-#define LEVELS 4
+/* The EPTP has been checked. */
+static unsigned levels_of(uint64_t eptp12)
+{
+	return (eptp12 & EPTP_WALK) == EPTP_WALK_5 ? 5 : 4;
+}
 
 static uint64_t *entry_pointer(struct shadow_vcpu *v, uint64_t table, struct l2_gpa gpa,
 			       unsigned level)
@@ -30,7 +35,7 @@ static bool is_present(uint64_t entry, bool mbec)
 
 static bool is_leaf(uint64_t entry, unsigned level)
 {
-	return level == 0 || (level < 3 && (entry & EPT_PS));
+	return level == 0 || (level < 3 && (entry & EPT_PS)); /* PML4E, PML5E: a reserved bit */
 }
 
 static bool large_page_is_offered(const struct shadow_vcpu *v, unsigned level)
@@ -65,7 +70,7 @@ static bool is_misconfigured(const struct shadow_vcpu *v, uint64_t entry, unsign
 	if (address_is_reserved(v, entry, level, leaf))
 		return true;
 	if (!leaf)
-		return entry & (level == 3 ? UINT64_C(0xf8) : UINT64_C(0x78));
+		return entry & (level >= 3 ? UINT64_C(0xf8) : UINT64_C(0x78));
 	return !large_page_is_offered(v, level) || type == 2 || type == 3 || type == 7;
 }
 
@@ -74,9 +79,9 @@ struct ept12_walk ept12_walk(struct shadow_vcpu *v, uint64_t eptp12, struct l2_g
 	struct ept12_walk w = {.rights = EPT_RWX | EPT_XU, .outcome = EPT12_VIOLATION};
 	uint64_t table = eptp12 & EPT_ADDRESS;
 
-	if (gpa.value >> 48)
+	if (gpa.value >> (PAGE_SHIFT + 9 * levels_of(eptp12)))
 		return (struct ept12_walk){.outcome = EPT12_VIOLATION};
-	for (unsigned level = LEVELS; level-- > 0;) {
+	for (unsigned level = levels_of(eptp12); level-- > 0;) {
 		const uint64_t *p = entry_pointer(v, table, gpa, level);
 		uint64_t entry = p ? *p : UINT64_MAX;
 		uint64_t mask = BIT64(PAGE_SHIFT + 9 * level) - 1;
@@ -110,7 +115,7 @@ void ept12_mark(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, bool 
 {
 	uint64_t table = eptp12 & EPT_ADDRESS;
 
-	for (unsigned level = LEVELS; level-- > 0;) {
+	for (unsigned level = levels_of(eptp12); level-- > 0;) {
 		uint64_t *p = entry_pointer(v, table, gpa, level);
 		bool leaf;
 

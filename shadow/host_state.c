@@ -191,6 +191,17 @@ static uint64_t host_efer(const struct shadow_slot *slot, const struct l2_leftov
 	return host_is_64bit(slot) ? l2->efer | long_bits : l2->efer & ~long_bits;
 }
 
+/* MSRs that no field of VMCS01 carries: they are L1's while L0 runs. */
+static void load_own_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot, uint32_t exit)
+{
+	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
+		(void)v->env->wrmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL,
+				    vmcs_get(&slot->v12, HOST_IA32_PERF_GLOBAL_CTRL));
+	if (exit & EXIT_LOAD_PKRS)
+		(void)v->env->wrmsr(v->env, MSR_IA32_PKRS,
+				    vmcs_get(&slot->v12, HOST_IA32_PKRS));
+}
+
 /* What VMCS01 holds has been read when L1 entered L2 (v->l1). */
 static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		      const struct l2_leftover *l2)
@@ -203,9 +214,8 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_EFER, efer);
 	if (v->l1.pat != pat && vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
-	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
-		(void)v->env->wrmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL,
-				    vmcs_get(&slot->v12, HOST_IA32_PERF_GLOBAL_CTRL));
+	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS))
+		load_own_msrs(v, slot, exit);
 }
 
 /* SDM 3C "Checking and Loading Host Page-Directory-Pointer-Table Entries". */

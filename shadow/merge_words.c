@@ -96,12 +96,13 @@ uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_sl
 }
 
 /* Every loadable MSR comes from a field: from VMCS12's if L1 asks for the load, else from what L1
- * has. */
+ * has. MSRs that L0 leaves alone need no field for that. */
 uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint32_t entry = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
 
 	entry |= slot_entry_controls(slot) &
-		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_BNDCFGS);
+		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_BNDCFGS |
+		  ENTRY_LOAD_PKRS);
 	return allowed(v, VMX_ENTRY_CONTROLS, entry);
 }

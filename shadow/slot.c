@@ -124,6 +124,7 @@ static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_EFER,
     VMCS_INDEX_GUEST_IA32_PAT,
     VMCS_INDEX_GUEST_IA32_BNDCFGS,
+    VMCS_INDEX_GUEST_IA32_PKRS,
 };
 
 static bool fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)

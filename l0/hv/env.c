@@ -227,4 +227,8 @@ void env_start(struct vcpu *vcpu)
 
 	if (!shadow_init(&vcpu->shadow, &l0))
 		hv_refuse("too little memory for nested VMX");
+	/* Firmware that has locked the register has done so for L1, too. */
+	if (hv.machine.feature_control & FEATURE_CONTROL_LOCKED)
+		(void)shadow_wrmsr(&vcpu->shadow, MSR_IA32_FEATURE_CONTROL,
+				   FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
 }

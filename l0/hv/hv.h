@@ -31,6 +31,7 @@ struct hv_machine {
 	/* Of each control word: the low half must be 1, the high half may be. */
 	uint64_t allowed[VMX_ENTRY_CONTROLS + 1];
 	uint32_t level;                           /* abyme hypervisors beneath this one */
+	uint64_t feature_control;                 /* IA32_FEATURE_CONTROL as firmware left it */
 };
 
 /* CPUID leaves by which a hypervisor tells itself: "abymeabymeab", and its level. */

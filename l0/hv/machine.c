@@ -147,12 +147,11 @@ void machine_probe(struct hv_machine *machine)
 	drop_unrestricted_guest(machine);
 	read_facts(&machine->caps);
 	require(machine, VMX_FEATURE_EPT, "EPT");
+	machine->feature_control = hw_rdmsr(MSR_IA32_FEATURE_CONTROL);
 }
 
-static void unlock_vmx(void)
+static void unlock_vmx(uint64_t control)
 {
-	uint64_t control = hw_rdmsr(MSR_IA32_FEATURE_CONTROL);
-
 	if (control & FEATURE_CONTROL_LOCKED) {
 		if (!(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX))
 			hv_refuse("VMX is locked off by the firmware (IA32_FEATURE_CONTROL = %lx)",
@@ -172,7 +171,7 @@ void machine_enter_vmx(const struct hv_machine *machine)
 
 	if (hw_cpuid(1, 0).ecx & CPUID_FEATURES_XSAVE)
 		cr4 |= CR4_OSXSAVE; /* to execute XSETBV for the guest */
-	unlock_vmx();
+	unlock_vmx(machine->feature_control);
 	hw_write_cr0((hw_read_cr0() | vmx_cap(caps, CR0_FIXED0)) & vmx_cap(caps, CR0_FIXED1));
 	hw_write_cr4((cr4 | vmx_cap(caps, CR4_FIXED0)) & vmx_cap(caps, CR4_FIXED1));
 	*region = (uint32_t)(vmx_cap(caps, BASIC) & VMX_BASIC_REVISION);

@@ -353,6 +353,31 @@ static void eptp_switching(void **state)
 	assert_int_equal(l1_read(f, VMCS_EPT_POINTER), EPTP12 + 0x8000);
 }
 
+/* One level more in EPT12, two of its tables by turns; EPT02 stays at four. */
+static void five_levels(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t eptp12 = AREA | EPTP_WALK_5 | EPTP_MT_WB;
+	uint64_t size;
+
+	l1_prepare(f);
+	fake_poke64(&f->fake, AREA, EPT_ROOT | EPT_RWX);
+	l1_write(f, VMCS_EPT_POINTER, eptp12);
+	l1_launch(f);
+	assert_int_equal(GET02(f, EPT_POINTER) & EPTP_WALK, EPTP_WALK_4);
+	assert_int_equal(violation(f, 0x5123, EPT_QUAL_READ), SHADOW_RESUME_L2);
+	assert_int_equal(ept02_peek(&f->v, eptp12, (struct l2_gpa){0x5000}, &size),
+			 (FAKE_RAM_HPA + 0x5000) | EPT_RWX | EPT_MT_WB);
+	/* A reserved bit in the PML5E, then a PML5E that is not there. */
+	fake_poke64(&f->fake, AREA, EPT_ROOT | EPT_RWX | EPT_PS);
+	assert_int_equal(violation(f, 0x6123, EPT_QUAL_READ), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EPT_MISCONFIGURATION);
+	fake_poke64(&f->fake, AREA, 0);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	assert_int_equal(violation(f, 0x7123, EPT_QUAL_READ), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EPT_VIOLATION);
+}
+
 /* An L1 without EPT runs L2 on EPT01. */
 static void without_ept12(void **state)
 {
@@ -385,6 +410,7 @@ int main(void)
 	    TEST(dirty_flags_without_vpid),
 	    TEST(virtualization_exception),
 	    TEST(eptp_switching),
+	    TEST(five_levels),
 	    TEST(without_ept12),
 	};
 

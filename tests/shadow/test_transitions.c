@@ -366,6 +366,34 @@ static void tsc_in_store_list(void **state)
 	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 8000);
 }
 
+/* IA32_PKRS is L1's and L2's in turn; L0 leaves it alone, so only L1's own controls move it. */
+static void protection_keys(void **state)
+{
+	struct fixture *f = *state;
+
+	l1_prepare(f);
+	fake_set_msr(&f->fake, MSR_IA32_PKRS, 1);
+	l1_write(f, VMCS_GUEST_IA32_PKRS, 0x20);
+	l1_write(f, VMCS_HOST_IA32_PKRS, 0x30);
+	l1_launch(f);
+	assert_false(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PKRS);
+	SET02(f, GUEST_IA32_PKRS, 0x21); /* every exit saves it */
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PKRS), 1);
+	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x21);
+	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_PKRS);
+	l1_write(f, VMCS_EXIT_CONTROLS, l1_read(f, VMCS_EXIT_CONTROLS) | EXIT_LOAD_PKRS);
+	l1_write(f, VMCS_GUEST_IA32_PKRS, 0x22);
+	reenter(f);
+	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PKRS);
+	assert_false(GET02(f, EXIT_CONTROLS) & EXIT_LOAD_PKRS);
+	assert_int_equal(GET02(f, GUEST_IA32_PKRS), 0x22);
+	SET02(f, GUEST_IA32_PKRS, 0x23);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PKRS), 0x30);
+	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x23);
+}
+
 /* An NMI that found L0 at work while L2 was about to run: L1's exit if it asked for NMIs, after what
  * is being injected; nothing of an earlier exit shows in it. */
 static void nmi_between_exits(void **state)
@@ -525,6 +553,7 @@ int main(void)
 	    BOTH(failed_entries),
 	    BOTH(msr_lists),
 	    BOTH(tsc_in_store_list),
+	    BOTH(protection_keys),
 	    BOTH(nmi_between_exits),
 	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
