@@ -101,7 +101,8 @@ static void read_facts(struct vmx_caps *caps)
 	caps->cr4_valid = vmx_cap(caps, CR4_FIXED1);
 	caps->efer_valid = cpuid_efer_valid(hw_cpuid(CPUID_EXTENDED_FEATURES, 0).edx);
 	caps->perf_global_ctrl_valid = cpuid_perf_global_ctrl_valid(perfmon.eax, perfmon.edx);
-	caps->debugctl_valid = DEBUGCTL_LBR | DEBUGCTL_BTF;
+	caps->debugctl_valid = cpuid_debugctl_valid(
+	    hw_cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_PDCM, perfmon.eax);
 }
 
 static uint32_t find_level(void)

@@ -8,8 +8,11 @@
 
 #include <stdint.h>
 
+#include "shadow/sdm/msr.h"
 #include "shadow/sdm/x86.h"
 
+#define CPUID_FEATURES UINT32_C(1)
+#define CPUID_FEATURES_ECX_PDCM BIT32(15)
 #define CPUID_PERFMON UINT32_C(0xa)
 #define CPUID_EXTENDED_FEATURES UINT32_C(0x80000001)
 #define CPUID_EXTENDED_EDX_SYSCALL BIT32(11)
@@ -34,6 +37,15 @@ static inline uint64_t cpuid_perf_global_ctrl_valid(uint32_t eax, uint32_t edx)
 	uint64_t low = general < 32 ? BIT64(general) - 1 : UINT32_MAX;
 
 	return version ? low | (BIT64(fixed) - 1) << 32 : 0;
+}
+
+/* IA32_DEBUGCTL: freezing on a performance-monitoring interrupt comes with IA32_PERF_CAPABILITIES
+ * (PDCM) and version 2. */
+static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax)
+{
+	uint64_t freeze = DEBUGCTL_FREEZE_LBRS_ON_PMI | DEBUGCTL_FREEZE_PERFMON_ON_PMI;
+
+	return DEBUGCTL_LBR | DEBUGCTL_BTF | (pdcm && (perfmon_eax & 0xff) > 1 ? freeze : 0);
 }
 
 #endif

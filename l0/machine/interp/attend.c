@@ -4,6 +4,7 @@
  * places of VM exits in it: SDM 3C "Other Causes of VM Exits", "VMX-Preemption Timer", "Monitor
  * Trap Flag".
  */
+#include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/sys.h"
 
 /* True once an instruction has retired since the call that saw the condition first. */
@@ -35,6 +36,8 @@ static void attend_account(struct cpu *cpu)
 	if ((cpu->eflags_rest & RFLAGS_RF) && moved_on(cpu, &cpu->seen.rf))
 		cpu->eflags_rest &= ~RFLAGS_RF;
 	stepped = cpu->seen.step != UINT64_MAX && cpu->seen.step != cpu->insns;
+	if (cpu->msrs.debugctl & DEBUGCTL_BTF) /* SDM 3B "Single-Stepping on Branches" */
+		stepped = stepped && cpu->branch.taken;
 	if (stepped && !cpu->mov_ss_shadow)
 		cpu->pending_debug |= DR6_BS;
 	cpu->seen.step = cpu->eflags_rest & RFLAGS_TF ? cpu->insns : UINT64_MAX;
@@ -144,12 +147,13 @@ static bool attend_again(const struct cpu *cpu)
 {
 	return cpu->sti_shadow || cpu->mov_ss_shadow || cpu->pending_debug ||
 	       (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF)) ||
-	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || vmx_wants_attention(cpu);
+	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || branch_watched(cpu) || vmx_wants_attention(cpu);
 }
 
 void cpu_attend(struct cpu *cpu)
 {
 	do {
+		branch_attend(cpu);
 		cpu->attention = false; /* before looking: cpu_ops.poke may set it at any time */
 		attend_account(cpu);
 	} while (attend_once(cpu) && !cpu->machine->stop);

@@ -92,6 +92,13 @@ struct cpu_msrs {
 					 (perf.c) */
 };
 
+/* Last-branch records, a ring of which the newest is at tos. */
+#define LBR_MAX 32
+struct lbr {
+	uint64_t from[LBR_MAX], to[LBR_MAX], info[LBR_MAX], tos, select;
+	uint64_t last; /* time of the newest */
+};
+
 struct vmx_state;   /* vmx/vmx.h */
 struct cpu_profile; /* profile.h */
 
@@ -146,6 +153,18 @@ struct cpu {
 	} seen;
 	struct cpu_msrs msrs;
 	uint16_t x87_cs, x87_ds; /* FPU CS and DS, where the part has them: x87/ */
+	uint64_t branches; /* retired while somebody watches them, branch.c */
+	struct {
+		uint64_t rip, next, insns; /* of the instruction being stepped */
+		uint16_t kind;
+		bool pending, taken; /* taken: the one just done */
+	} branch;
+	struct lbr lbr;
+	struct {
+		/* Of the counters that are on: any interrupts, counts some rings only, counts branches;
+		 * user: the ring class that they are counting in; pmi: an overflow wants its interrupt. */
+		bool interrupts, rings, branches, user, pmi;
+	} perf;
 	uint8_t xsave_area[1024]
 	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
 

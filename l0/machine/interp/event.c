@@ -3,6 +3,7 @@
  * Raising exceptions, and what happens between raising and the first push: VM exits, double and
  * triple faults, payloads. deliver.c does the rest.
  */
+#include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/cost.h"
 
 #include <inttypes.h>
@@ -271,6 +272,7 @@ static void watch_event(struct cpu *cpu, const struct cpu_event *event)
 void cpu_deliver_event(struct cpu *cpu)
 {
 	struct cpu_event event = cpu->event;
+	uint64_t from = cpu_rip(cpu);
 
 	cpu->event.valid = false;
 	event_intercept(cpu, &event);
@@ -289,6 +291,8 @@ void cpu_deliver_event(struct cpu *cpu)
 	cpu->seen.shadow = cpu->seen.rf = cpu->seen.step = UINT64_MAX;
 	if (event.insn_length && !event.injected)
 		cpu->insns++; /* the INT instruction retires with its delivery */
+	else
+		branch_event(cpu, from);
 	if (wants_attention(cpu))
 		cpu->attention = true;
 	cpu_charge(cpu, COST_INTERRUPT);

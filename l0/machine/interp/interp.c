@@ -6,7 +6,9 @@
  */
 #include "l0/machine/debug/context.h"
 #include "l0/machine/hits.h"
+#include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/chain.h"
+#include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 
@@ -29,7 +31,7 @@ static void set_deadline(struct cpu *cpu, uint64_t now)
 	struct machine *machine = cpu->machine;
 	uint64_t at = min64(event_next(&machine->events), vmx_next_event(cpu));
 
-	at = min64(at, now + SLICE_CYCLES);
+	at = min64(at, min64(perf_next_event(cpu, now), now + SLICE_CYCLES));
 	if (machine->max_insns)
 		at = min64(at, now + (machine->max_insns - min64(machine->max_insns, cpu->insns)));
 	cpu->deadline = at;
@@ -64,6 +66,7 @@ static void boundary(struct cpu *cpu)
 	event_run(&machine->events, now);
 	if (machine->max_insns && cpu->insns >= machine->max_insns)
 		machine_stop(machine, STOP_INSN_LIMIT, 0);
+	perf_attend(cpu);
 	set_deadline(cpu, now);
 	if (!machine->stop)
 		cpu_attend(cpu);
@@ -102,6 +105,8 @@ static void execute(struct cpu *cpu)
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = find_single(cpu);
+	if (unlikely(cpu->stepping) && branch_watched(cpu))
+		branch_begin(cpu, entry + 1);
 	cpu->blocks->edge = cpu->blocks->dead = NULL;
 	OP_RUN(cpu, entry);
 }

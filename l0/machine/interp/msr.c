@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "l0/machine/debug/watch.h"
+#include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/keys.h"
@@ -158,6 +159,15 @@ static bool write_debugctl(struct cpu *cpu, uint64_t value)
 	if (value & ~cpu->profile->caps.debugctl_valid)
 		return false;
 	cpu->msrs.debugctl = value;
+	cpu->attention = true; /* branches may be watched now */
+	return true;
+}
+
+/* 5:0 format of the last-branch records: 5 with INFO registers, 2 plain RIPs |
+ * 13 full-width writes of the counters */
+static bool read_perf_capabilities(struct cpu *cpu, uint64_t *value)
+{
+	*value = BIT64(13) | (cpu->profile->lbr_depth == LBR_MAX ? 5 : 2);
 	return true;
 }
 
@@ -307,7 +317,7 @@ bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return false;
+		return branch_msr_read(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->read && row->read(cpu, value);
 	*value = row->kind == KIND_CONST ? row->value
@@ -331,7 +341,7 @@ bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return false;
+		return branch_msr_write(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->write && row->write(cpu, value);
 	if (row->kind == KIND_CONST)

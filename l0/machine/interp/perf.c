@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Performance counters. A counter that runs is a base plus the machine's own count, so counting
- * costs nothing; switching it on or off moves the base. Both privilege bits of a counter count as
- * one switch: there is no accounting by privilege level. Overflows show in
- * IA32_PERF_GLOBAL_STATUS; they do not interrupt.
- *
- * IA32_PERFEVTSELx: 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
- *                   17 OS | 16 USR | 15:8 unit mask | 7:0 event
+ * Performance counters: what they count and when they overflow. A counter that runs is a base plus
+ * the machine's own count, so counting costs nothing; switching it on or off, by its controls or by a
+ * change of privilege, moves the base. The registers are in perf_msrs.c.
  */
 #include "l0/machine/interp/perf.h"
 
-#define COUNTERS (FIXED_COUNTERS + GENERAL_COUNTERS)
-#define COUNTER_MASK ((UINT64_C(1) << 48) - 1)
-#define FIXED_ENABLES UINT64_C(3) /* of one field: bit 0 ring 0, bit 1 other rings */
-#define FIXED_CTRL_WRITABLE UINT64_C(0xbbb) /* no AnyThread */
-#define EVTSEL_EVENT UINT64_C(0xffff)
-#define EVTSEL_RINGS (BIT64(16) | BIT64(17))
-#define EVTSEL_EN BIT64(22)
-#define EVTSEL_WRITABLE UINT64_C(0xffdfffff)
-#define GLOBAL_STATUS_CLEARABLE (PERF_GLOBAL_CTRL_VALID | BIT64(62) | BIT64(63))
+#include "l0/machine/devices/lapic.h"
 
-enum { COUNT_INSTRUCTIONS, COUNT_CYCLES, COUNT_NOTHING };
+#define COUNTERS (FIXED_COUNTERS + GENERAL_COUNTERS)
+#define FIXED_OS 1u
+#define FIXED_USR 2u
+#define FIXED_PMI 8u
+
+/* What a counter adds up: how often its event happened, or in how many cycles it did not. */
+enum { COUNT_NOTHING, COUNT_INSTRUCTIONS, COUNT_CYCLES, COUNT_BRANCHES, COUNT_IDLE };
 
 /* SDM 3B "Pre-defined Architectural Performance Events", unit mask and event; what else may be
  * selected never happens here. */
-static unsigned what_event_counts(uint64_t evtsel)
+static unsigned event_of(uint64_t evtsel)
 {
 	switch (evtsel & EVTSEL_EVENT) {
 	case 0x00c0:
@@ -32,21 +26,48 @@ static unsigned what_event_counts(uint64_t evtsel)
 	case 0x003c:
 	case 0x013c: /* reference cycles: the TSC's rate is the core's */
 		return COUNT_CYCLES;
+	case 0x00c4:
+		return COUNT_BRANCHES;
 	default:
 		return COUNT_NOTHING;
 	}
 }
 
+/* With a counter mask a cycle counts if the event happened at least so often in it, or less often
+ * with INV; here no event happens twice in a cycle. */
+static unsigned what_counts(uint64_t evtsel)
+{
+	unsigned event = event_of(evtsel), mask = evtsel >> EVTSEL_CMASK_SHIFT & 0xff;
+
+	if (!mask || (mask == 1 && !(evtsel & EVTSEL_INV)))
+		return event;
+	if (mask > 1)
+		return evtsel & EVTSEL_INV ? COUNT_CYCLES : COUNT_NOTHING;
+	return event == COUNT_INSTRUCTIONS ? COUNT_IDLE : COUNT_NOTHING;
+}
+
 /* Counters are numbered fixed ones first. */
+static unsigned counts(const struct cpu *cpu, unsigned counter)
+{
+	if (counter < FIXED_COUNTERS)
+		return counter ? COUNT_CYCLES : COUNT_INSTRUCTIONS;
+	return what_counts(cpu->msrs.perfevtsel[counter - FIXED_COUNTERS]);
+}
+
 static uint64_t machine_count(const struct cpu *cpu, unsigned counter)
 {
-	unsigned what = counter ? COUNT_CYCLES : COUNT_INSTRUCTIONS;
-
-	if (counter >= FIXED_COUNTERS)
-		what = what_event_counts(cpu->msrs.perfevtsel[counter - FIXED_COUNTERS]);
-	if (what == COUNT_NOTHING)
+	switch (counts(cpu, counter)) {
+	case COUNT_INSTRUCTIONS:
+		return cpu_retired(cpu);
+	case COUNT_CYCLES:
+		return cpu_now(cpu) - cpu->halted;
+	case COUNT_BRANCHES:
+		return cpu->branches;
+	case COUNT_IDLE:
+		return cpu_now(cpu) - cpu->halted - cpu_retired(cpu);
+	default:
 		return 0;
-	return what == COUNT_INSTRUCTIONS ? cpu_retired(cpu) : cpu_now(cpu) - cpu->halted;
+	}
 }
 
 static uint64_t global_bit(unsigned counter)
@@ -54,19 +75,29 @@ static uint64_t global_bit(unsigned counter)
 	return counter < FIXED_COUNTERS ? BIT64(32 + counter) : BIT64(counter - FIXED_COUNTERS);
 }
 
-static bool running(const struct cpu *cpu, unsigned counter)
+/* Enabled, in whatever ring: FIXED_OS, FIXED_USR, FIXED_PMI. */
+static unsigned enables(const struct cpu *cpu, unsigned counter)
 {
 	uint64_t evtsel;
 
+	if (!(cpu->msrs.perf_global_ctrl & global_bit(counter)) ||
+	    (cpu->msrs.perf_global_status & PERF_STATUS_CTR_FRZ))
+		return 0;
 	if (counter < FIXED_COUNTERS)
-		return (cpu->msrs.perf_global_ctrl & global_bit(counter)) &&
-		       (cpu->msrs.fixed_ctr_ctrl >> 4 * counter & FIXED_ENABLES);
+		return cpu->msrs.fixed_ctr_ctrl >> 4 * counter & 0xf;
 	evtsel = cpu->msrs.perfevtsel[counter - FIXED_COUNTERS];
-	return (cpu->msrs.perf_global_ctrl & global_bit(counter)) &&
-	       (evtsel & EVTSEL_EN) && (evtsel & EVTSEL_RINGS);
+	if (!(evtsel & EVTSEL_EN))
+		return 0;
+	return (evtsel & EVTSEL_OS ? FIXED_OS : 0) | (evtsel & EVTSEL_USR ? FIXED_USR : 0) |
+	       (evtsel & EVTSEL_INT ? FIXED_PMI : 0);
 }
 
-static uint64_t counter_read(const struct cpu *cpu, unsigned counter)
+static bool running(const struct cpu *cpu, unsigned counter)
+{
+	return enables(cpu, counter) & (cpu->perf.user ? FIXED_USR : FIXED_OS);
+}
+
+uint64_t perf_counter(const struct cpu *cpu, unsigned counter)
 {
 	uint64_t value = cpu->msrs.counter_base[counter];
 
@@ -83,13 +114,17 @@ static void note_overflow(struct cpu *cpu, unsigned counter)
 	if (!running(cpu, counter))
 		return;
 	value += machine_count(cpu, counter);
-	if (value & ~COUNTER_MASK) {
-		cpu->msrs.perf_global_status |= global_bit(counter);
-		cpu->msrs.counter_base[counter] -= value & ~COUNTER_MASK;
+	if (!(value & ~COUNTER_MASK))
+		return;
+	cpu->msrs.perf_global_status |= global_bit(counter);
+	cpu->msrs.counter_base[counter] -= value & ~COUNTER_MASK;
+	if (enables(cpu, counter) & FIXED_PMI) {
+		cpu->perf.pmi = true;
+		cpu->attention = true;
 	}
 }
 
-static void note_overflows(struct cpu *cpu)
+void perf_note_overflows(struct cpu *cpu)
 {
 	for (unsigned i = 0; i < COUNTERS; i++)
 		note_overflow(cpu, i);
@@ -102,117 +137,87 @@ static void set_value(struct cpu *cpu, unsigned counter, uint64_t value)
 	cpu->msrs.counter_base[counter] = value;
 }
 
-static void counter_write(struct cpu *cpu, unsigned counter, uint64_t value)
+void perf_set_counter(struct cpu *cpu, unsigned counter, uint64_t value)
 {
 	note_overflow(cpu, counter);
 	set_value(cpu, counter, value & COUNTER_MASK);
+	cpu->attention = true; /* its overflow may be nearer now */
 }
 
-/* Changes a control register without a jump in any counter. */
-static bool control_write(struct cpu *cpu, uint64_t *control, uint64_t value, uint64_t writable)
+/* What the run loop must look after. */
+static void summarize(struct cpu *cpu)
+{
+	cpu->perf.interrupts = cpu->perf.rings = cpu->perf.branches = false;
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		unsigned on = enables(cpu, i), rings = on & (FIXED_OS | FIXED_USR);
+
+		if (!rings)
+			continue;
+		cpu->perf.interrupts |= (on & FIXED_PMI) != 0;
+		cpu->perf.rings |= rings != (FIXED_OS | FIXED_USR);
+		cpu->perf.branches |= counts(cpu, i) == COUNT_BRANCHES;
+	}
+	cpu->perf.user = cpu->cpl != 0;
+	cpu->attention = true;
+}
+
+void perf_change(struct cpu *cpu, uint64_t *control, uint64_t value)
 {
 	uint64_t count[COUNTERS];
 
-	if (value & ~writable)
-		return false;
-	note_overflows(cpu);
+	perf_note_overflows(cpu);
 	for (unsigned i = 0; i < COUNTERS; i++)
-		count[i] = counter_read(cpu, i);
+		count[i] = perf_counter(cpu, i);
 	*control = value;
+	summarize(cpu);
 	for (unsigned i = 0; i < COUNTERS; i++)
 		set_value(cpu, i, count[i]);
-	return true;
 }
 
-bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value)
+void perf_ring_changed(struct cpu *cpu)
 {
-	bool fixed = selector & BIT32(30);
-	uint32_t index = selector & ~BIT32(30);
-
-	if (index >= (fixed ? FIXED_COUNTERS : GENERAL_COUNTERS))
-		return false;
-	*value = counter_read(cpu, fixed ? index : index + FIXED_COUNTERS);
-	return true;
+	perf_change(cpu, &cpu->msrs.perf_global_ctrl, cpu->msrs.perf_global_ctrl);
 }
 
-#define FIXED_COUNTER(n)                                                                           \
-	bool read_fixed##n(struct cpu *cpu, uint64_t *value)                                       \
-	{                                                                                          \
-		*value = counter_read(cpu, n);                                                     \
-		return true;                                                                       \
-	}                                                                                          \
-	bool write_fixed##n(struct cpu *cpu, uint64_t value)                                       \
-	{                                                                                          \
-		if (value & ~COUNTER_MASK)                                                         \
-			return false;                                                              \
-		counter_write(cpu, n, value);                                                      \
-		return true;                                                                       \
+/* ---- overflow in time ---- */
+
+/* No instruction takes less than a cycle, so that nothing can overflow in fewer cycles than events
+ * are missing; at that time one looks again. */
+uint64_t perf_next_event(const struct cpu *cpu, uint64_t now)
+{
+	uint64_t at = UINT64_MAX;
+
+	if (!cpu->perf.interrupts)
+		return at;
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		uint64_t missing = COUNTER_MASK + 1 - perf_counter(cpu, i);
+
+		if (running(cpu, i) && (enables(cpu, i) & FIXED_PMI) && missing < at - now)
+			at = now + missing;
 	}
-FIXED_COUNTER(0)
-FIXED_COUNTER(1)
-FIXED_COUNTER(2)
-
-/* IA32_PMCx takes 32 bits and sign-extends them, SDM 3B "Full-Width Writes to Performance Counter
- * Registers" (not offered). */
-#define GENERAL_COUNTER(n)                                                                         \
-	bool read_pmc##n(struct cpu *cpu, uint64_t *value)                                         \
-	{                                                                                          \
-		*value = counter_read(cpu, FIXED_COUNTERS + n);                                    \
-		return true;                                                                       \
-	}                                                                                          \
-	bool write_pmc##n(struct cpu *cpu, uint64_t value)                                         \
-	{                                                                                          \
-		counter_write(cpu, FIXED_COUNTERS + n, (uint64_t)(int64_t)(int32_t)value);         \
-		return true;                                                                       \
-	}                                                                                          \
-	bool read_perfevtsel##n(struct cpu *cpu, uint64_t *value)                                  \
-	{                                                                                          \
-		*value = cpu->msrs.perfevtsel[n];                                                  \
-		return true;                                                                       \
-	}                                                                                          \
-	bool write_perfevtsel##n(struct cpu *cpu, uint64_t value)                                  \
-	{                                                                                          \
-		return control_write(cpu, &cpu->msrs.perfevtsel[n], value, EVTSEL_WRITABLE);       \
-	}
-GENERAL_COUNTER(0)
-GENERAL_COUNTER(1)
-GENERAL_COUNTER(2)
-GENERAL_COUNTER(3)
-
-bool read_fixed_ctr_ctrl(struct cpu *cpu, uint64_t *value)
-{
-	*value = cpu->msrs.fixed_ctr_ctrl;
-	return true;
+	return at;
 }
 
-bool write_fixed_ctr_ctrl(struct cpu *cpu, uint64_t value)
+/* SDM 3B "Freezing LBR and Performance Counters on PMI", the streamlined way of version 4. */
+static void freeze(struct cpu *cpu)
 {
-	return control_write(cpu, &cpu->msrs.fixed_ctr_ctrl, value, FIXED_CTRL_WRITABLE);
+	uint64_t status = cpu->msrs.perf_global_status;
+
+	if ((cpu->msrs.debugctl & DEBUGCTL_FREEZE_LBRS_ON_PMI) && (cpu->msrs.debugctl & DEBUGCTL_LBR))
+		status |= PERF_STATUS_LBR_FRZ;
+	if (cpu->msrs.debugctl & DEBUGCTL_FREEZE_PERFMON_ON_PMI)
+		status |= PERF_STATUS_CTR_FRZ;
+	if (status != cpu->msrs.perf_global_status)
+		perf_change(cpu, &cpu->msrs.perf_global_status, status);
 }
 
-bool read_perf_global_status(struct cpu *cpu, uint64_t *value)
+void perf_attend(struct cpu *cpu)
 {
-	note_overflows(cpu);
-	*value = cpu->msrs.perf_global_status;
-	return true;
-}
-
-bool read_perf_global_ctrl(struct cpu *cpu, uint64_t *value)
-{
-	*value = cpu->msrs.perf_global_ctrl;
-	return true;
-}
-
-bool write_perf_global_ctrl(struct cpu *cpu, uint64_t value)
-{
-	return control_write(cpu, &cpu->msrs.perf_global_ctrl, value, PERF_GLOBAL_CTRL_VALID);
-}
-
-bool write_perf_global_ovf_ctrl(struct cpu *cpu, uint64_t value)
-{
-	if (value & ~GLOBAL_STATUS_CLEARABLE)
-		return false;
-	note_overflows(cpu);
-	cpu->msrs.perf_global_status &= ~value;
-	return true;
+	if (cpu->perf.interrupts)
+		perf_note_overflows(cpu);
+	if (!cpu->perf.pmi)
+		return;
+	cpu->perf.pmi = false;
+	freeze(cpu);
+	lapic_local_interrupt(cpu->machine->lapic, LVT_PERFORMANCE);
 }

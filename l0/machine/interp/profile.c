@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "l0/machine/interp/perf.h"
+#include "shadow/sdm/cpuid.h"
 #include "shadow/sdm/msr.h"
 
 enum part {
-#define PROFILE(name, option, text, family, model, stepping, maxphyaddr, without) PART_INDEX_##name,
+#define PROFILE(name, ...) PART_INDEX_##name,
 #include "l0/machine/interp/profiles.def"
 #undef PROFILE
 	PART_COUNT,
@@ -46,12 +47,12 @@ static const struct {
 
 static const struct profile_row {
 	const char *option, *text;
-	uint8_t family, model, stepping, maxphyaddr;
+	uint8_t family, model, stepping, maxphyaddr, lbr_depth;
 	vmx_features without;
 } profiles[PART_COUNT] = {
 #define NO(name) VMX_FEATURE_BIT(VMX_FEATURE_##name)
-#define PROFILE(name, option_, text_, family_, model_, stepping_, maxphyaddr_, without_)           \
-	{option_, text_, family_, model_, stepping_, maxphyaddr_, without_},
+#define PROFILE(name, option_, text_, family_, model_, stepping_, maxphyaddr_, lbr_, without_)     \
+	{option_, text_, family_, model_, stepping_, maxphyaddr_, lbr_, without_},
 #include "l0/machine/interp/profiles.def"
 #undef PROFILE
 #undef NO
@@ -165,7 +166,7 @@ static void derive(struct cpu_profile *profile)
 	caps->efer_valid = (cpu_has(profile, SYSCALL) ? EFER_SCE : 0) |
 			   (cpu_has(profile, LM) ? EFER_LME | EFER_LMA : 0) |
 			   (cpu_has(profile, NX) ? EFER_NXE : 0);
-	caps->debugctl_valid = DEBUGCTL_LBR | DEBUGCTL_BTF;
+	caps->debugctl_valid = cpuid_debugctl_valid(cpu_has(profile, PDCM), 4);
 	caps->perf_global_ctrl_valid = PERF_GLOBAL_CTRL_VALID;
 	vmx_caps_from_features(caps);
 }
@@ -187,7 +188,8 @@ static void take_profile(struct cpu_profile *profile, const struct profile_row *
 					.text = row->text,
 					.family = row->family,
 					.model = row->model,
-					.stepping = row->stepping};
+					.stepping = row->stepping,
+					.lbr_depth = row->lbr_depth};
 	for (unsigned f = 0; f < CPU_FEATURE_COUNT; f++)
 		set_feature(profile, f, cpu_features[f].parts >> (row - profiles) & 1);
 	profile->caps.features = (VMX_FEATURE_BIT(VMX_FEATURE_COUNT) - 1) & ~row->without;

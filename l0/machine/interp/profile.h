@@ -38,6 +38,7 @@ struct cpu_profile {
 	const char *name;
 	const char *text;
 	uint8_t family, model, stepping;
+	uint8_t lbr_depth; /* 32: with INFO registers */
 	uint64_t features[(CPU_FEATURE_COUNT + 63) / 64];
 	struct vmx_caps
 	    caps; /* VMX features, capability MSRs, MAXPHYADDR, valid CR4 and EFER bits */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "l0/machine/interp/block.h"
+#include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/sys.h"
 
 #define TAG_COUNT (1u << PAGE_SHIFT)
@@ -60,6 +61,8 @@ unsigned space_tag(struct cpu *cpu, struct space *space, enum mmu_view view)
 static void select_view(struct cpu *cpu, enum mmu_view view)
 {
 	cpu->mmu.spaces->view = view;
+	if (cpu->perf.rings && cpu->perf.user != (cpu->cpl != 0))
+		perf_ring_changed(cpu);
 	use_tag(cpu, space_tag(cpu, cpu->mmu.spaces->current, view));
 }
 

@@ -177,7 +177,7 @@ static void test_leaves(void **state)
 	cpu_cpuid(&f->cpu, 0x80000008, 0, out);
 	assert_int_equal(out[0], 48 << 8 | 46);
 	cpu_cpuid(&f->cpu, 0xa, 0, out);
-	assert_int_equal(out[0] & 0xff, 2);
+	assert_int_equal(out[0] & 0xff, 4);
 	assert_int_equal(out[CPUID_EDX] & 0x1f, 3);
 	fixture_free(f);
 }

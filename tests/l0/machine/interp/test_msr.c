@@ -329,10 +329,12 @@ static void test_halted_cycles(void **state)
 static void test_general_counters(void **state)
 {
 	static const struct {
-		uint64_t evtsel, counted; /* in 7 instructions and 30 cycles */
+		uint64_t evtsel, counted; /* in 7 instructions, 30 cycles, 2 branches, at CPL 0 */
 	} cases[] = {
 		{0x004300c0, 7}, {0x0043003c, 30}, {0x0043013c, 30}, {0x004300c5, 0},
-		{0x000300c0, 0}, {0x004000c0, 0},  {0x004100c0, 7},  {0x004200c0, 7},
+		{0x000300c0, 0}, {0x004000c0, 0},  {0x004100c0, 0},  {0x004200c0, 7},
+		{0x014300c0, 7}, {0x024300c0, 0},  {0x01c300c0, 23}, {0x02c300c0, 30},
+		{0x004300c4, 2},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -345,6 +347,7 @@ static void test_general_counters(void **state)
 		assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0 + 1, cases[i].evtsel));
 		seen.retired += 7;
 		seen.now += 30;
+		f->cpu.branches += 2;
 		assert_true(perf_rdpmc(&f->cpu, 1, &value));
 		assert_int_equal(value, 100 + cases[i].counted);
 		/* Another event takes over where the first stopped. */
@@ -356,6 +359,122 @@ static void test_general_counters(void **state)
 		assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_STATUS, &value));
 		assert_int_equal(value, 0);
 		assert_false(perf_rdpmc(&f->cpu, 4, &value));
+		fixture_free(f);
+	}
+}
+
+/* Each ring class counts for itself. */
+static void test_counters_by_ring(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+	uint64_t value;
+
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0x1)); /* OS */
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0, 0x004100c0)); /* USR */
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(1) << 32 | 1));
+	for (unsigned round = 1; round <= 3; round++) {
+		seen.retired += 5;
+		f->cpu.cpl = 3;
+		mmu_view_changed(&f->cpu);
+		seen.retired += 7;
+		f->cpu.cpl = 0;
+		mmu_view_changed(&f->cpu);
+		assert_int_equal(counter(f, 0), 5 * round);
+		assert_true(perf_rdpmc(&f->cpu, 0, &value));
+		assert_int_equal(value, 7 * round);
+	}
+	fixture_free(f);
+}
+
+/* When the machine must look again: not later than so many cycles as events are missing. */
+static void test_overflow_time(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0xb));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(1) << 32));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR0, COUNTER_MASK - 9));
+	assert_int_equal(perf_next_event(&f->cpu, 100), 110);
+	seen.retired += 9;
+	assert_int_equal(perf_next_event(&f->cpu, 200), 201);
+	/* Without its enable a counter overflows in silence. */
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0x3));
+	assert_true(perf_next_event(&f->cpu, 0) == UINT64_MAX);
+	fixture_free(f);
+}
+
+/* IA32_PERF_GLOBAL_STATUS.CTR_Frz stops every counter until it is cleared. */
+static void test_frozen(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0x3));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_CTRL, UINT64_C(1) << 32));
+	assert_false(cpu_wrmsr(&f->cpu, 0x391, UINT64_C(1) << 63));
+	assert_true(cpu_wrmsr(&f->cpu, 0x391, PERF_STATUS_CTR_FRZ));
+	seen.retired += 6;
+	assert_int_equal(counter(f, 0), 0);
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERF_GLOBAL_OVF_CTRL, PERF_STATUS_CTR_FRZ));
+	seen.retired += 6;
+	assert_int_equal(counter(f, 0), 6);
+	fixture_free(f);
+}
+
+static void test_full_width(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+	uint64_t value;
+
+	assert_true(cpu_wrmsr(&f->cpu, 0x4c2, COUNTER_MASK - 1));
+	assert_false(cpu_wrmsr(&f->cpu, 0x4c2, COUNTER_MASK + 1));
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PMC0 + 1, &value));
+	assert_int_equal(value, COUNTER_MASK - 1);
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PMC0 + 1, UINT64_C(0x7fffffff80000000)));
+	assert_true(cpu_rdmsr(&f->cpu, 0x4c2, &value));
+	assert_int_equal(value, UINT64_C(0xffff80000000));
+	fixture_free(f);
+}
+
+static void test_inuse(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+	uint64_t value;
+
+	assert_true(cpu_rdmsr(&f->cpu, 0x392, &value));
+	assert_int_equal(value, 0);
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_PERFEVTSEL0 + 2, 0xc0));
+	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_FIXED_CTR_CTRL, 0x8a0));
+	assert_true(cpu_rdmsr(&f->cpu, 0x392, &value));
+	assert_true(value == (UINT64_C(1) << 63 | UINT64_C(2) << 32 | 4));
+	fixture_free(f);
+}
+
+static void test_lbr_registers(void **state)
+{
+	static const struct {
+		const char *part;
+		unsigned depth;
+		bool info;
+		unsigned format;
+	} parts[] = {{"skylake", 32, true, 5}, {"nehalem", 16, false, 2}};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f = fixture_msr(parts[i].part);
+		uint64_t value;
+
+		for (unsigned n = 0; n < 32; n++) {
+			assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_FROM_0 + n, n),
+					 n < parts[i].depth);
+			assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_TO_0 + n, n), n < parts[i].depth);
+		}
+		assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_INFO_0, 1), parts[i].info);
+		assert_true(cpu_rdmsr(&f->cpu, MSR_LBR_TO_0 + 15, &value));
+		assert_int_equal(value, 15);
+		assert_false(cpu_wrmsr(&f->cpu, MSR_LBR_TO_0, UINT64_C(1) << 62));
+		assert_false(cpu_wrmsr(&f->cpu, MSR_LBR_TOS, parts[i].depth));
+		assert_false(cpu_wrmsr(&f->cpu, MSR_LBR_SELECT, 0x200));
+		assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_PERF_CAPABILITIES, &value));
+		assert_int_equal(value & 0x3f, parts[i].format);
 		fixture_free(f);
 	}
 }
@@ -418,6 +537,12 @@ int main(void)
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_fixed_counters),
 		cmocka_unit_test(test_general_counters),
+		cmocka_unit_test(test_counters_by_ring),
+		cmocka_unit_test(test_overflow_time),
+		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_full_width),
+		cmocka_unit_test(test_inuse),
+		cmocka_unit_test(test_lbr_registers),
 		cmocka_unit_test(test_overflow_status),
 		cmocka_unit_test(test_halted_cycles),
 		cmocka_unit_test(test_instructions),

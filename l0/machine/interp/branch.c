@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What became of the instruction just stepped: not a branch, a branch that was taken or not; and the
+ * last-branch record stack, SDM 3B "Last Branch, Interrupt, and Exception Recording". Its registers
+ * are in branch_msrs.c.
+ */
+#include "l0/machine/interp/branch.h"
+
+#include <string.h>
+
+#include "l0/machine/interp/decode.h"
+#include "l0/machine/interp/perf.h"
+#include "l0/machine/interp/profile.h"
+
+/* Bits of MSR_LBR_SELECT, each of which leaves out what it names. */
+enum branch_kind {
+	BRANCH_NONE = 0,
+	LBR_CPL_EQ_0 = 1,
+	LBR_CPL_NEQ_0 = 2,
+	LBR_JCC = 4,
+	LBR_NEAR_REL_CALL = 8,
+	LBR_NEAR_IND_CALL = 0x10,
+	LBR_NEAR_RET = 0x20,
+	LBR_NEAR_IND_JMP = 0x40,
+	LBR_NEAR_REL_JMP = 0x80,
+	LBR_FAR_BRANCH = 0x100,
+};
+
+static bool is_one_of(const char *mnemonic, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcmp(mnemonic, *list))
+			return true;
+	return false;
+}
+
+static enum branch_kind branch_kind(const struct insn_row *row)
+{
+	static const char *const conditional[] = {"Jcc", "LOOPNE", "LOOPE", "LOOP", "JCXZ", NULL};
+	static const char *const far[] = {"JMPF", "CALLF",  "RETF",   "INT3",     "INT",     "INTO",
+					  "INT1", "IRET",   "SYSCALL", "SYSRET", "SYSENTER", "SYSEXIT",
+					  NULL};
+	bool relative = row->operands[0] == 'J';
+
+	if (is_one_of(row->mnemonic, conditional))
+		return LBR_JCC;
+	if (!strcmp(row->mnemonic, "JMP"))
+		return relative ? LBR_NEAR_REL_JMP : LBR_NEAR_IND_JMP;
+	if (!strcmp(row->mnemonic, "CALL"))
+		return relative ? LBR_NEAR_REL_CALL : LBR_NEAR_IND_CALL;
+	if (!strcmp(row->mnemonic, "RET"))
+		return LBR_NEAR_RET;
+	return is_one_of(row->mnemonic, far) ? LBR_FAR_BRANCH : BRANCH_NONE;
+}
+
+static bool recording(const struct cpu *cpu)
+{
+	return (cpu->msrs.debugctl & DEBUGCTL_LBR) &&
+	       !(cpu->msrs.perf_global_status & PERF_STATUS_LBR_FRZ);
+}
+
+bool branch_watched(const struct cpu *cpu)
+{
+	return recording(cpu) || cpu->perf.branches ||
+	       ((cpu->msrs.debugctl & DEBUGCTL_BTF) && (cpu->eflags_rest & RFLAGS_TF));
+}
+
+static void record(struct cpu *cpu, enum branch_kind kind, uint64_t from)
+{
+	struct lbr *lbr = &cpu->lbr;
+	uint64_t ring = cpu->cpl ? LBR_CPL_NEQ_0 : LBR_CPL_EQ_0, now = cpu_now(cpu);
+	uint64_t cycles = now - lbr->last;
+
+	if (!recording(cpu) || (lbr->select & (kind | ring)))
+		return;
+	lbr->tos = (lbr->tos + 1) % cpu->profile->lbr_depth;
+	lbr->from[lbr->tos] = from;
+	lbr->to[lbr->tos] = cpu_rip(cpu);
+	lbr->info[lbr->tos] = cycles < 0xffff ? cycles : 0xffff;
+	lbr->last = now;
+}
+
+void branch_begin(struct cpu *cpu, const struct op *op)
+{
+	cpu->branch.kind = (uint16_t)branch_kind(insn_row(op->row));
+	cpu->branch.rip = cpu_rip(cpu);
+	cpu->branch.next = cpu_rip(cpu) + op->len;
+	cpu->branch.insns = cpu->insns;
+	cpu->branch.pending = true;
+}
+
+/* Outside 64-bit mode RIP wraps at 4 GiB or 64 KiB; a branch to the next instruction of a far kind is
+ * one all the same. */
+void branch_attend(struct cpu *cpu)
+{
+	bool conditional = cpu->branch.kind == LBR_JCC;
+
+	cpu->branch.taken = false;
+	if (!cpu->branch.pending)
+		return;
+	cpu->branch.pending = false;
+	if (cpu->insns == cpu->branch.insns || !cpu->branch.kind)
+		return;
+	cpu->branches++;
+	if (conditional && cpu_rip(cpu) == cpu->branch.next)
+		return;
+	cpu->branch.taken = true;
+	record(cpu, (enum branch_kind)cpu->branch.kind, cpu->branch.rip);
+}
+
+void branch_event(struct cpu *cpu, uint64_t from)
+{
+	record(cpu, LBR_FAR_BRANCH, from);
+}

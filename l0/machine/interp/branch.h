@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Branches as the processor itself looks at them: last-branch recording, single-stepping on branches,
+ * counting them. While anybody wants that, instructions are stepped; otherwise it costs nothing.
+ */
+#ifndef L0_MACHINE_INTERP_BRANCH_H
+#define L0_MACHINE_INTERP_BRANCH_H
+
+#include "l0/machine/interp/op.h"
+
+/* Must every instruction be looked at? */
+bool branch_watched(const struct cpu *cpu);
+/* The single instruction about to be executed at RIP. */
+void branch_begin(struct cpu *cpu, const struct op *op);
+/* At the boundary after it, before anything else happens there. */
+void branch_attend(struct cpu *cpu);
+/* An exception or interrupt that no instruction raised as its effect went from `from` to RIP. */
+void branch_event(struct cpu *cpu, uint64_t from);
+
+/* The registers of last-branch recording. False: no such MSR here, or not this value. */
+bool branch_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value);
+bool branch_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The registers of the performance counters, rows of msrs.def, and RDPMC's view of them.
+ */
+#include "l0/machine/interp/perf.h"
+
+#define FIXED_CTRL_WRITABLE UINT64_C(0xbbb) /* no AnyThread */
+#define EVTSEL_WRITABLE UINT64_C(0xffdfffff)
+#define STATUS_SETTABLE                                                                            \
+	(PERF_GLOBAL_CTRL_VALID | PERF_STATUS_LBR_FRZ | PERF_STATUS_CTR_FRZ | BIT64(62))
+#define STATUS_CLEARABLE (STATUS_SETTABLE | BIT64(63))
+
+bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value)
+{
+	bool fixed = selector & BIT32(30);
+	uint32_t index = selector & ~BIT32(30);
+
+	if (index >= (fixed ? FIXED_COUNTERS : GENERAL_COUNTERS))
+		return false;
+	*value = perf_counter(cpu, fixed ? index : index + FIXED_COUNTERS);
+	return true;
+}
+
+static bool control_write(struct cpu *cpu, uint64_t *control, uint64_t value, uint64_t writable)
+{
+	if (value & ~writable)
+		return false;
+	perf_change(cpu, control, value);
+	return true;
+}
+
+static bool full_width_write(struct cpu *cpu, unsigned counter, uint64_t value)
+{
+	if (value & ~COUNTER_MASK)
+		return false;
+	perf_set_counter(cpu, counter, value);
+	return true;
+}
+
+#define FIXED_COUNTER(n)                                                                           \
+	bool read_fixed##n(struct cpu *cpu, uint64_t *value)                                       \
+	{                                                                                          \
+		*value = perf_counter(cpu, n);                                                     \
+		return true;                                                                       \
+	}                                                                                          \
+	bool write_fixed##n(struct cpu *cpu, uint64_t value)                                       \
+	{                                                                                          \
+		return full_width_write(cpu, n, value);                                            \
+	}
+FIXED_COUNTER(0)
+FIXED_COUNTER(1)
+FIXED_COUNTER(2)
+
+/* IA32_PMCx takes 32 bits and sign-extends them, IA32_A_PMCx all: SDM 3B "Full-Width Writes to
+ * Performance Counter Registers". */
+#define GENERAL_COUNTER(n)                                                                         \
+	bool read_pmc##n(struct cpu *cpu, uint64_t *value)                                         \
+	{                                                                                          \
+		*value = perf_counter(cpu, FIXED_COUNTERS + n);                                    \
+		return true;                                                                       \
+	}                                                                                          \
+	bool write_pmc##n(struct cpu *cpu, uint64_t value)                                         \
+	{                                                                                          \
+		perf_set_counter(cpu, FIXED_COUNTERS + n, (uint64_t)(int64_t)(int32_t)value);      \
+		return true;                                                                       \
+	}                                                                                          \
+	bool write_a_pmc##n(struct cpu *cpu, uint64_t value)                                       \
+	{                                                                                          \
+		return full_width_write(cpu, FIXED_COUNTERS + n, value);                           \
+	}                                                                                          \
+	bool read_perfevtsel##n(struct cpu *cpu, uint64_t *value)                                  \
+	{                                                                                          \
+		*value = cpu->msrs.perfevtsel[n];                                                  \
+		return true;                                                                       \
+	}                                                                                          \
+	bool write_perfevtsel##n(struct cpu *cpu, uint64_t value)                                  \
+	{                                                                                          \
+		return control_write(cpu, &cpu->msrs.perfevtsel[n], value, EVTSEL_WRITABLE);       \
+	}
+GENERAL_COUNTER(0)
+GENERAL_COUNTER(1)
+GENERAL_COUNTER(2)
+GENERAL_COUNTER(3)
+
+bool read_fixed_ctr_ctrl(struct cpu *cpu, uint64_t *value)
+{
+	*value = cpu->msrs.fixed_ctr_ctrl;
+	return true;
+}
+
+bool write_fixed_ctr_ctrl(struct cpu *cpu, uint64_t value)
+{
+	return control_write(cpu, &cpu->msrs.fixed_ctr_ctrl, value, FIXED_CTRL_WRITABLE);
+}
+
+bool read_perf_global_status(struct cpu *cpu, uint64_t *value)
+{
+	perf_note_overflows(cpu);
+	*value = cpu->msrs.perf_global_status;
+	return true;
+}
+
+bool read_perf_global_ctrl(struct cpu *cpu, uint64_t *value)
+{
+	*value = cpu->msrs.perf_global_ctrl;
+	return true;
+}
+
+bool write_perf_global_ctrl(struct cpu *cpu, uint64_t value)
+{
+	return control_write(cpu, &cpu->msrs.perf_global_ctrl, value, PERF_GLOBAL_CTRL_VALID);
+}
+
+/* IA32_PERF_GLOBAL_STATUS_RESET, before version 4 IA32_PERF_GLOBAL_OVF_CTRL. */
+bool write_perf_global_status_reset(struct cpu *cpu, uint64_t value)
+{
+	if (value & ~STATUS_CLEARABLE)
+		return false;
+	perf_note_overflows(cpu);
+	perf_change(cpu, &cpu->msrs.perf_global_status, cpu->msrs.perf_global_status & ~value);
+	return true;
+}
+
+/* No interrupt comes of it. */
+bool write_perf_global_status_set(struct cpu *cpu, uint64_t value)
+{
+	if (value & ~STATUS_SETTABLE)
+		return false;
+	perf_note_overflows(cpu);
+	perf_change(cpu, &cpu->msrs.perf_global_status, cpu->msrs.perf_global_status | value);
+	return true;
+}
+
+/* 3:0, 34:32 counters whose event or enables are set; 63 an interrupt is enabled in any. */
+bool read_perf_global_inuse(struct cpu *cpu, uint64_t *value)
+{
+	uint64_t inuse = 0, fixed = cpu->msrs.fixed_ctr_ctrl;
+
+	for (unsigned i = 0; i < GENERAL_COUNTERS; i++) {
+		inuse |= cpu->msrs.perfevtsel[i] & 0xff ? BIT64(i) : 0;
+		inuse |= cpu->msrs.perfevtsel[i] & EVTSEL_INT ? BIT64(63) : 0;
+	}
+	for (unsigned i = 0; i < FIXED_COUNTERS; i++, fixed >>= 4) {
+		inuse |= fixed & 3 ? BIT64(32 + i) : 0;
+		inuse |= fixed & 8 ? BIT64(63) : 0;
+	}
+	*value = inuse;
+	return true;
+}
