@@ -43,6 +43,9 @@ for word in strict tasks; do
 	compare "modes $word" "$expected" bochs "$images/modes.elf $word"
 done
 
+expected=$(timeout 60 "$build/abyme" run --append strict "$images/vectors.elf")
+compare "vectors strict" "$expected" bochs "$images/vectors.elf strict"
+
 # Bochs has no fixed counter, so of roundtrip only the items are compared.
 items() { sed 's/ .*//'; }
 expected=$(timeout 60 "$build/abyme" run "$images/roundtrip.elf" | items)

@@ -8,11 +8,11 @@ build=$1
 qemu=qemu-system-x86_64
 command -v $qemu >/dev/null || { echo "$qemu is missing: run .ci/setup judges"; exit 77; }
 failed=0
-clock=
+clock= cpu=
 
 # on_qemu IMAGE ARGS
 on_qemu() {
-	timeout 60 $qemu -accel tcg $clock -m 128 -kernel "$1" -append "$2" -serial stdio -display none -no-reboot \
+	timeout 60 $qemu -accel tcg $clock $cpu -m 128 -kernel "$1" -append "$2" -serial stdio -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4 </dev/null
 }
 
@@ -38,6 +38,9 @@ compare equiv 'rounds=1 verbose' '^round\|^digest='
 compare equiv 'rounds=12' '^digest='
 compare compute 'rounds=3' '^kernel='
 compare modes 'rounds=2 verbose' '[a-z]'
+cpu='-cpu max'
+compare vectors 'rounds=500' '[a-z]'
+cpu=
 clock='-icount shift=2,sleep=off'
 compare timer '' '^order='
 exit $failed
