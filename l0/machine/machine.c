@@ -169,6 +169,16 @@ void machine_stop(struct machine *machine, enum machine_stop why, uint32_t value
 	machine_poke(machine);
 }
 
+void machine_set_a20(struct machine *machine, enum a20_source source, bool on)
+{
+	unsigned off = on ? machine->a20_off & ~source : machine->a20_off | source;
+	bool changed = (off == A20_SOURCES) != (machine->a20_off == A20_SOURCES);
+
+	machine->a20_off = off;
+	if (changed && machine->cpu && machine->cpu_ops->a20_changed)
+		machine->cpu_ops->a20_changed(machine->cpu);
+}
+
 void irq_set(struct machine *machine, unsigned gsi, bool level)
 {
 	if (machine->cpu && machine->cpu_ops->irq) {

@@ -108,6 +108,8 @@ struct cpu_ops {
 	void (*init)(struct cpu *cpu);
 	void (*sipi)(struct cpu *cpu, uint8_t vector);
 	void (*stats)(struct cpu *cpu, struct cpu_stats *stats);
+	/* Optional. machine->a20_off has changed. */
+	void (*a20_changed)(struct cpu *cpu);
 	/* Optional. Calls `emit` once per exit reason that occurred, in ascending order. */
 	void (*report_exits)(struct cpu *cpu,
 			     void (*emit)(void *opaque, const char *reason, uint64_t count),
@@ -152,6 +154,7 @@ struct machine {
 	struct allocation *allocations; /* machine_alloc */
 	bool legacy_replaced; /* the HPET drives IRQ 0 and 8 in place of the 8254 and the RTC */
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
+	unsigned a20_off;       /* enum a20_source bits; with every one set, address line 20 is 0 */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
 	struct watch *watch;   /* debug/watch.h: events told as they happen; NULL: none */
@@ -194,6 +197,14 @@ void machine_cancel(struct machine *machine, struct event *event);
 void machine_stop(struct machine *machine, enum machine_stop why, uint32_t value);
 /* Tells the CPU to look at interrupts and events before its next instruction. */
 void machine_poke(struct machine *machine);
+
+/* Address line 20: on while any of its sources is. What is translated must be translated again. */
+enum a20_source { A20_KEYBOARD = 1, A20_PORT92 = 2, A20_SOURCES = 3 };
+void machine_set_a20(struct machine *machine, enum a20_source source, bool on);
+static inline uint64_t machine_a20(const struct machine *machine, uint64_t hpa)
+{
+	return machine->a20_off == A20_SOURCES ? hpa & ~(UINT64_C(1) << 20) : hpa;
+}
 
 /* Level of an interrupt line: 0-15 are the ISA IRQs, seen by the PICs and the IOAPIC (IRQ 0 at pin
  * 2); 16 and up are IOAPIC pins. */

@@ -48,6 +48,7 @@ static void i8042_answer(struct i8042 *kbc, uint8_t byte, uint8_t flags)
 static void output_port_write(struct i8042 *kbc, uint8_t value)
 {
 	kbc->output_port = value;
+	machine_set_a20(kbc->machine, A20_KEYBOARD, value & OUTPUT_A20);
 	if (!(value & OUTPUT_RESET_OFF))
 		machine_stop(kbc->machine, STOP_RESET, 0);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Reset control register 0xcf9 (bit 2: reset, bit 1: of the whole platform) and system control port
- * A 0x92 (bit 1: A20, bit 0: fast reset). A20 is always on; the bit is kept for software that
- * checks it.
+ * A 0x92 (bit 1: A20, bit 0: fast reset). The keyboard controller is the other source of A20.
  */
 #include "l0/machine/devices/platform.h"
 #include "l0/machine/machine.h"
@@ -43,6 +42,7 @@ static void port92_write(void *opaque, uint64_t offset, unsigned size, uint64_t 
 	struct reset_ports *ports = opaque;
 
 	ports->a20 = value & PORT92_A20;
+	machine_set_a20(ports->machine, A20_PORT92, ports->a20);
 	if (value & PORT92_FAST_RESET)
 		machine_stop(ports->machine, STOP_RESET, 0);
 }

@@ -4,6 +4,7 @@
  * places of VM exits in it: SDM 3C "Other Causes of VM Exits", "VMX-Preemption Timer", "Monitor
  * Trap Flag".
  */
+#include "l0/machine/devices/lapic.h"
 #include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/sys.h"
 
@@ -52,13 +53,24 @@ static bool attend_deliver(struct cpu *cpu, uint8_t vector, enum vmx_intr_type t
 	return true;
 }
 
+/* SDM 3A "Processor State After INIT", "Local APIC State After an INIT Reset". A processor that is
+ * not the bootstrap processor goes on with a start-up IPI, the other one as after a reset. */
+static void init(struct cpu *cpu)
+{
+	struct lapic *lapic = cpu->machine->lapic;
+
+	cpu_reset(cpu, true);
+	lapic_reset(lapic, true);
+	if (!(lapic_base(lapic) & APIC_BASE_BSP))
+		cpu->activity = ACTIVITY_WAIT_SIPI;
+}
+
 static bool attend_init(struct cpu *cpu)
 {
 	uint8_t vector = cpu->sipi_vector;
 
 	if (cpu->init_pending && !(cpu->vmx->on && vmx_attend_init(cpu))) {
-		cpu->init_pending = false;
-		cpu_reset(cpu, true);
+		init(cpu);
 		return true;
 	}
 	if (!cpu->sipi_pending)

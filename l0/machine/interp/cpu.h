@@ -79,13 +79,17 @@ static inline struct tlb_entry *tlb_slot(struct mmu *mmu, uint64_t linear)
 }
 
 /* Values that only instructions, MSRs and VMX touch; kept out of the hot lines. */
+#define MC_BANKS 4
 struct cpu_msrs {
 	uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t pat, misc_enable, debugctl, xss, feature_control, spec_ctrl, bndcfgs;
 	uint64_t tsc_adjust;
 	uint64_t mtrr_def_type, mtrr_var[20], mtrr_fixed[11];
-	uint64_t mcg_status, mcg_ctl;
+	uint64_t mcg_status;
+	struct {
+		uint64_t ctl, addr, misc;
+	} mc[MC_BANKS];
 	uint64_t fixed_ctr_ctrl, perf_global_ctrl, perf_global_status;
 	uint64_t perfevtsel[4];
 	uint64_t counter_base[3 + 4]; /* fixed, general-purpose; value = base + the machine's count

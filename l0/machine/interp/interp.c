@@ -216,6 +216,11 @@ static void interp_nmi(struct cpu *cpu)
 	cpu->attention = true;
 }
 
+static void interp_a20_changed(struct cpu *cpu)
+{
+	mmu_flush_all(cpu);
+}
+
 static void interp_init(struct cpu *cpu)
 {
 	cpu->init_pending = true;
@@ -292,6 +297,7 @@ const struct cpu_ops interp_cpu_ops = {
     .poke = interp_poke,
     .nmi = interp_nmi,
     .init = interp_init,
+    .a20_changed = interp_a20_changed,
     .sipi = interp_sipi,
     .stats = interp_stats,
     .report_exits = interp_report_exits,

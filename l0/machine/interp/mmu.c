@@ -58,6 +58,7 @@ uint64_t phys_read(struct cpu *cpu, uint64_t hpa, unsigned size)
 {
 	uint64_t value = 0;
 
+	hpa = machine_a20(cpu->machine, hpa);
 	if (PAGE_OFFSET(hpa) + size <= PAGE_SIZE) {
 		const uint8_t *host = memory_at(&cpu->machine->memory, hpa);
 
@@ -79,6 +80,7 @@ static void store(struct cpu *cpu, uint8_t *host, uint64_t hpa, unsigned size, u
 
 void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value)
 {
+	hpa = machine_a20(cpu->machine, hpa);
 	if (PAGE_OFFSET(hpa) + size <= PAGE_SIZE) {
 		uint8_t *host = memory_at(&cpu->machine->memory, hpa);
 
@@ -96,6 +98,8 @@ _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *wa
 {
 	if (walk->outcome == WALK_PAGE_FAULT)
 		cpu_page_fault(cpu, linear, walk->error);
+	if (walk->outcome == WALK_APIC_ACCESS)
+		vmx_exit_apic_access(cpu, PAGE_OFFSET(walk->gpa));
 	if (walk->outcome == WALK_EPT_MISCONFIGURATION)
 		vmx_exit_ept_misconfiguration(cpu, walk->gpa);
 	vmx_exit_ept_violation(cpu, walk->gpa, linear, walk->qualification & EPT_QUAL_LINEAR_VALID,
@@ -154,6 +158,7 @@ static void walk_or_raise(struct cpu *cpu, uint64_t linear, unsigned access, enu
 	if (cpu_long_mode(cpu) && !cpu_canonical(cpu, linear))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	paging_walk(cpu, linear, access & ACCESS_KIND, view, walk);
+	walk->hpa = machine_a20(cpu->machine, walk->hpa);
 	if (!(access & MEM_FETCH))
 		cpu_charge(cpu, (uint64_t)walk->references * COST_TLB_MISS_REFERENCE);
 	if (walk->outcome == WALK_OK)
@@ -219,11 +224,15 @@ uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t
 const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
 {
 	struct walk walk;
+	enum page_kind kind;
 
 	walk_or_raise(cpu, linear, MEM_FETCH, mmu_current_view(cpu), &walk);
 	tlb_note_fetch(cpu, linear, &walk);
 	*hpa = walk.hpa;
-	if (kind_of(cpu, walk.hpa) != PAGE_RAM)
+	kind = kind_of(cpu, walk.hpa);
+	if (kind == PAGE_APIC_ACCESS) /* never virtualized: a VM exit */
+		(void)vmx_apic_read(cpu, PAGE_OFFSET(linear), 1, linear, MEM_FETCH);
+	if (kind != PAGE_RAM)
 		return NULL;
 	return memory_at(&cpu->machine->memory, walk.hpa);
 }

@@ -52,6 +52,7 @@ enum walk_outcome {
 	WALK_PAGE_FAULT,
 	WALK_EPT_VIOLATION,
 	WALK_EPT_MISCONFIGURATION,
+	WALK_APIC_ACCESS, /* a paging-structure entry lies in the APIC-access page */
 };
 
 struct walk {

@@ -221,6 +221,49 @@ static bool mtrr_valid(const struct cpu *cpu, uint32_t msr, uint64_t value)
 	return true;
 }
 
+/* ---- machine-check banks, in which nothing is ever logged: SDM 3B "Error-Reporting Register Banks" ---- */
+
+enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC, BANK_REGISTERS };
+
+/* Of a register that is kept; NULL: no bank, or its status. */
+static uint64_t *bank_slot(struct cpu *cpu, uint32_t msr, unsigned *which)
+{
+	uint32_t index = msr - MSR_IA32_MC0_CTL;
+	unsigned bank = index / BANK_REGISTERS;
+
+	*which = BANK_REGISTERS;
+	if (index >= MC_BANKS * BANK_REGISTERS || !cpu_has(cpu->profile, MCA))
+		return NULL;
+	*which = index % BANK_REGISTERS;
+	return *which == BANK_CTL    ? &cpu->msrs.mc[bank].ctl
+	       : *which == BANK_ADDR ? &cpu->msrs.mc[bank].addr
+	       : *which == BANK_MISC ? &cpu->msrs.mc[bank].misc
+				     : NULL;
+}
+
+static bool bank_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
+{
+	unsigned which;
+	const uint64_t *slot = bank_slot(cpu, msr, &which);
+
+	*value = slot ? *slot : 0;
+	return which < BANK_REGISTERS;
+}
+
+/* A status can only be cleared, a control register only be all ones or all zeros. */
+static bool bank_write(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+	unsigned which;
+	uint64_t *slot = bank_slot(cpu, msr, &which);
+
+	if (which == BANK_REGISTERS || (which == BANK_STATUS && value) ||
+	    (which == BANK_CTL && value && value != UINT64_MAX))
+		return false;
+	if (slot)
+		*slot = value;
+	return true;
+}
+
 /* ---- the table ---- */
 
 enum msr_index {
@@ -317,7 +360,7 @@ bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return branch_msr_read(cpu, msr, value);
+		return branch_msr_read(cpu, msr, value) || bank_read(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->read && row->read(cpu, value);
 	*value = row->kind == KIND_CONST ? row->value
@@ -341,7 +384,7 @@ bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return branch_msr_write(cpu, msr, value);
+		return branch_msr_write(cpu, msr, value) || bank_write(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->write && row->write(cpu, value);
 	if (row->kind == KIND_CONST)
@@ -366,7 +409,6 @@ void cpu_msr_reset(struct cpu *cpu)
 	    .mtrr_var = {PCI_HOLE_START, ((BIT64(cpu->profile->caps.maxphyaddr) - 1) &
 					  ~(PCI_HOLE_END - PCI_HOLE_START - 1)) |
 					     BIT64(11)},
-	    .mcg_ctl = UINT64_MAX,
 	    .perf_global_ctrl = (UINT64_C(1) << GENERAL_COUNTERS) - 1,
 	};
 }

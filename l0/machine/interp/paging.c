@@ -46,6 +46,18 @@ static bool page_fault(struct pager *p, uint32_t error)
 	return false;
 }
 
+/* SDM 3C "Virtualizing Memory-Mapped APIC Accesses", guest-physical accesses. */
+static bool entry_accessible(struct pager *p, uint64_t gpa, uint64_t hpa)
+{
+	const struct vmx_state *vmx = p->cpu->vmx;
+
+	if (!vmx || !vmx->nonroot || vmx->apic_access != PAGE_BASE(hpa))
+		return true;
+	p->walk->outcome = WALK_APIC_ACCESS;
+	p->walk->gpa = gpa;
+	return false;
+}
+
 /* Reads or writes a paging-structure entry. With EPT A/D flags every such access counts as a write,
  * SDM 3C "Accessed and Dirty Flags for EPT". */
 static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
@@ -55,7 +67,7 @@ static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
 
 	*hpa = gpa;
 	if (!ept_enabled(p->cpu))
-		return true;
+		return entry_accessible(p, gpa, gpa);
 	/* Setting flags is a read-modify-write; whether bit 0 is set with bit 1 then is up to the
 	 * implementation, and processors do set it. */
 	access.qualification |= EPT_QUAL_READ;
@@ -64,7 +76,7 @@ static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
 	if (!ept_translate(p->cpu, gpa, &access, p->walk, &leaf))
 		return false;
 	*hpa = leaf.hpa;
-	return true;
+	return entry_accessible(p, gpa, leaf.hpa);
 }
 
 static bool read_entry(struct pager *p, uint64_t gpa, uint64_t *entry)

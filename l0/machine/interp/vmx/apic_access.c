@@ -81,6 +81,14 @@ static _Noreturn void access_exit(struct cpu *cpu, unsigned offset, unsigned acc
 	vmx_exit(cpu, EXIT_REASON_APIC_ACCESS, offset | type << 12);
 }
 
+/* Types 10 and 15: guest-physical accesses during event delivery and otherwise. */
+_Noreturn void vmx_exit_apic_access(struct cpu *cpu, unsigned offset)
+{
+	uint64_t type = cpu->delivering.valid ? 10 : 15;
+
+	vmx_exit(cpu, EXIT_REASON_APIC_ACCESS, offset | type << 12);
+}
+
 uint64_t vmx_apic_read(struct cpu *cpu, unsigned offset, unsigned size, uint64_t linear,
 		       unsigned access)
 {

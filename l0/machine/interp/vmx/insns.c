@@ -44,7 +44,7 @@ static bool vmxon_allowed(const struct cpu *cpu)
 	const struct vmx_caps *caps = cpu->vmx->caps;
 	uint64_t needed = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
 
-	return cpu->cpl == 0 &&
+	return cpu->cpl == 0 && cpu->machine->a20_off != A20_SOURCES &&
 	       supported_in_vmx(cpu->cr0, vmx_cap(caps, CR0_FIXED0), vmx_cap(caps, CR0_FIXED1)) &&
 	       supported_in_vmx(cpu->cr4, vmx_cap(caps, CR4_FIXED0), vmx_cap(caps, CR4_FIXED1)) &&
 	       (cpu->msrs.feature_control & needed) == needed;

@@ -121,6 +121,8 @@ uint64_t vmx_apic_read(struct cpu *cpu, unsigned offset, unsigned size, uint64_t
 		       unsigned access);
 void vmx_apic_write(struct cpu *cpu, unsigned offset, unsigned size, uint64_t value,
 		    uint64_t linear, unsigned access);
+/* A guest-physical access to the page, for a linear address that is elsewhere: exits. */
+_Noreturn void vmx_exit_apic_access(struct cpu *cpu, unsigned offset);
 /* After an IRET that unblocks NMIs, and what "NMI unblocking due to IRET" needs. */
 void vmx_iret(struct cpu *cpu);
 

@@ -161,6 +161,13 @@ WEAK _Noreturn void vmx_exit_ept_violation(struct cpu *cpu, uint64_t gpa, uint64
 	longjmp(*cpu->escape, 2);
 }
 
+WEAK _Noreturn void vmx_exit_apic_access(struct cpu *cpu, unsigned offset)
+{
+	seen.exits++;
+	seen.exit_gpa = offset;
+	longjmp(*cpu->escape, 4);
+}
+
 WEAK _Noreturn void vmx_exit_ept_misconfiguration(struct cpu *cpu, uint64_t gpa)
 {
 	seen.exits++;

@@ -439,6 +439,25 @@ static void test_apic_access_page(void **state)
 	fixture_free(f);
 }
 
+/* Paging structures in the APIC-access page: a VM exit of their own kind, with the entry's offset. */
+static void test_apic_access_by_page_walk(void **state)
+{
+	struct fixture *f = virtualized(NULL, 0, 0);
+	struct walk walk;
+
+	guest_paging(f, PTE_P | PTE_W);
+	f->vmx.apic_access = GUEST_PT;
+	paging_walk(&f->cpu, LINEAR, MEM_READ, VIEW_SUPERVISOR, &walk);
+	assert_int_equal(walk.outcome, WALK_APIC_ACCESS);
+	assert_int_equal(walk.gpa, GUEST_PT);
+	assert_true(ESCAPES(f, lin_read(&f->cpu, LINEAR + 0x1008, 1, MEM_READ)));
+	assert_int_equal(seen.exit_gpa, 8);
+	f->vmx.nonroot = false;
+	paging_walk(&f->cpu, LINEAR, MEM_READ, VIEW_SUPERVISOR, &walk);
+	assert_int_equal(walk.outcome, WALK_OK);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_invept),
 		cmocka_unit_test(test_guest_physical_mappings),
 		cmocka_unit_test(test_apic_access_page),
+		cmocka_unit_test(test_apic_access_by_page_walk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

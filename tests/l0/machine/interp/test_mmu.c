@@ -537,6 +537,27 @@ static void test_canonical(void **state)
 	fixture_free(f);
 }
 
+/* Everything that the CPU addresses goes through the gate, its own page walks included. */
+static void test_a20(void **state)
+{
+	struct fixture *f = fixture_new(NULL);
+
+	ram_write64(f, 0x10, 1);
+	ram_write64(f, 0x100010, 2);
+	mmu_mode_changed(&f->cpu);
+	assert_int_equal(lin_read(&f->cpu, 0x100010, 8, MEM_READ), 2);
+	f->machine.a20_off = A20_PORT92; /* one source of two */
+	mmu_flush_all(&f->cpu);
+	assert_int_equal(lin_read(&f->cpu, 0x100010, 8, MEM_READ), 2);
+	f->machine.a20_off = A20_SOURCES;
+	mmu_flush_all(&f->cpu);
+	assert_int_equal(lin_read(&f->cpu, 0x100010, 8, MEM_READ), 1);
+	assert_int_equal(phys_read(&f->cpu, 0x100010, 8), 1);
+	lin_write(&f->cpu, 0x300020, 8, 3, MEM_WRITE);
+	assert_int_equal(ram_read64(f, 0x200020), 3);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_data_breakpoints),
 		cmocka_unit_test(test_segment_checks),
 		cmocka_unit_test(test_canonical),
+		cmocka_unit_test(test_a20),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

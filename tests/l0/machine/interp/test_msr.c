@@ -449,6 +449,32 @@ static void test_inuse(void **state)
 	fixture_free(f);
 }
 
+static void test_machine_check_banks(void **state)
+{
+	struct fixture *f = fixture_msr(NULL);
+	uint64_t value, banks;
+
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_MCG_CAP, &banks));
+	assert_int_equal(banks & 0xff, MC_BANKS);
+	for (uint32_t bank = 0; bank < 32; bank++) {
+		uint32_t ctl = MSR_IA32_MC0_CTL + 4 * bank;
+		bool there = bank < MC_BANKS;
+
+		assert_int_equal(cpu_wrmsr(&f->cpu, ctl, UINT64_MAX), there);
+		assert_false(cpu_wrmsr(&f->cpu, ctl, 1));
+		assert_int_equal(cpu_wrmsr(&f->cpu, ctl + 1, 0), there);
+		assert_false(cpu_wrmsr(&f->cpu, ctl + 1, 1));
+		assert_int_equal(cpu_wrmsr(&f->cpu, ctl + 2, 0x123 + bank), there);
+		assert_int_equal(cpu_wrmsr(&f->cpu, ctl + 3, 0x456 + bank), there);
+	}
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_MC0_CTL + 4 + 2, &value));
+	assert_int_equal(value, 0x124);
+	assert_true(cpu_rdmsr(&f->cpu, MSR_IA32_MC0_CTL + 4 + 1, &value));
+	assert_int_equal(value, 0);
+	assert_false(cpu_rdmsr(&f->cpu, MSR_IA32_MC0_CTL + 4 * MC_BANKS, &value));
+	fixture_free(f);
+}
+
 static void test_lbr_registers(void **state)
 {
 	static const struct {
@@ -542,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_full_width),
 		cmocka_unit_test(test_inuse),
+		cmocka_unit_test(test_machine_check_banks),
 		cmocka_unit_test(test_lbr_registers),
 		cmocka_unit_test(test_overflow_status),
 		cmocka_unit_test(test_halted_cycles),

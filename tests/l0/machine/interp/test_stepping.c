@@ -318,6 +318,32 @@ static void test_retired(void **state)
 	fixture_free(f);
 }
 
+/* INIT puts the local APIC back, too; who is not the bootstrap processor waits for a SIPI. */
+static void test_init(void **state)
+{
+	for (unsigned bsp = 0; bsp < 2; bsp++) {
+		struct fixture *f = stepping();
+		struct lapic *lapic = f->machine.lapic;
+
+		if (!bsp)
+			assert_true(lapic_set_base(lapic, lapic_base(lapic) & ~APIC_BASE_BSP));
+		lapic_mmio_write(lapic, 0x80, 0x50);
+		f->cpu.msrs.star = 5;
+		f->cpu.init_pending = true;
+		cpu_attend(&f->cpu);
+		assert_int_equal(f->cpu.seg[SEG_CS].selector, 0xf000);
+		assert_int_equal(f->cpu.msrs.star, 5);
+		assert_int_equal(lapic_mmio_read(lapic, 0x80), 0);
+		assert_true(lapic_mmio_read(lapic, 0x350) & BIT32(16)); /* LINT0 masked */
+		assert_int_equal(f->cpu.activity, bsp ? ACTIVITY_ACTIVE : ACTIVITY_WAIT_SIPI);
+		interp_cpu_ops.sipi(&f->cpu, 0x12);
+		cpu_attend(&f->cpu);
+		assert_int_equal(f->cpu.seg[SEG_CS].selector, bsp ? 0xf000 : 0x1200);
+		assert_int_equal(f->cpu.activity, ACTIVITY_ACTIVE);
+		fixture_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_mov_ss_holds_interrupts),
 		cmocka_unit_test(test_syscall),
 		cmocka_unit_test(test_retired),
+		cmocka_unit_test(test_init),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
