@@ -89,15 +89,6 @@ static bool known_difference(const ZydisDecodedInstruction *theirs, uint32_t mod
 	switch (theirs->mnemonic) {
 	case ZYDIS_MNEMONIC_RSM: /* #UD outside system-management mode, which there is not */
 		return !ours;
-	case ZYDIS_MNEMONIC_F2XM1: /* transcendental: not there yet */
-	case ZYDIS_MNEMONIC_FCOS:
-	case ZYDIS_MNEMONIC_FPATAN:
-	case ZYDIS_MNEMONIC_FPTAN:
-	case ZYDIS_MNEMONIC_FSIN:
-	case ZYDIS_MNEMONIC_FSINCOS:
-	case ZYDIS_MNEMONIC_FYL2X:
-	case ZYDIS_MNEMONIC_FYL2XP1:
-		return !ours;
 	case ZYDIS_MNEMONIC_SYSCALL: /* #UD outside 64-bit mode on Intel parts */
 	case ZYDIS_MNEMONIC_SYSRET:
 		return !ours;
