@@ -81,9 +81,13 @@ static bool type_allows(uint64_t rights, bool write)
 	return !write || (rights & AR_TYPE_WRITABLE);
 }
 
-static bool is_canonical(uint64_t address)
+/* CR4.LA57 is looked at only where it matters. */
+static bool is_canonical(struct shadow_vcpu *v, uint64_t address)
 {
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+	if ((uint64_t)((int64_t)(address << 16) >> 16) == address)
+		return true;
+	return v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & CR4_LA57 &&
+	       (uint64_t)((int64_t)(address << 7) >> 7) == address;
 }
 
 /* The linear address of `length` bytes, after the segment's checks. */
@@ -100,7 +104,7 @@ static struct vmx_result linear_address(struct shadow_vcpu *v, const struct shad
 		*linear = offset;
 		if (seg == SEG_FS || seg == SEG_GS)
 			*linear += env->vmcs_read(env, SEG_FIELD(BASE, seg));
-		if (!is_canonical(*linear) || !is_canonical(*linear + length - 1))
+		if (!is_canonical(v, *linear) || !is_canonical(v, *linear + length - 1))
 			return result_fault(vector, 0);
 		return result_succeed();
 	}

@@ -97,7 +97,10 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 			      vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) &
 				  ~(uint64_t)INTR_INFO_VALID) |
 			BIT64(NEWS_ENTRY_INTERRUPTION_INFO);
-	return news | read_details(v, slot, as->reason);
+	news |= read_details(v, slot, as->reason);
+	if (as->has_interruption && as->interruption & INTR_INFO_ERROR_CODE)
+		news |= learn(slot, NEWS_EXIT_INTERRUPTION_ERROR_CODE, as->error_code);
+	return news;
 }
 
 /* CR0, CR4 and EFER decide about PAE; of the 02's CRs v12 learns in a moment. */

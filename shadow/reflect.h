@@ -14,7 +14,7 @@ struct reflect_as {
 	bool has_qualification, has_interruption;
 	bool no_vectoring; /* between instructions: VMCS02 tells of an earlier exit */
 	uint64_t qualification;
-	uint32_t interruption;
+	uint32_t interruption, error_code; /* the latter if interruption has INTR_INFO_ERROR_CODE */
 };
 
 /* VMCS02 is current before, VMCS01 after. v->dead is set on a VMX abort. */

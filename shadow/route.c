@@ -15,19 +15,54 @@ static uint32_t interruption_info(const struct l2_exit *x)
 
 /* SDM 3C "Exception Bitmap": bit of the vector; for #PF flipped if the error code does not match.
  */
-static bool bitmap_has(const struct l2_exit *x, const struct vmcs *vmcs, uint32_t info)
+static bool bitmap_wants(const struct vmcs *vmcs, uint32_t vector, uint64_t code)
 {
-	uint32_t vector = info & 31; /* exceptions have no other vectors */
 	bool bit = vmcs_get(vmcs, EXCEPTION_BITMAP) >> vector & 1;
-	uint64_t code;
 
-	if (vector != VECTOR_PF)
-		return bit;
-	code = x->v->env->vmcs_read(x->v->env, VMCS_EXIT_INTERRUPTION_ERROR_CODE);
-	if ((code & vmcs_get(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
-	    vmcs_get(vmcs, PAGE_FAULT_ERROR_CODE_MATCH))
+	if (vector == VECTOR_PF && (code & vmcs_get(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
+				       vmcs_get(vmcs, PAGE_FAULT_ERROR_CODE_MATCH))
 		return !bit;
 	return bit;
+}
+
+static bool bitmap_has(const struct l2_exit *x, const struct vmcs *vmcs, uint32_t info)
+{
+	struct shadow_env *env = x->v->env;
+	uint32_t vector = info & 31; /* exceptions have no other vectors */
+
+	return bitmap_wants(vmcs, vector,
+			    vector == VECTOR_PF
+				? env->vmcs_read(env, VMCS_EXIT_INTERRUPTION_ERROR_CODE)
+				: 0);
+}
+
+static bool has_error_code(uint8_t vector)
+{
+	return vector != VECTOR_UD && vector != VECTOR_VE;
+}
+
+enum route route_fault(struct l2_exit *x, const struct vmx_result *fault)
+{
+	bool coded = has_error_code(fault->vector), page = fault->vector == VECTOR_PF;
+	uint64_t linear = x->v->fault_linear;
+
+	if (bitmap_wants(&x->slot->v12, fault->vector, fault->error)) {
+		x->as = (struct reflect_as){
+		    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
+		    .has_qualification = true,
+		    .qualification = page ? linear : 0,
+		    .has_interruption = true,
+		    .interruption = INTR_INFO_VALID | fault->vector |
+				    INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT |
+				    (coded ? INTR_INFO_ERROR_CODE : 0),
+		    .error_code = fault->error,
+		};
+		return ROUTE_L1;
+	}
+	if (page)
+		x->v->env->set_cr2(x->v->env, linear);
+	shadow_inject_fault(x->v->env, fault->vector, coded, fault->error);
+	return ROUTE_DONE;
 }
 
 static bool is_nmi(uint32_t info)

@@ -24,6 +24,10 @@ route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc, firs
 /* Answers the questions for an exit of a known reason; unknown reasons are L0's. */
 enum route route_l2_exit(struct l2_exit *x);
 
+/* A fault that L0 finds in an instruction of L2's: L1's, as the exit that its exception bitmap asks
+ * for (ROUTE_L1, x->as filled in), or injected (ROUTE_DONE). */
+enum route route_fault(struct l2_exit *x, const struct vmx_result *fault);
+
 /* The second question alone: does L1 want this exit? */
 bool route_l1_asks(const struct l2_exit *x);
 

@@ -71,6 +71,7 @@ struct shadow_vcpu {
 	struct shadow_env *env;
 	struct vmx_caps caps; /* offered to L1 */
 	uint64_t feature_control;
+	uint64_t fault_linear; /* of the last #PF that a walk of guest paging found */
 	bool vmx_on;
 	bool hw_shadowing; /* the hardware has usable VMCS shadowing */
 	struct l1_gpa vmxon_pointer;

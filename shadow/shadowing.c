@@ -10,16 +10,17 @@
 #include "shadow/vcpu.h"
 
 /* A failure's number goes into the current VMCS, which is L1's: L2 does not find it in the shadow
- * VMCS. */
-static void finish(struct l2_exit *x, const struct vmx_result *r)
+ * VMCS. What EPT12 forbids the instruction is left to L1, with the exit as it is. */
+static enum route finish(struct l2_exit *x, const struct vmx_result *r)
 {
 	struct shadow_env *env = x->v->env;
-	uint64_t flags = env->vmcs_read(env, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS;
+	uint64_t flags;
 
-	if (r->outcome == VMX_FAULT) {
-		shadow_inject_fault(env, r->vector, r->vector != VECTOR_UD, r->error);
-		return;
-	}
+	if (r->outcome == VMX_DO_EXIT)
+		return ROUTE_ASK;
+	if (r->outcome == VMX_FAULT)
+		return route_fault(x, r);
+	flags = env->vmcs_read(env, VMCS_GUEST_RFLAGS) & ~RFLAGS_STATUS;
 	if (r->outcome == VMX_FAIL_INVALID)
 		flags |= RFLAGS_CF;
 	if (r->outcome == VMX_FAIL_VALID) {
@@ -28,39 +29,34 @@ static void finish(struct l2_exit *x, const struct vmx_result *r)
 	}
 	env->vmcs_write(env, VMCS_GUEST_RFLAGS, flags);
 	shadow_skip_insn(env);
+	return ROUTE_DONE;
 }
 
-/* Memory operands of L2 would need L2's paging and EPT12; L1 gets those exits and does them itself.
- */
-static bool l1_lets_through(struct l2_exit *x, const struct vmx_operand *op, bool write)
-{
-	uint64_t encoding = operand_get_reg(x->v, x->regs, op, operand_reg2(op));
+typedef struct vmx_result vmrw_insn(struct shadow_vcpu *v, struct shadow_regs *regs,
+				    struct shadow_slot *slot);
 
-	return operand_is_register(op) && !bitmap_wants_vmcs(x->v, x->slot, encoding, write);
+/* In the order of SDM 3C "VMREAD", "VMWRITE": the exit that L1 asks for, then the privilege. */
+static enum route execute(struct l2_exit *x, vmrw_insn *insn, bool write)
+{
+	struct vmx_operand op = operand_decode(x->v);
+	uint64_t encoding = operand_get_reg(x->v, x->regs, &op, operand_reg2(&op));
+	struct vmx_result r = result_fail_invalid();
+
+	if (bitmap_wants_vmcs(x->v, x->slot, encoding, write))
+		return ROUTE_ASK;
+	if (x->v->env->vmcs_read(x->v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL)
+		r = result_fault(VECTOR_GP, 0);
+	else if (x->v->linked)
+		r = insn(x->v, x->regs, x->v->linked);
+	return finish(x, &r);
 }
 
 enum route first_vmread(struct l2_exit *x)
 {
-	struct vmx_operand op = operand_decode(x->v);
-	struct vmx_result r = result_fail_invalid();
-
-	if (!l1_lets_through(x, &op, false))
-		return ROUTE_ASK;
-	if (x->v->linked)
-		r = vmrw_vmread(x->v, x->regs, x->v->linked);
-	finish(x, &r);
-	return ROUTE_DONE;
+	return execute(x, vmrw_vmread, false);
 }
 
 enum route first_vmwrite(struct l2_exit *x)
 {
-	struct vmx_operand op = operand_decode(x->v);
-	struct vmx_result r = result_fail_invalid();
-
-	if (!l1_lets_through(x, &op, true))
-		return ROUTE_ASK;
-	if (x->v->linked)
-		r = vmrw_vmwrite(x->v, x->regs, x->v->linked);
-	finish(x, &r);
-	return ROUTE_DONE;
+	return execute(x, vmrw_vmwrite, true);
 }

@@ -45,21 +45,11 @@ static void fill_area(struct l2_exit *x, struct ve_info *area, struct l2_gpa gpa
 
 enum route ve_convert(struct l2_exit *x, const struct ept12_walk *w, struct l2_gpa gpa)
 {
+	const struct vmx_result ve = {.outcome = VMX_FAULT, .vector = VECTOR_VE};
 	struct ve_info *area = is_convertible(x, w) ? area_of(x) : NULL;
 
 	if (!area || area->busy)
 		return ROUTE_L1;
 	fill_area(x, area, gpa);
-	if (vmcs_get(&x->slot->v12, EXCEPTION_BITMAP) & BIT32(VECTOR_VE)) {
-		x->as = (struct reflect_as){
-		    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
-		    .has_qualification = true,
-		    .has_interruption = true,
-		    .interruption = INTR_INFO_VALID | VECTOR_VE |
-				    INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT,
-		};
-		return ROUTE_L1;
-	}
-	shadow_inject_fault(x->v->env, VECTOR_VE, false, 0);
-	return ROUTE_DONE;
+	return route_fault(x, &ve);
 }

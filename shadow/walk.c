@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * L1's paging in all modes: none, 32-bit, PAE, 4-level and 5-level. Supervisor data accesses only,
- * since VMX instructions need CPL 0. Protection keys are not looked at (PKRU is not L0's to read).
+ * L1's paging in all modes: none, 32-bit, PAE, 4-level and 5-level; or L2's, over EPT12, while L2
+ * runs. Supervisor data accesses only, since VMX instructions need CPL 0. Protection keys are not looked at (PKRU is not L0's to read).
  * Rules: SDM 3A "Hierarchical Paging Structures: an Overview", "Determination of Access Rights".
  */
 #include "shadow/walk.h"
 
 #include <string.h>
 
+#include "shadow/ept12.h"
+#include "shadow/merge.h"
 #include "shadow/vcpu.h"
 
 /* How a paging mode indexes: levels from the root, index bits a level, entry size. */
@@ -20,6 +22,8 @@ struct l1_walk {
 	uint64_t cr0, cr3, cr4;
 	bool write;
 	bool long_mode;
+	const struct shadow_slot *over; /* L2's walk: whose EPT12 lies beneath it; else NULL */
+	bool refused;			/* EPT12 does not allow an access */
 };
 
 static struct l1_walk walk_begin(struct shadow_vcpu *v, bool write)
@@ -35,7 +39,45 @@ static struct l1_walk walk_begin(struct shadow_vcpu *v, bool write)
 	    .cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
 	    .write = write,
 	    .long_mode = cs & AR_L,
+	    .over = v->in_l2 && slot_has_ept12(v->current) ? v->current : NULL,
 	};
+}
+
+/* Where EPT12 puts L2's address; NULL and refused if it does not. With accessed and dirty flags
+ * for EPT, accesses to paging structures count as writes (SDM 3C "Accessed and Dirty Flags for
+ * EPT"); an access that has to be logged is L1's to see. */
+static void *pointer12(struct l1_walk *w, uint64_t address, unsigned size, bool write)
+{
+	struct shadow_vcpu *v = w->v;
+	uint64_t eptp = vmcs_get(&w->over->v12, EPT_POINTER);
+	uint32_t secondary = slot_secondary(w->over);
+	struct ept12_walk e = ept12_walk(v, eptp, (struct l2_gpa){address},
+					 secondary & SECONDARY_MODE_BASED_EXECUTE);
+	uint64_t needed = EPT_R | (write ? EPT_W : 0);
+
+	if (e.outcome != EPT12_OK || (e.rights & needed) != needed ||
+	    (write && e.clean && secondary & SECONDARY_ENABLE_PML)) {
+		w->refused = true;
+		return NULL;
+	}
+	if (eptp & EPTP_AD)
+		ept12_mark(v, eptp, (struct l2_gpa){address}, write);
+	return v->env->pointer(v->env, e.gpa, size);
+}
+
+static void *pointer(struct l1_walk *w, uint64_t address, unsigned size, bool write)
+{
+	if (w->over)
+		return pointer12(w, address, size, write);
+	return w->v->env->pointer(w->v->env, (struct l1_gpa){address}, size);
+}
+
+/* Of a paging-structure entry. */
+static void *entry_pointer(struct l1_walk *w, uint64_t address, unsigned size)
+{
+	bool write = w->over && vmcs_get(&w->over->v12, EPT_POINTER) & EPTP_AD;
+
+	return pointer(w, address, size, write);
 }
 
 static struct paging_mode mode_of(const struct l1_walk *w)
@@ -49,13 +91,15 @@ static struct paging_mode mode_of(const struct l1_walk *w)
 
 static struct vmx_result page_fault(struct l1_walk *w, uint64_t linear, uint32_t code)
 {
-	w->v->env->set_cr2(w->v->env, linear);
+	if (!w->v->in_l2)
+		w->v->env->set_cr2(w->v->env, linear);
+	w->v->fault_linear = linear;
 	return result_fault(VECTOR_PF, code | (w->write ? PFEC_W : 0));
 }
 
 static bool read_entry(struct l1_walk *w, uint64_t address, unsigned size, uint64_t *entry)
 {
-	const void *p = w->v->env->pointer(w->v->env, (struct l1_gpa){address}, size);
+	const void *p = entry_pointer(w, address, size);
 
 	*entry = size == 4 ? UINT32_MAX : UINT64_MAX;
 	if (p)
@@ -74,7 +118,7 @@ static void mark_entry(struct l1_walk *w, uint64_t address, unsigned size, uint6
 	if ((*entry & flags) == flags)
 		return;
 	*entry |= flags;
-	p = w->v->env->pointer(w->v->env, (struct l1_gpa){address}, size);
+	p = pointer(w, address, size, true);
 	if (p)
 		memcpy(p, entry, size);
 }
@@ -158,6 +202,8 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 		bool leaf;
 
 		read_entry(w, address, mode.entry_size, &entry);
+		if (w->refused)
+			return (struct vmx_result){.outcome = VMX_DO_EXIT};
 		if (!(entry & PTE_P))
 			return page_fault(w, linear, 0);
 		leaf = entry_is_leaf(w, &mode, level, entry);
@@ -218,7 +264,7 @@ static struct vmx_result translate(struct l1_walk *w, uint64_t linear, struct l1
 	if (!w->long_mode)
 		linear &= UINT32_MAX;
 	if (w->cr0 & CR0_PG) {
-		if (w->long_mode && !(w->cr4 & CR4_LA57) && walk_plain(w, linear, gpa))
+		if (w->long_mode && !(w->cr4 & CR4_LA57) && !w->over && walk_plain(w, linear, gpa))
 			return result_succeed();
 		return walk(w, linear, gpa);
 	}
@@ -228,22 +274,29 @@ static struct vmx_result translate(struct l1_walk *w, uint64_t linear, struct l1
 
 /* The operand's one or two pieces: it may straddle a page boundary. */
 struct pieces {
-	struct l1_gpa gpa[2];
+	uint8_t *at[2]; /* NULL: no memory there */
 	unsigned length[2];
 };
 
+/* All of it is found before any of it is touched. */
 static struct vmx_result find_pieces(struct l1_walk *w, uint64_t linear, unsigned length,
 				     struct pieces *pieces)
 {
 	uint64_t room = PAGE_SIZE - PAGE_OFFSET(linear);
-	struct vmx_result r;
 
 	pieces->length[0] = length <= room ? length : (unsigned)room;
 	pieces->length[1] = length - pieces->length[0];
-	r = translate(w, linear, &pieces->gpa[0]);
-	if (r.outcome == VMX_SUCCEED && pieces->length[1])
-		r = translate(w, linear + room, &pieces->gpa[1]);
-	return r;
+	for (unsigned i = 0; i < 2 && pieces->length[i]; i++) {
+		struct l1_gpa gpa = {0};
+		struct vmx_result r = translate(w, linear + (i ? room : 0), &gpa);
+
+		if (r.outcome != VMX_SUCCEED)
+			return r;
+		pieces->at[i] = pointer(w, gpa.value, pieces->length[i], w->write);
+	}
+	if (w->refused)
+		return (struct vmx_result){.outcome = VMX_DO_EXIT};
+	return result_succeed();
 }
 
 struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *buffer,
@@ -255,10 +308,8 @@ struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *b
 	uint8_t *to = buffer;
 
 	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
-		const void *p = v->env->pointer(v->env, pieces.gpa[i], pieces.length[i]);
-
-		if (p)
-			memcpy(to, p, pieces.length[i]);
+		if (pieces.at[i])
+			memcpy(to, pieces.at[i], pieces.length[i]);
 		else
 			memset(to, 0xff, pieces.length[i]);
 		to += pieces.length[i];
@@ -275,10 +326,8 @@ struct vmx_result l1_linear_write(struct shadow_vcpu *v, uint64_t linear, const 
 	const uint8_t *from = buffer;
 
 	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
-		void *p = v->env->pointer(v->env, pieces.gpa[i], pieces.length[i]);
-
-		if (p)
-			memcpy(p, from, pieces.length[i]);
+		if (pieces.at[i])
+			memcpy(pieces.at[i], from, pieces.length[i]);
 		from += pieces.length[i];
 	}
 	return r;

@@ -171,6 +171,25 @@ static void copy_string(char *to, const char *from, size_t size)
 	*to = 0;
 }
 
+/* Multiboot loaders put the file's name in front of a module's words, or do not; Linux would hand it
+ * to the first process. A name has a slash; of the kernel's words only those with = may have one. */
+static const char *without_name(const char *string)
+{
+	bool slash = false;
+	const char *at = string;
+
+	for (; *at && *at != ' '; at++) {
+		if (*at == '=')
+			return string;
+		slash |= *at == '/';
+	}
+	if (!slash)
+		return string;
+	while (*at == ' ')
+		at++;
+	return at;
+}
+
 void linux_load(struct loader_entry *entry)
 {
 	const struct loader_module *module = &loader_boot.modules[0];
@@ -186,7 +205,8 @@ void linux_load(struct loader_entry *entry)
 		hv_refuse("the Linux kernel image can't be loaded");
 	memory_use(base, sizeof(*area));
 	memset(area, 0, sizeof(*area));
-	copy_string(area->command_line, module->string, sizeof(area->command_line));
+	copy_string(area->command_line, without_name(module->string),
+		    sizeof(area->command_line));
 	write_tables(area);
 	write_zero_page(area, file);
 	memcpy(memory_pointer(kernel), file + setup, module->end - module->start - setup);

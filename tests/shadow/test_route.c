@@ -298,6 +298,82 @@ static void shadowed_accesses(void **state)
 	assert_int_equal(l1_read(f, VMCS_INSTRUCTION_ERROR), 0);
 }
 
+#define L2_CR3 0x40000 /* as l1_prepare() has it */
+#define L2_PAGE (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+/* L2 at OPERAND, through its own paging (one 2-MB page, identity) and EPT12; RDX: the field. */
+static void start_l2_with_operand(struct fixture *f)
+{
+	const uint16_t bit = VMCS_EPT_POINTER;
+
+	l1_prepare(f);
+	memset(f->fake.ram + VMREAD_PAGE, 0xff, 4096);
+	memset(f->fake.ram + VMWRITE_PAGE, 0xff, 4096);
+	f->fake.ram[VMREAD_PAGE + bit / 8] &= (uint8_t)~(1u << bit % 8);
+	f->fake.ram[VMWRITE_PAGE + bit / 8] &= (uint8_t)~(1u << bit % 8);
+	fake_poke64(&f->fake, L2_CR3, (L2_CR3 + 0x1000) | L2_PAGE);
+	fake_poke64(&f->fake, L2_CR3 + 0x1000, (L2_CR3 + 0x2000) | L2_PAGE);
+	fake_poke64(&f->fake, L2_CR3 + 0x2000, L2_PAGE | PTE_PS);
+	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_VMCS_SHADOWING);
+	l1_write(f, VMCS_VMREAD_BITMAP, VMREAD_PAGE);
+	l1_write(f, VMCS_VMWRITE_BITMAP, VMWRITE_PAGE);
+	l1_write(f, VMCS_VMCS_LINK_POINTER, VMCS_SHADOW);
+	l1_launch(f);
+	SET02(f, EXIT_INSTRUCTION_INFO, DESCRIPTOR_MEMORY | (uint32_t)REG_RDX << 28);
+	f->regs.gpr[REG_RDX] = VMCS_EPT_POINTER;
+}
+
+static enum shadow_next l2_vmwrite_memory(struct fixture *f)
+{
+	return l2_exit(f, EXIT_REASON_VMWRITE, OPERAND);
+}
+
+static void shadowed_accesses_by_memory(void **state)
+{
+	struct fixture *f = *state;
+
+	start_l2_with_operand(f);
+	fake_poke64(&f->fake, OPERAND, 0x5678);
+	assert_int_equal(l2_vmwrite_memory(f), SHADOW_RESUME_L2);
+	fake_poke64(&f->fake, OPERAND, 0);
+	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, OPERAND), SHADOW_RESUME_L2);
+	assert_int_equal(fake_peek64(&f->fake, OPERAND), 0x5678);
+	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP + 4);
+	/* A page that EPT12 lets be read only: VMREAD is L1's to do. */
+	fake_poke64(&f->fake, EPT_PT + 8 * (OPERAND >> PAGE_SHIFT), OPERAND | EPT_R | EPT_MT_WB);
+	assert_int_equal(l2_vmwrite_memory(f), SHADOW_RESUME_L2);
+	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, OPERAND), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_VMREAD);
+}
+
+/* Faults of the operand are L2's, or exits where L1's exception bitmap says so. */
+static void shadowed_accesses_that_fault(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t fault = INTR_INFO_VALID | INTR_INFO_ERROR_CODE |
+			       INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT;
+
+	start_l2_with_operand(f);
+	fake_poke64(&f->fake, L2_CR3 + 0x2000, 0);
+	assert_int_equal(l2_vmwrite_memory(f), SHADOW_RESUME_L2);
+	assert_int_equal(GET02(f, ENTRY_INTERRUPTION_INFO), fault | VECTOR_PF);
+	assert_int_equal(GET02(f, ENTRY_EXCEPTION_ERROR_CODE), 0);
+	assert_int_equal(f->fake.cr2, OPERAND);
+	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP);
+	SET02(f, GUEST_SS_ACCESS_RIGHTS, GET02(f, GUEST_SS_ACCESS_RIGHTS) | AR_DPL);
+	assert_int_equal(l2_vmwrite_memory(f), SHADOW_RESUME_L2);
+	assert_int_equal(GET02(f, ENTRY_INTERRUPTION_INFO), fault | VECTOR_GP);
+	SET02(f, GUEST_SS_ACCESS_RIGHTS, GET02(f, GUEST_SS_ACCESS_RIGHTS) & ~(uint64_t)AR_DPL);
+	vmcs_set(&f->v.current->v12, EXCEPTION_BITMAP, BIT32(VECTOR_PF));
+	f->fake.cr2 = 0;
+	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, OPERAND), SHADOW_RESUME_L1);
+	assert_int_equal(f->fake.cr2, 0);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EXCEPTION_OR_NMI);
+	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), OPERAND);
+	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_INFO), fault | VECTOR_PF);
+	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_ERROR_CODE), PFEC_W);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -312,6 +388,12 @@ int main(void)
 	    TEST(msrs),
 	    TEST(pause_apic_xss),
 	    TEST(shadowed_accesses),
+	    TEST(shadowed_accesses_by_memory),
+	    TEST(shadowed_accesses_that_fault),
+	    cmocka_unit_test_setup_teardown(shadowed_accesses_by_memory,
+					    fixture_setup_without_shadowing, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(shadowed_accesses_that_fault,
+					    fixture_setup_without_shadowing, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(shadowed_accesses, fixture_setup_without_shadowing,
 					    fixture_teardown),
 	};

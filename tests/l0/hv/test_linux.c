@@ -104,6 +104,25 @@ static void zero_page_is_filled(void **state)
 	assert_int_equal(get(0x1ef, 1), 0); /* before the header: cleared */
 }
 
+/* What a loader puts in front of the words is not the kernel's; what only looks like it, is. */
+static void file_name_is_dropped(void **state)
+{
+	static const char *const lines[][2] = {
+		{"/boot/bzImage console=ttyS0 quiet", "console=ttyS0 quiet"},
+		{"./out/bzImage", ""},
+		{"root=/dev/sda1 quiet", "root=/dev/sda1 quiet"},
+		{"quiet init=/bin/sh", "quiet init=/bin/sh"},
+		{"", ""},
+	};
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		start();
+		loader_boot.modules[0].string = lines[i][0];
+		loader_load(&entry);
+		assert_string_equal(memory_pointer(get(0x228, 4)), lines[i][1]);
+	}
+}
+
 static void initrd_above_its_limit_is_moved(void **state)
 {
 	uint64_t to;
@@ -184,6 +203,7 @@ int main(void)
 		cmocka_unit_test_setup(relocatable_kernel_moves_out_of_the_way, setup),
 		cmocka_unit_test_setup(fixed_kernel_is_refused_then, setup),
 		cmocka_unit_test_setup(zero_page_is_filled, setup),
+		cmocka_unit_test_setup(file_name_is_dropped, setup),
 		cmocka_unit_test_setup(initrd_above_its_limit_is_moved, setup),
 		cmocka_unit_test_setup(e820_hides_our_region, setup),
 		cmocka_unit_test_setup(paging_is_identity, setup),
