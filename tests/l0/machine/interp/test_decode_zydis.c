@@ -3,7 +3,7 @@
  * The decoder against Zydis: validity and length of seeded streams, random and built from prefixes,
  * table opcodes and operand bytes, in 16, 32 and 64-bit mode. ABYME_STREAMS sets how many (default
  * 1,200,000). What our table claims must be an instruction for Zydis; what Zydis knows of the ISA
- * extensions that the table covers must be one for us.
+ * extensions that the table covers must be one for us. Vector registers are the same ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +122,53 @@ static bool absent_register(const struct op *op)
 
 static ZydisDecoder decoders[3];
 
+/* The number of a vector operand's register, -1: the operand is none. */
+static int vector_register(const struct op *op, const struct insn_operand *operand)
+{
+	switch (operand->method) {
+	case 'V':
+	case 'P':
+		return op->reg;
+	case 'W':
+	case 'Q':
+		return op->flags & OP_MEMORY ? -1 : op->rm;
+	case 'U':
+	case 'N':
+		return op->rm;
+	case 'H':
+		return op->vvvv;
+	case 'L':
+		return op->imm;
+	default:
+		return -1;
+	}
+}
+
+/* Operands of vector instructions stand in the same order here and there. */
+static bool same_registers(unsigned mode, const struct op *op, const uint8_t *bytes)
+{
+	const struct insn_info *info = insn_info(op->row);
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction theirs;
+	bool vsib = info->row.attributes & INSN_VSIB;
+
+	if (!ZYAN_SUCCESS(
+		ZydisDecoderDecodeFull(&decoders[mode], bytes, STREAM_SIZE, &theirs, operands)))
+		return false;
+	for (unsigned i = 0; i < INSN_OPERANDS && info->operands[i].method; i++) {
+		int ours = vector_register(op, &info->operands[i]);
+
+		if (ours >= 0 && (operands[i].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+				  ZydisRegisterGetId(operands[i].reg.value) != ours))
+			return false;
+		if (vsib && info->operands[i].method == 'M' &&
+		    (ZydisRegisterGetId(operands[i].mem.index) != op->index ||
+		     operands[i].mem.scale != 1 << op->scale))
+			return false;
+	}
+	return true;
+}
+
 static bool agree(unsigned mode, const uint8_t *bytes, const struct decode_env *env)
 {
 	ZydisDecodedInstruction theirs;
@@ -131,7 +178,7 @@ static bool agree(unsigned mode, const uint8_t *bytes, const struct decode_env *
 	bool valid = ZYAN_SUCCESS(
 	    ZydisDecoderDecodeInstruction(&decoders[mode], NULL, bytes, STREAM_SIZE, &theirs));
 
-	if (ours && valid && op.len == theirs.length)
+	if (ours && valid && op.len == theirs.length && same_registers(mode, &op, bytes))
 		return true;
 	if (!ours && (!valid || !covered(theirs.meta.isa_ext)))
 		return true;
