@@ -15,6 +15,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef 
 BASE := -std=gnu11 -g $(OPT) $(WARN) -I. -MMD -MP -fno-strict-aliasing
 # The interpreter's handlers chain by sibling calls (l0/machine/interp/exec.h), at -O1 too.
 BASE += -foptimize-sibling-calls -fno-tree-slp-vectorize
+# Floating point on the host is IEEE 754 to the letter; no errno keeps square roots in line.
+BASE += -ffp-contract=off -fno-math-errno
 ifneq ($(SAN),)
 BASE += -DOP_RETURNING -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SANLD := -fsanitize=address,undefined
@@ -26,7 +28,7 @@ FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasi
 	-fcf-protection=none
 FREECC ?= gcc
 FREELD ?= ld
-HOSTLIBS := -lcjson
+HOSTLIBS := -lcjson -lm
 TESTLIBS := -lcmocka -lZydis
 
 # V=1 shows the commands.

@@ -576,5 +576,7 @@ uint32_t decode_mode_key(const struct cpu *cpu)
 	if (data_breakpoints(cpu) ||
 	    ((cpu->cr0 & CR0_AM) && (cpu->eflags_rest & RFLAGS_AC) && cpu->cpl == 3))
 		mode |= MODE_CAREFUL;
+	if (!(cpu->cr0 & (CR0_EM | CR0_TS)) && (cpu->cr4 & CR4_OSFXSR))
+		mode |= MODE_SSE;
 	return mode;
 }

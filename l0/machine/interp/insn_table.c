@@ -12,6 +12,7 @@
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/simd/direct.h"
 
 enum flag_set {
 	none = 0,
@@ -294,6 +295,7 @@ static void parse_simd(struct insn_info *info)
 	simd->vex = info->vex;
 	simd->mmx |= !info->vex && !info->operands[0].method;
 	simd->mmx_register = simd->kind == SIMD_OUT && info->operands[0].method == 'V';
+	simd->direct = simd_direct_find(simd);
 }
 
 static void parse_operands(struct insn_info *info)

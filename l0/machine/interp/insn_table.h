@@ -73,6 +73,7 @@ struct simd_operand {
 	bool aligned;
 };
 
+struct simd_direct;
 struct simd_info {
 	simd_kernel *kernel;
 	uint8_t kind; /* enum simd_kind */
@@ -80,6 +81,7 @@ struct simd_info {
 	bool sse, mmx;     /* uses XMM registers or memory operands like theirs, MMX ones */
 	bool vex, wide;
 	bool mmx_register; /* MMX only if the operand is a register: CVTPI2PD */
+	const struct simd_direct *direct; /* simd/direct.h; NULL: none */
 };
 
 #define INSN_OPERANDS 4

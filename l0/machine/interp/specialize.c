@@ -3,6 +3,7 @@
  * From a decoded op to its handler: the form of its family that fits operand size, addressing, mode
  * and flag liveness; and the edges of direct branches.
  */
+#include "l0/machine/interp/simd/direct.h"
 #include "l0/machine/interp/block.h"
 
 #include <stdio.h>
@@ -97,6 +98,19 @@ static enum op_variant choose_variant(struct op *op, const struct insn_info *inf
 	return op->flags & OP_MEMORY ? memory_variant(op, mode) : VARIANT_REG;
 }
 
+/* Of a row without a family. */
+static op_fn complex_form(const struct op *op, const struct insn_info *info, uint32_t mode)
+{
+	const struct simd_direct *direct = info->simd.direct;
+	op_fn fn = NULL;
+
+	if (direct && (mode & MODE_SSE))
+		fn = direct->fn[op->flags & OP_MEMORY ? memory_variant(op, mode) : VARIANT_REG];
+	if (fn)
+		return fn;
+	return info->row.attributes & INSN_END ? op_complex_end : op_complex;
+}
+
 void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 {
 	const struct insn_info *info = insn_info(op->row);
@@ -105,7 +119,7 @@ void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 	op_fn fn;
 
 	if (!family) {
-		op->fn = info->row.attributes & INSN_END ? op_complex_end : op_complex;
+		op->fn = complex_form(op, info, mode);
 		return;
 	}
 	if (info->byte_reg)
