@@ -15,6 +15,7 @@
 #include "l0/machine/interp/keys.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/xstate.h"
 
 enum msr_check { CHECK_NONE, CHECK_CANONICAL, CHECK_PAT };
 enum msr_write { WRITE_REFUSED, WRITE_IGNORED };

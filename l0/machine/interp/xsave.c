@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Saving and restoring extended state: FXSAVE, the XSAVE family, MXCSR. The legacy region of an
+ * Saving and restoring extended state: FXSAVE, the XSAVE family, XCR0, MXCSR. The legacy region of an
  * area is cpu->xsave_area as it is; components beyond it are rows of xstate.def, which have a place
  * in struct cpu and one in each format (xstate.h).
  */
@@ -405,4 +405,42 @@ void insn_xrstors(struct cpu *cpu, const struct op *op)
 		fault_gp(cpu);
 	vmx_intercept_insn(cpu, EXIT_REASON_XRSTORS, 0);
 	restore(cpu, op, true);
+}
+
+/* ---- XCR0 ---- */
+
+void insn_xgetbv(struct cpu *cpu, const struct op *op)
+{
+	uint32_t index = (uint32_t)cpu->gpr[REG_RCX];
+	uint64_t value = cpu->xcr0;
+
+	if (!(cpu->cr4 & CR4_OSXSAVE))
+		cpu_fault(cpu, VECTOR_UD);
+	if (index > 1 || (index == 1 && !cpu_has(cpu->profile, XGETBV1)))
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+	if (index == 1)
+		value &= xstate_in_use(cpu);
+	cpu->gpr[REG_RAX] = (uint32_t)value;
+	cpu->gpr[REG_RDX] = value >> 32;
+}
+
+/* SDM 2 "XSETBV": x87 always, AVX only with SSE. */
+static bool xcr0_valid(const struct cpu *cpu, uint64_t value)
+{
+	return (value & XSTATE_X87) && !(value & ~xstate_valid(cpu->profile, false)) &&
+	       (!(value & XSTATE_AVX) || (value & XSTATE_SSE));
+}
+
+void insn_xsetbv(struct cpu *cpu, const struct op *op)
+{
+	uint64_t value = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32;
+
+	if (!(cpu->cr4 & CR4_OSXSAVE))
+		cpu_fault(cpu, VECTOR_UD);
+	if (cpu->cpl)
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+	vmx_intercept_insn(cpu, EXIT_REASON_XSETBV, 0);
+	if ((uint32_t)cpu->gpr[REG_RCX] != 0 || !xcr0_valid(cpu, value))
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+	cpu->xcr0 = value;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * State components and layouts of the XSAVE feature set, CPUID leaf 0xD, XGETBV and XSETBV. What
+ * State components and layouts of the XSAVE feature set, CPUID leaf 0xD, IA32_XSS. What
  * the processor may leave out of an image because it was not modified (SDM 1 "Processor Tracking of
  * XSAVE-Managed State") is always written: every component counts as modified.
  */
@@ -8,9 +8,7 @@
 
 #include <string.h>
 
-#include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/simd/simd.h"
-#include "l0/machine/interp/sys.h"
 
 const struct xstate xstates[XSTATE_COUNT] = {
 #define XSTATE(name_, bit_, offset_, size_, narrow_, align_, supervisor_, feature_, storage_,      \
@@ -141,40 +139,18 @@ void xstate_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
 	}
 }
 
-/* ---- XCR0 ---- */
+/* ---- IA32_XSS ---- */
 
-void insn_xgetbv(struct cpu *cpu, const struct op *op)
+bool read_xss(struct cpu *cpu, uint64_t *value)
 {
-	uint32_t index = (uint32_t)cpu->gpr[REG_RCX];
-	uint64_t value = cpu->xcr0;
-
-	if (!(cpu->cr4 & CR4_OSXSAVE))
-		cpu_fault(cpu, VECTOR_UD);
-	if (index > 1 || (index == 1 && !cpu_has(cpu->profile, XGETBV1)))
-		cpu_fault_code(cpu, VECTOR_GP, 0);
-	if (index == 1)
-		value &= xstate_in_use(cpu);
-	cpu->gpr[REG_RAX] = (uint32_t)value;
-	cpu->gpr[REG_RDX] = value >> 32;
+	*value = cpu->msrs.xss;
+	return true;
 }
 
-/* SDM 2 "XSETBV": x87 always, AVX only with SSE. */
-static bool xcr0_valid(const struct cpu *cpu, uint64_t value)
+bool write_xss(struct cpu *cpu, uint64_t value)
 {
-	return (value & XSTATE_X87) && !(value & ~xstate_valid(cpu->profile, false)) &&
-	       (!(value & XSTATE_AVX) || (value & XSTATE_SSE));
-}
-
-void insn_xsetbv(struct cpu *cpu, const struct op *op)
-{
-	uint64_t value = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32;
-
-	if (!(cpu->cr4 & CR4_OSXSAVE))
-		cpu_fault(cpu, VECTOR_UD);
-	if (cpu->cpl)
-		cpu_fault_code(cpu, VECTOR_GP, 0);
-	vmx_intercept_insn(cpu, EXIT_REASON_XSETBV, 0);
-	if ((uint32_t)cpu->gpr[REG_RCX] != 0 || !xcr0_valid(cpu, value))
-		cpu_fault_code(cpu, VECTOR_GP, 0);
-	cpu->xcr0 = value;
+	if (value & ~xstate_valid(cpu->profile, true))
+		return false;
+	cpu->msrs.xss = value;
+	return true;
 }

@@ -47,6 +47,9 @@ unsigned xstate_offset(enum xstate_index index, uint64_t xcomp_bv);
 unsigned xstate_size(uint64_t components, bool compacted);
 /* XINUSE: components that are not in their initial configuration. MXCSR does not count. */
 uint64_t xstate_in_use(const struct cpu *cpu);
+/* IA32_XSS, for msrs.def. */
+bool read_xss(struct cpu *cpu, uint64_t *value);
+bool write_xss(struct cpu *cpu, uint64_t value);
 /* CPUID leaf 0xD but for the feature flags of subleaf 1; or'ed into out[]. */
 void xstate_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4]);
 

@@ -111,7 +111,8 @@ static void boot(void)
 		machine.cpu->cr0 |= CR0_PG;
 	}
 	machine.cpu->cr0 |= CR0_WP;
-	machine.cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	machine.cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	machine.cpu->xcr0 = 7;
 }
 
 static void start(void)
