@@ -30,6 +30,13 @@ for depth in 1 2 3; do
 	[ "$got" = "$(abyme --append 'tasks rounds=1' "$images/modes.elf")" ] || fail "task switches at depth $depth: $got"
 done
 
+# Debug exceptions around instructions that exit.
+abyme "$images/steps.elf" >"$out/expected" || fail 'debug exceptions at depth 0'
+grep -q '^branches: 4a/4000 5a/4000$' "$out/expected" || fail "stepping on branches: $(cat "$out/expected")"
+for depth in 1 2 3; do
+	abyme --depth $depth "$images/steps.elf" | cmp -s - "$out/expected" || fail "debug exceptions at depth $depth"
+done
+
 # 1: the same output at depths 0 to 3 and over tiny.
 for guest in hello timer modes vectors; do
 	abyme --append strict "$images/$guest.elf" >"$out/expected" || fail "$guest at depth 0"

@@ -44,6 +44,8 @@ expect 'local APIC over memory of the hypervisor, depth 1' 225 'local APIC over 
 expect 'local APIC over memory of the lowest hypervisor, depth 2' 225 'local APIC over memory' \
 	--depth 2 --append apic-base "$images/stops.elf"
 expect 'the last exits in a report' 225 '  1 times TRIPLE_FAULT' --depth 1 --append triple "$images/stops.elf"
+expect 'memory above 4 GB' 0 'hello' --mem 6G --depth 2 "$images/hello.elf"
+expect 'memory above 4 GB, not at its own addresses' 0 'hello' --mem 6G --depth 2 --hv-append map=offset "$images/hello.elf"
 expect 'five levels in 24 MB' 0 'hello' --mem 24M --depth 5 "$images/hello.elf"
 expect 'too little memory' 229 'does not fit\|too little' --mem 4M --depth 1 "$images/hello.elf"
 expect 'no guest' 229 'no guest' "$images/hv.elf"
