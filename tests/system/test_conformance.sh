@@ -94,7 +94,7 @@ has '^vmx:listed +PASS'
 has '^vmx:early +PASS'
 has '13 tests'
 ! grep -q '^other' "$out/table" || fail "a test of another architecture was run"
-grep -q -- '--depth 0 --cpu skylake,-pcid,+invpcid --mem 2048M .*--append one two .*/good.flat' \
+grep -q -- '--depth 0 --cpu skylake,-pcid,+invpcid,+vmx-invpcid --mem 2048M .*--append one two .*/good.flat' \
 	"$out/build/conformance/x86_64-depth0/good.log" || fail "arguments: $(cat "$out"/build/conformance/*/good.log)"
 grep -q '^bad: FAIL: b' "$out/build/conformance/x86_64-depth0/subtests" || fail "subtests"
 
