@@ -21,7 +21,9 @@ static void cost_add(struct trap_cost *cost, uint64_t value, bool first)
 		cost->max = value;
 }
 
-/* The row of each record of a stream, so that a cause can be looked up by sequence. */
+#define NO_ROW UINT32_MAX
+
+/* The row of each record of a stream, so that a cause can be looked up by sequence; marks have none. */
 static uint32_t *row_of_records(struct trap_totals *totals, const struct trap_stream *stream)
 {
 	size_t room = 0;
@@ -30,8 +32,9 @@ static uint32_t *row_of_records(struct trap_totals *totals, const struct trap_st
 	while (room < stream->count + 1)
 		rows = xgrow(rows, &room, sizeof(*rows));
 	for (size_t i = 0; i < stream->count; i++)
-		if (stream->records[i].path != TRAP_PATH_MARK)
-			rows[i] = trap_totals_row(totals, stream->stream, &stream->records[i]);
+		rows[i] = stream->records[i].path == TRAP_PATH_MARK ?
+				  NO_ROW :
+				  trap_totals_row(totals, stream->stream, &stream->records[i]);
 	return rows;
 }
 
@@ -64,7 +67,7 @@ static void add_stream(struct trap_report *report, const struct trap_stream *str
 		if (record->cause == TRAP_NO_CAUSE)
 			continue;
 		cause = trap_stream_find(stream, record->cause);
-		if (cause != TRAP_NOT_FOUND)
+		if (cause != TRAP_NOT_FOUND && row_of[cause] != NO_ROW)
 			report->rows[row_of[cause]].caused++;
 	}
 	free(row_of);

@@ -3,6 +3,7 @@
  * The trap log written and read back: whole, cut at every byte, with every byte damaged; the
  * report's sums, the comparison of levels, and the tree of exits, on a small log built by hand.
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -322,6 +323,25 @@ static void report_sums_and_agrees(void **state)
 	trap_log_unload(&log);
 }
 
+/* A mark is no exit: what names it as its cause was caused by nothing that is counted. */
+static void mark_as_a_cause(void **state)
+{
+	struct trap_log log;
+	struct trap_report report;
+	char text[160];
+
+	assert_true(trap_log_load(&log, path, text, sizeof(text)));
+	log.streams[0].records[0].path = TRAP_PATH_MARK;
+	mallopt(M_PERTURB, 0x5a); /* what is not written is not 0 */
+	trap_report_make(&report, &log);
+	mallopt(M_PERTURB, 0);
+	assert_int_equal(trap_report_total(&report, 0), 2);
+	for (size_t i = 0; i < report.count; i++)
+		assert_int_equal(report.rows[i].caused, 0);
+	trap_report_free(&report);
+	trap_log_unload(&log);
+}
+
 struct visits {
 	unsigned count;
 	struct {
@@ -391,6 +411,7 @@ int main(void)
 		cmocka_unit_test(notices_data_after_the_end),
 		cmocka_unit_test(refuses_malformed_blocks),
 		cmocka_unit_test(report_sums_and_agrees),
+		cmocka_unit_test(mark_as_a_cause),
 		cmocka_unit_test(tree_joins_levels),
 		cmocka_unit_test(describes_in_the_field_words),
 	};
