@@ -3,80 +3,15 @@
  * Makes instances from the encoding and operand columns of insns.def.
  */
 #include "tests/oracle/insn_gen.h"
-#include "tests/oracle/x87_gen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shadow/sdm/x86.h"
-
-uint64_t insn_gen_random(uint64_t *seed)
-{
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-/* Rows outside what one user-mode instruction can show, by mnemonic; operands with a segment
- * register too. */
-static const char *const privileged[] = {
-    "JMPF",    "CALLF",	   "RETF",     "INT3",	 "INT",	    "INT1",    "IRET",	  "SYSCALL",
-    "SYSRET",  "SYSENTER", "SYSEXIT",  "CLI",	 "STI",	    "CLAC",    "STAC",	  "INS",
-    "OUTS",    "IN",	   "OUT",      "HLT",	 "POPF",    "LLDT",    "LTR",	  "LGDT",
-    "LIDT",    "LMSW",	   "INVLPG",   "SWAPGS", "CLTS",    "INVD",    "WBINVD",  "INVPCID",
-    "MONITOR", "MWAIT",	   "WRMSR",    "RDMSR",	 "RDPMC",   "XSETBV",  "XRSTORS", "XSAVES",
-    "VMCALL",  "VMLAUNCH", "VMRESUME", "VMXOFF", "VMFUNC",  "VMCLEAR", "VMXON",	  "VMPTRLD",
-    "VMPTRST", "VMREAD",   "VMWRITE",  "INVEPT", "INVVPID",
-};
-static const char *const environment[] = {
-    "SLDT",    "STR",	  "SGDT",    "SIDT",  "SMSW",	  "VERR",     "VERW",	  "LAR",
-    "LSL",     "LSS",	  "LFS",     "LGS",   "RDFSBASE", "RDGSBASE", "WRFSBASE", "WRGSBASE",
-    "RDTSC",   "RDTSCP",  "RDPID",   "CPUID", "RDRAND",	  "RDSEED",   "XGETBV",	  "FXSAVE",
-    "FXRSTOR", "LDMXCSR", "STMXCSR", "WAIT",  "PUSHF",	  "VLDMXCSR", "VSTMXCSR",
-};
-
-static bool among(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(names[i], name))
-			return true;
-	return false;
-}
-#define AMONG(names, name) among(names, sizeof(names) / sizeof(names[0]), name)
-
-static bool uses_segment(const struct insn_row *row)
-{
-	return strstr(row->operands, "Sw") || !strcmp(row->operands, "FS") ||
-	       !strcmp(row->operands, "GS");
-}
-
-static bool not_in_64bit(const struct insn_row *row)
-{
-	static const char *const legacy[] = {"DAA",  "DAS",  "AAA", "AAS", "AAM",  "AAD",   "BOUND",
-					     "ARPL", "SALC", "LES", "LDS", "INTO", "PUSHA", "POPA"};
-	unsigned opcode = strtoul(row->encoding, NULL, 16);
-	bool one_byte = row->encoding[2] != ' ' || row->encoding[3] == '/' || !row->encoding[2];
-
-	return AMONG(legacy, row->mnemonic) || (one_byte && !strncmp(row->encoding, "82", 2)) ||
-	       (one_byte && row->encoding[2] == '+' && (opcode == 0x40 || opcode == 0x48)) ||
-	       (!strcmp(row->mnemonic, "PUSH") && strlen(row->operands) == 2 &&
-		row->operands[1] == 'S') ||
-	       (!strcmp(row->mnemonic, "POP") && strlen(row->operands) == 2 &&
-		row->operands[1] == 'S');
-}
-
-const char *insn_gen_excluded(const struct insn_row *row)
-{
-	if (AMONG(privileged, row->mnemonic))
-		return "privileged or a far transfer";
-	if (AMONG(environment, row->mnemonic) || uses_segment(row))
-		return "shows the environment";
-	if (not_in_64bit(row))
-		return "not in 64-bit mode";
-	return NULL;
-}
+#include "tests/oracle/among.h"
+#include "tests/oracle/vector_gen.h"
+#include "tests/oracle/x87_gen.h"
 
 /* ---- the pieces of an instance ---- */
 
@@ -153,27 +88,6 @@ static bool parse_encoding(const struct insn_row *row, struct parts *parts, uint
 	return mandatory;
 }
 
-/* A value that tends to lie on a boundary. */
-uint64_t insn_gen_integer(uint64_t *seed)
-{
-	uint64_t random = insn_gen_random(seed);
-
-	switch (random & 7) {
-	case 0:
-		return random >> 8 & 0xff;
-	case 1:
-		return -(random >> 8 & 0xff);
-	case 2:
-		return UINT64_C(1) << (random >> 8 & 63);
-	case 3:
-		return (UINT64_C(1) << (random >> 8 & 63)) - 1;
-	case 4:
-		return (int64_t)(int32_t)(random >> 8);
-	default:
-		return insn_gen_random(seed);
-	}
-}
-
 /* XSAVE, XSAVEOPT, XSAVEC, XRSTOR */
 static bool is_xsave(const struct insn_row *row)
 {
@@ -198,102 +112,9 @@ static bool is_string(const struct insn_row *row)
 	       strstr(row->operands, "Yb") || strstr(row->operands, "Yv");
 }
 
-/* Sign and fraction at random; an exponent of zero (or a denormal), infinity (or a NaN, signaling
- * or not), near one of the ends, or moderate, so that two of them meet. */
-uint64_t insn_gen_float(uint64_t *seed, unsigned fraction, unsigned emax)
-{
-	uint64_t random = insn_gen_random(seed), bits = insn_gen_random(seed);
-	uint64_t mask = (UINT64_C(1) << fraction) - 1, exp;
-
-	switch (random & 15) {
-	case 0:
-		exp = 0;
-		break;
-	case 1:
-		exp = 2 * emax + 1;
-		break;
-	case 2:
-		exp = 1 + (random >> 8 & 3);
-		break;
-	case 3:
-		exp = 2 * emax - (random >> 8 & 3);
-		break;
-	case 4:
-		exp = bits >> 8 & (2 * emax + 1);
-		break;
-	case 5:
-		exp = emax / 2 + (random >> 8 & 7);
-		break;
-	case 6:
-		exp = emax + emax / 2 + (random >> 8 & 7);
-		break;
-	case 7:
-		exp = emax + (random >> 8 & 63);
-		break;
-	default:
-		exp = emax - 4 + (random >> 8 & 7);
-		break;
-	}
-	switch (random >> 16 & 7) {
-	case 0:
-		bits &= ~mask;
-		break;
-	case 1:
-		bits |= mask;
-		break;
-	case 2:
-		bits &= ~(mask >> 3); /* halves and other short fractions */
-		break;
-	case 3:
-		bits = (bits & ~mask) | (bits & 7);
-		break;
-	default:
-		break;
-	}
-	return (random >> 63) << (fraction == 23 ? 31 : 63) | exp << fraction | (bits & mask);
-}
-
-/* Two lanes of single precision or one of double, or what the integer instructions like. */
-static uint64_t interesting_vector(uint64_t *seed)
-{
-	switch (insn_gen_random(seed) >> 32 & 3) {
-	case 0:
-		return insn_gen_integer(seed);
-	case 1:
-		return insn_gen_float(seed, 52, 1023);
-	default:
-		return insn_gen_float(seed, 23, 127) | insn_gen_float(seed, 23, 127) << 32;
-	}
-}
-
 static void put(uint8_t *at, uint64_t value, unsigned size)
 {
 	memcpy(at, &value, size);
-}
-
-/* TOP anywhere, all rounding modes, DAZ, FTZ, some flags; exceptions mostly masked. */
-static void choose_extended(const struct insn_row *row, uint8_t *fx, uint64_t *seed)
-{
-	uint64_t random = insn_gen_random(seed);
-	uint32_t mxcsr = (random & 0x6000) | (random >> 16 & 7 ? 0x1f80 : random >> 24 & 0x1f80);
-
-	mxcsr |= (random >> 40 & 3 ? 0 : 0x40) | (random >> 42 & 3 ? 0 : 0x8000);
-	mxcsr |= random >> 44 & 1 ? random >> 48 & 63 : 0;
-	memset(fx, 0, NATIVE_FX_SIZE);
-	put(fx, 0x37f, 2);
-	put(fx + 2, random & 0x3800, 2);
-	fx[4] = random >> 56;
-	put(fx + 24, mxcsr, 4);
-	for (unsigned i = 0; i < 8; i++) {
-		put(fx + 32 + 16 * i, interesting_vector(seed), 8);
-		put(fx + 40 + 16 * i, insn_gen_random(seed), 2);
-	}
-	for (unsigned i = 0; i < 32; i++)
-		put(fx + 160 + 8 * i, interesting_vector(seed), 8);
-	for (unsigned i = 0; i < 32; i++)
-		put(fx + NATIVE_YMM + 8 * i, interesting_vector(seed), 8);
-	if (is_x87(row))
-		x87_gen_state(row->mnemonic, fx, seed);
 }
 
 static bool is_branch(const struct insn_row *row)
@@ -478,46 +299,10 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 static void fill_data(const struct insn_row *row, uint64_t *seed)
 {
 	for (unsigned i = 0; i < NATIVE_DATA_SIZE; i += 8) {
-		uint64_t value = is_simd(row) ? interesting_vector(seed) : insn_gen_integer(seed);
+		uint64_t value = is_simd(row) ? vector_gen_quadword(seed) : insn_gen_integer(seed);
 
 		memcpy(native_data() + i, &value, 8);
 	}
-}
-
-/* An area that XRSTOR may like: x87, SSE and AVX in either format, sometimes with what it must not
- * have. EDX:EAX asks for no more than these three, for the host's XCR0 may have others. */
-static void make_xsave_area(const struct insn_row *row, struct insn_instance *instance,
-			    uint64_t *seed)
-{
-	static const uint64_t strange[] = {8, UINT64_C(1) << 62, 0x400};
-	uint64_t random = insn_gen_random(seed), mask = insn_gen_random(seed);
-	uint64_t xstate_bv = random & 7, xcomp_bv = 0;
-	uint8_t *area = native_data() + (instance->target - NATIVE_DATA);
-
-	if (random & 8)
-		xcomp_bv = UINT64_C(1) << 63 | xstate_bv | (random >> 4 & 7);
-	if (!(random >> 8 & 31))
-		xcomp_bv ^= random >> 13 & 7;
-	if (!(random >> 16 & 31))
-		*(random >> 21 & 1 ? &xstate_bv : &xcomp_bv) |= strange[(random >> 22) % 3];
-	instance->state.gpr[REG_RAX] = mask & 7;
-	instance->state.gpr[REG_RDX] = 0;
-	choose_extended(row, area, seed);
-	memset(area + 416, 0x5a, 96);
-	if (!(random >> 32 & 31))
-		area[26] = 1; /* reserved in MXCSR */
-	put(area + 512, xstate_bv, 8);
-	put(area + 520, xcomp_bv, 8);
-	memset(area + 528, 0, 48);
-	if (!(random >> 40 & 31))
-		area[528 + (random >> 48) % 48] = 1;
-	/* what is in its initial configuration */
-	if (mask >> 8 & 1)
-		memset(instance->state.fx + NATIVE_YMM, 0, 256);
-	if (!(mask >> 16 & 7))
-		memset(instance->state.fx + 160, 0, 256);
-	if (!(mask >> 24 & 7))
-		put(instance->state.fx + 24, 0x1f80, 4);
 }
 
 static void poke(uint64_t address, uint64_t value)
@@ -704,7 +489,9 @@ static void choose_state(const struct insn_row *row, struct native_state *state,
 	for (unsigned reg = 0; reg < 16; reg++)
 		state->gpr[reg] = insn_gen_integer(seed);
 	state->rflags = (flags & RFLAGS_STATUS) | RFLAGS_FIXED1;
-	choose_extended(row, state->fx, seed);
+	vector_gen_state(state->fx, seed);
+	if (is_x87(row))
+		x87_gen_state(row->mnemonic, state->fx, seed);
 	if (is_string(row))
 		state->rflags |= flags & RFLAGS_DF;
 	state->vector = -1;
@@ -730,7 +517,7 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);
 	if (is_xsave(row))
-		make_xsave_area(row, instance, seed);
+		vector_gen_xsave_area(instance, seed);
 	instance->opsize = operand_size(row, &parts, prefix66);
 	if (parts.modrm)
 		choose_operand(row, &parts, instance, memory, seed);
