@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # make.sh TREE OUT BUILD: from unpacked Debian packages (.ci/linux-packages) and the abyme built in
-# BUILD makes OUT/bzImage and OUT/initrd: a Linux with KVM, busybox, abyme and its images.
+# BUILD makes OUT/bzImage and OUT/initrd: a Linux with KVM, busybox, abyme and its images; and
+# OUT/initrd-nested, which has these two as well, in /boot.
 set -eu
 tree=$1
 out=$2
@@ -30,3 +31,4 @@ for library in $(ldd "$build/abyme" | grep -o '/[^ ]*') $(${CC:-cc} -print-file-
 	set -- "$@" "${library#/}=$library"
 done
 "$out/mkinitrd" "$out/initrd" "$@"
+"$out/mkinitrd" "$out/initrd-nested" "$@" bin/nest="$here/nest" boot/bzImage="$out/bzImage" boot/initrd="$out/initrd"

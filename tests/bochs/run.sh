@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Boots a multiboot image on Bochs, a machine with VMX that nobody here wrote, and prints what it sent
-# to COM1. Words of one argument after the file name are its command line.
+# Boots a multiboot image, or a Linux bzImage with its initrd, on Bochs, a machine with VMX that nobody here
+# wrote, and prints what it sent to COM1. Words of one argument after the file name are its command line.
 #
 #   tests/bochs/run.sh [-m MB] [-t SECONDS] [-c CPU] [-i] IMAGE[ ARGS] [MODULE[ ARGS]]...
 #
@@ -36,7 +36,10 @@ mkdir -p "$work/iso/boot/grub"
 	echo 'set timeout=0'
 	echo 'set default=0'
 	echo 'menuentry abyme {'
-	word=multiboot
+	word=multiboot next=module
+	if [ "$(dd if="${1%% *}" bs=1 skip=514 count=4 2>/dev/null | tr -d '\0')" = HdrS ]; then
+		word=linux next=initrd
+	fi
 	n=0
 	for argument; do
 		file=${argument%% *}
@@ -46,13 +49,13 @@ mkdir -p "$work/iso/boot/grub"
 		esac
 		cp "$file" "$work/iso/boot/$n.bin" || exit 2
 		echo "	$word /boot/$n.bin$rest"
-		word=module
+		word=$next
 		n=$((n + 1))
 	done
 	echo '	boot'
 	echo '}'
 } >"$work/iso/boot/grub/grub.cfg"
-grub-mkrescue -d /usr/lib/grub/i386-pc -o "$work/boot.iso" "$work/iso" --install-modules='multiboot iso9660 biosdisk normal part_msdos' \
+grub-mkrescue -d /usr/lib/grub/i386-pc -o "$work/boot.iso" "$work/iso" --install-modules='multiboot linux iso9660 biosdisk normal part_msdos' \
 	--locales= --themes= --fonts= >"$work/grub.log" 2>&1 || { cat "$work/grub.log" >&2; exit 2; }
 
 cat >"$work/bochsrc" <<END

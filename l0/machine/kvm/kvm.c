@@ -52,15 +52,6 @@ static struct cpu *kvm_create(struct machine *machine, const char *profile)
 	return NULL;
 }
 
-/* Level-triggered or not is the IOAPIC's affair; KVM routes line n to PIC and IOAPIC itself. */
-static void kvm_irq(struct cpu *opaque, unsigned gsi, bool level)
-{
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
-
-	if (gsi < KVM_IOAPIC_NUM_PINS && ioctl(kvm_of(opaque)->vm, KVM_IRQ_LINE, &line))
-		kvm_complain("interrupt line");
-}
-
 static void kvm_nmi(struct cpu *opaque)
 {
 	ioctl(kvm_of(opaque)->vcpu, KVM_NMI, 0);

@@ -31,6 +31,7 @@ struct kvm_cpu {
 	bool watched;
 	volatile uint64_t returns; /* how often KVM_RUN came back: the watchdog's pulse */
 	volatile bool inside;      /* KVM_RUN is under way */
+	bool legacy_replaced;      /* KVM's PIT is silent */
 	uint64_t exits[KVM_EXIT_REASONS];
 	struct trap_record record; /* of the exit being handled */
 	bool record_open;
@@ -50,6 +51,12 @@ bool kvm_probe(char *why, size_t size);
 /* setup.c. The VM with its memory, interrupt controllers and CPU. False: one line printed. */
 bool kvm_make_vm(struct kvm_cpu *cpu) __attribute__((warn_unused_result));
 bool kvm_make_vcpu(struct kvm_cpu *cpu) __attribute__((warn_unused_result));
+
+/* irq.c */
+bool kvm_route_interrupts(struct kvm_cpu *cpu) __attribute__((warn_unused_result));
+void kvm_irq(struct cpu *opaque, unsigned gsi, bool level);
+/* KVM's PIT does what the machine's legacy_replaced says; to be called before KVM_RUN. */
+void kvm_follow_legacy(struct kvm_cpu *cpu);
 
 /* state.c. False: one line printed. */
 bool kvm_boot(struct cpu *cpu, const struct cpu_boot_state *state)

@@ -83,6 +83,7 @@ static void watch_end(struct kvm_cpu *cpu)
 static void enter(struct kvm_cpu *cpu)
 {
 	kvm_log_entry(cpu);
+	kvm_follow_legacy(cpu);
 	cpu->inside = true;
 	int result = ioctl(cpu->vcpu, KVM_RUN, 0);
 	int error = errno;

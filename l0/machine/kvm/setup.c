@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "shadow/sdm/msr.h"
+
 /* Where KVM on Intel hosts keeps three pages for real mode: below the BIOS, in the PCI hole. */
 #define IDENTITY_MAP UINT64_C(0xfffbc000)
 #define TSS_PAGES UINT64_C(0xfffbd000)
@@ -34,6 +36,8 @@ static bool make_interrupt_controllers(struct kvm_cpu *cpu)
 
 	if (ioctl(cpu->vm, KVM_CREATE_IRQCHIP, 0))
 		return kvm_complain("interrupt controllers");
+	if (!kvm_route_interrupts(cpu))
+		return false;
 	return !ioctl(cpu->vm, KVM_CREATE_PIT2, &pit) || kvm_complain("PIT");
 }
 
@@ -91,6 +95,19 @@ static bool set_cpuid(struct kvm_cpu *cpu)
 	return ok || kvm_complain("CPUID");
 }
 
+/* The host's microcode revision goes with its CPUID; KVM's default is older than any. */
+static void set_microcode(struct kvm_cpu *cpu)
+{
+	union {
+		struct kvm_msrs list;
+		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} msrs = { .list.nmsrs = 1 };
+
+	msrs.list.entries[0] = (struct kvm_msr_entry){ .index = MSR_IA32_BIOS_SIGN_ID };
+	if (ioctl(cpu->kvm, KVM_GET_MSRS, &msrs) == 1)
+		ioctl(cpu->vcpu, KVM_SET_MSRS, &msrs);
+}
+
 bool kvm_make_vcpu(struct kvm_cpu *cpu)
 {
 	int size = ioctl(cpu->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -109,5 +126,6 @@ bool kvm_make_vcpu(struct kvm_cpu *cpu)
 		cpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	/* The TSC runs at the machine's rate where the host can scale it; else guests measure it. */
 	ioctl(cpu->vcpu, KVM_SET_TSC_KHZ, (unsigned long)(MACHINE_HZ / 1000));
+	set_microcode(cpu);
 	return set_cpuid(cpu);
 }
