@@ -48,7 +48,7 @@ TARGET := $(shell $(CC) -dumpmachine)
 KVM_DIR := l0/machine/kvm$(if $(and $(filter x86_64-%,$(TARGET)),$(findstring linux,$(TARGET))),,/absent)
 
 SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
-MACHINE_SRC := $(call find_src,l0/machine l0/machine/debug l0/machine/devices l0/machine/interp l0/machine/interp/fp \
+MACHINE_SRC := $(call find_src,l0/machine l0/machine/debug l0/machine/gdb l0/machine/devices l0/machine/interp l0/machine/interp/fp \
 	l0/machine/interp/simd l0/machine/interp/vmx l0/machine/interp/x87 $(KVM_DIR) \
 	traces traces/format analysis)
 MAIN_SRC := l0/machine/main.c

@@ -124,6 +124,10 @@ struct cpu_ops {
 	/* Optional. In VMX non-root operation; the registers, for onlookers. */
 	bool (*in_guest)(const struct cpu *cpu);
 	void (*context)(const struct cpu *cpu, struct context *context);
+	/* Optional, for a debugger, between instructions: takes general registers, RIP and RFLAGS (false:
+	 * refused); memory has been written behind the CPU's back. */
+	bool (*set_context)(struct cpu *cpu, const struct context *context);
+	void (*memory_written)(struct cpu *cpu, uint64_t hpa, unsigned size);
 	/* Optional. The interrupt controllers are the backend's own: the level of a line. */
 	void (*irq)(struct cpu *cpu, unsigned gsi, bool level);
 };
@@ -137,6 +141,7 @@ struct lapic;
 struct levels;
 struct pic;
 struct hits;            /* hits.h: instructions counted by address; NULL when off */
+struct gdb;
 struct watch;
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
 
@@ -157,6 +162,7 @@ struct machine {
 	unsigned a20_off;       /* enum a20_source bits; with every one set, address line 20 is 0 */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
+	struct gdb *gdb;       /* gdb/gdb.h; NULL: no debugger */
 	struct watch *watch;   /* debug/watch.h: events told as they happen; NULL: none */
 	struct levels *levels; /* which guest runs (levels.h); NULL: nobody asks */
 	struct hits *hits;

@@ -160,6 +160,16 @@ static int parse_symbols(struct run_options *options, const char *text)
 	return -1;
 }
 
+static int parse_gdb(struct run_options *options, const char *text)
+{
+	uint64_t port;
+
+	if (!parse_size(text, 1, &port) || port > UINT16_MAX)
+		return usage("--gdb %s is not a port", text);
+	options->gdb = (int)port;
+	return -1;
+}
+
 static int take_option(struct run_options *options, int id, char *text)
 {
 	switch (id) {
@@ -208,6 +218,8 @@ static int take_option(struct run_options *options, int id, char *text)
 		return parse_watch(options, text);
 	case OPTION_SYMBOLS:
 		return parse_symbols(options, text);
+	case OPTION_GDB:
+		return parse_gdb(options, text);
 	case OPTION_REPORT:
 		options->report = true;
 		return -1;
@@ -272,7 +284,7 @@ int run_options_parse(int argc, char **argv, struct run_options *options)
 	char letters[2 * ROWS + 2];
 	int found, status = -1;
 
-	*options = (struct run_options){ .mem = UINT64_C(256) << 20 };
+	*options = (struct run_options){ .gdb = -1, .mem = UINT64_C(256) << 20 };
 	fill_getopt(long_options, letters);
 	optind = 0; /* start afresh: tests parse more than once */
 	opterr = 0;

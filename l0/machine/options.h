@@ -24,6 +24,7 @@ struct run_options {
 	unsigned depth;
 	uint64_t mem, max_insns;
 	unsigned watch; /* mask of 1 << enum watch_event */
+	int gdb;        /* port; -1: no debugger */
 	bool report;    /* at a bad end, the state of every level */
 	const char *symbols[SYMBOLS_MAX];
 	unsigned symbols_count;

@@ -13,6 +13,7 @@
 #include "l0/machine/console.h"
 #include "l0/machine/debug/report.h"
 #include "l0/machine/firmware.h"
+#include "l0/machine/gdb/gdb.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/observe.h"
 #include "l0/machine/options.h"
@@ -78,6 +79,7 @@ static const char *interp_only(const struct run_options *options)
 	return options->cpu ? "--cpu" :
 	       options->profile ? "--profile" :
 	       options->watch ? "--watch" :
+	       options->gdb >= 0 ? "--gdb" :
 	       options->max_insns ? "--max-insns" : NULL;
 }
 
@@ -120,12 +122,15 @@ static int run(const struct run_options *options, const struct cpu_ops *backend)
 		return error.status;
 	}
 	signals_catch(&machine);
+	if (options->gdb >= 0 && !gdb_open(&machine, (uint16_t)options->gdb))
+		machine_stop(&machine, STOP_USER, 0);
 	progress_create(&machine);
 	facts.wall_s = -wall_seconds();
 	machine.cpu_ops->run(machine.cpu);
 	facts.wall_s += wall_seconds();
 	progress_clear(&machine);
 	int status = finish(&facts);
+	gdb_close(&machine, status);
 	machine_free(&machine);
 	return status;
 }

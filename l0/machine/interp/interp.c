@@ -5,6 +5,7 @@
  * boundaries: a block that does not fit into the time to the next event is stepped.
  */
 #include "l0/machine/debug/context.h"
+#include "l0/machine/gdb/gdb.h"
 #include "l0/machine/hits.h"
 #include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/chain.h"
@@ -94,6 +95,12 @@ static const struct op *find_single(struct cpu *cpu)
 	return block->ops;
 }
 
+/* A debugger looks at every instruction. */
+static bool debugged(const struct cpu *cpu)
+{
+	return cpu->machine->gdb && gdb_wants(cpu->machine->gdb);
+}
+
 static void execute(struct cpu *cpu)
 {
 	const struct op *entry = NULL;
@@ -101,7 +108,7 @@ static void execute(struct cpu *cpu)
 	blocks_refresh_key(cpu);
 	cpu->stepping = cpu->attention;
 	cpu->attention = false;
-	if (!cpu->stepping && likely(!cpu->machine->hits))
+	if (!cpu->stepping && likely(!cpu->machine->hits) && likely(!debugged(cpu)))
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = find_single(cpu);
@@ -128,7 +135,7 @@ static void turn(struct cpu *cpu)
 		return;
 	if (cpu->activity != ACTIVITY_ACTIVE)
 		sleep_until_event(cpu);
-	else if (cpu->budget > 0)
+	else if (cpu->budget > 0 && !(unlikely(debugged(cpu)) && gdb_before_insn(cpu->machine)))
 		execute(cpu);
 }
 
@@ -278,6 +285,16 @@ static void interp_context(const struct cpu *cpu, struct context *context)
 							   cpu->seg[i].ar, cpu->seg[i].selector};
 }
 
+static bool interp_set_context(struct cpu *cpu, const struct context *context)
+{
+	memcpy(cpu->gpr, context->gpr, sizeof(context->gpr));
+	cpu_rip(cpu) = context->rip;
+	cpu_set_rflags(cpu, context->rflags);
+	cpu->attention = true;
+	cpu_mode_changed(cpu);
+	return true;
+}
+
 static void interp_list_profiles(void)
 {
 	struct cpu_profile profile;
@@ -305,4 +322,6 @@ const struct cpu_ops interp_cpu_ops = {
     .list_profiles = interp_list_profiles,
     .in_guest = interp_in_guest,
     .context = interp_context,
+    .set_context = interp_set_context,
+    .memory_written = blocks_written,
 };

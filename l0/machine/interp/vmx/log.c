@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "l0/machine/debug/watch.h"
+#include "l0/machine/gdb/gdb.h"
 #include "l0/machine/interp/vmx/private.h"
 #include "l0/machine/levels.h"
 #include "traces/machine_log.h"
@@ -94,22 +95,29 @@ void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed
 	watch_exit(cpu, info, failed_entry);
 	if (cpu->machine->log)
 		open_record(cpu, info, failed_entry);
-	if (cpu->machine->levels && !failed_entry)
-		levels_exit(cpu->machine->levels,
-			    &(struct levels_exit){.insns = cpu_retired(cpu),
-						  .rip = vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
-						  .qualification = info->qualification,
-						  .reason = info->reason},
-			    cpu->gpr);
+	if (!cpu->machine->levels || failed_entry)
+		return;
+	levels_exit(cpu->machine->levels,
+		    &(struct levels_exit){.insns = cpu_retired(cpu),
+					  .rip = vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
+					  .qualification = info->qualification,
+					  .reason = info->reason},
+		    cpu->gpr);
+	if (cpu->machine->gdb)
+		gdb_saw_exit(cpu->machine, levels_current(cpu->machine->levels), info->reason);
 }
 
 void vmx_log_entry(struct cpu *cpu, bool failed)
 {
 	if (cpu->machine->log && vmx_private(cpu)->record_open)
 		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
-	if (cpu->machine->levels && !failed)
-		levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
-	if (watches(cpu->machine, WATCH_VMENTRY) && !failed)
+	if (!cpu->machine->levels || failed)
+		return;
+	unsigned level = levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
+
+	if (cpu->machine->gdb)
+		gdb_saw_entry(cpu->machine, level);
+	if (watches(cpu->machine, WATCH_VMENTRY))
 		watch_tell(cpu->machine, "vmentry vmcs=%" PRIx64 " to=%" PRIx64, cpu->vmx->current,
 			   vmcs_get(cpu->vmx->vmcs, GUEST_RIP));
 }
