@@ -102,6 +102,16 @@ static void build_registers(struct shadow_slot *slot, uint64_t *s, uint64_t *loa
 	s[L1_STATE_GUEST_IA32_SYSENTER_EIP] = vmcs_get(v12, HOST_IA32_SYSENTER_EIP);
 }
 
+/* Slots with the same host state (a hypervisor has one for all its guests) have the same number. */
+static uint64_t find_id(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	for (const struct shadow_slot *other = v->slots; other; other = other->next)
+		if (other != slot && other->host_id &&
+		    !memcmp(other->host01, slot->host01, sizeof(slot->host01)))
+			return other->host_id;
+	return ++v->host_ids;
+}
+
 static void build(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	build_data_segments(slot, slot->host01);
@@ -109,7 +119,7 @@ static void build(struct shadow_vcpu *v, struct shadow_slot *slot)
 	build_system_segments(slot, slot->host01);
 	build_registers(slot, slot->host01, slot->load01);
 	slot->dirty &= ~(uint32_t)DIRTY_HOST;
-	v->loaded01 = NULL;
+	slot->host_id = find_id(v, slot);
 }
 
 /* Parts of a segment that is unusable before and after don't matter, but for the FS and GS bases.
@@ -159,7 +169,7 @@ static void load_differences(struct shadow_vcpu *v, struct shadow_slot *slot)
 		v->state01.field[index] = want;
 		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, want);
 	}
-	v->loaded01 = slot;
+	v->loaded01 = slot->host_id;
 }
 
 /* Interruptibility and CR0 depend on more than VMCS12. */
@@ -171,7 +181,7 @@ static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 	bool blocked = l2->nmi_blocked;
 
 	if (env->vmcs_read_list(env, SHADOW_LIST_L1_STATE, v->state01.field) ||
-	    v->loaded01 != slot)
+	    v->loaded01 != slot->host_id)
 		load_differences(v, slot);
 	if (!l2->nmi_decided)
 		blocked =

@@ -26,16 +26,6 @@ static bool is_cpl0(struct shadow_vcpu *v)
 	return !(v->env->vmcs_read(v->env, VMCS_GUEST_SS_ACCESS_RIGHTS) & AR_DPL);
 }
 
-static struct vmx_result execute(struct shadow_vcpu *v, struct shadow_regs *regs,
-				 const struct insn_row *row)
-{
-	if (row->vmx == INSN_IN && !v->vmx_on)
-		return result_fault(VECTOR_UD, 0);
-	if (row->vmx == INSN_IN && !is_cpl0(v))
-		return result_fault(VECTOR_GP, 0);
-	return row->handler(v, regs);
-}
-
 /* SDM 3C "Conventions": VMfailValid needs a current VMCS to hold the error number. */
 static uint64_t outcome_flags(struct shadow_vcpu *v, const struct vmx_result *r)
 {
@@ -62,14 +52,25 @@ enum shadow_next insn_finish(struct shadow_vcpu *v, const struct vmx_result *r)
 	return SHADOW_RESUME_L1;
 }
 
+static enum shadow_next refuse(struct shadow_vcpu *v, enum x86_vector vector)
+{
+	struct vmx_result r = result_fault(vector, 0);
+
+	return insn_finish(v, &r);
+}
+
 enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *regs,
 				    uint32_t reason)
 {
 	uint32_t basic = reason & EXIT_REASON_BASIC;
-	struct vmx_result r = result_fault(VECTOR_UD, 0);
+	const struct insn_row *row = &rows[basic];
+	struct vmx_result r;
 
-	if (basic < EXIT_REASON_COUNT && rows[basic].handler)
-		r = execute(v, regs, &rows[basic]);
+	if (basic >= EXIT_REASON_COUNT || !row->handler || (row->vmx == INSN_IN && !v->vmx_on))
+		return refuse(v, VECTOR_UD);
+	if (row->vmx == INSN_IN && !is_cpl0(v))
+		return refuse(v, VECTOR_GP);
+	r = row->handler(v, regs);
 	if (v->dead)
 		return SHADOW_DEAD;
 	if (r.outcome == VMX_DO_ENTRY)

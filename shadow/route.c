@@ -211,18 +211,19 @@ bool route_l1_asks(const struct l2_exit *x)
 enum route route_l2_exit(struct l2_exit *x)
 {
 	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;
-	const struct route_row *row = basic < EXIT_REASON_COUNT ? &rows[basic] : NULL;
-	enum route route = ROUTE_ASK;
+	const struct route_row *row = &rows[basic];
+	enum route route;
 
-	if (!row || !row->known)
+	if (basic >= EXIT_REASON_COUNT || !row->known)
 		return ROUTE_L0;
-	if (row->first)
+	if (row->first) {
 		route = row->first(x);
-	if (route != ROUTE_ASK)
-		return route;
+		if (route != ROUTE_ASK)
+			return route;
+	}
 	if (row->l0_asks && row->l0_asks(x))
 		return ROUTE_L0;
-	return l1_wants(x, row) ? ROUTE_L1 : ROUTE_L0;
+	return row->l1_always || l1_wants(x, row) ? ROUTE_L1 : ROUTE_L0;
 }
 
 unsigned route_exit_info(uint32_t basic_reason)

@@ -55,6 +55,20 @@ enum shadow_next {
 
 struct shadow_slot;
 
+/* A page of L1's linear memory that an operand was found in, and by which paging-structure entries
+ * (walk.c). */
+#define SHADOW_WALK_LEVELS 5
+#define SHADOW_WALK_NOTES 4
+struct shadow_walk_note {
+	uint64_t page; /* linear; 0: none */
+	uint64_t cr0, cr3, cr4;
+	const uint64_t *at[SHADOW_WALK_LEVELS];
+	uint64_t value[SHADOW_WALK_LEVELS];
+	uint8_t *memory; /* the page itself */
+	uint8_t levels;
+	bool write, nx;
+};
+
 /* One virtual CPU of L1. L0 provides the memory, zeroed; reads the first group of members. */
 struct shadow_vcpu {
 	bool in_l2;	  /* L2 runs (or is about to): the current VMCS is a VMCS02 */
@@ -89,11 +103,12 @@ struct shadow_vcpu {
 	bool rare_shown;	 /* vmread_bitmap lets rare fields through */
 	struct shadow_page junk; /* see vcpu_junk_page() */
 	bool launching;		 /* while in_l2: it was VMLAUNCH that led there */
+	struct shadow_walk_note walk_notes[SHADOW_WALK_NOTES];
 	uint64_t linked_pointer; /* what VMCS01's link pointer holds */
-	/* VMCS01's guest state of list L1_STATE as last read or written, and the slot whose host
-	 * state that is; NULL: of none. */
+	/* VMCS01's guest state of list L1_STATE as last read or written, and the number of the host
+	 * state that was loaded into it last. */
 	struct vmcs state01;
-	const struct shadow_slot *loaded01;
+	uint64_t loaded01, host_ids;
 	/* L1's own registers when it executed VMLAUNCH or VMRESUME last, from VMCS01: L2 inherits
 	 * what VMCS12 does not load. EFER and PAT are 0 where the hardware has no field; DR7 and
 	 * DEBUGCTL are only read for a VMCS12 that wants them. */

@@ -330,8 +330,6 @@ void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)
 			break;
 		}
 	}
-	if (v->loaded01 == slot)
-		v->loaded01 = NULL;
 	free_pages(v, slot);
 }
 

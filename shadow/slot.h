@@ -86,6 +86,7 @@ struct shadow_slot {
 	struct vmx_msr_entry tsc_at_exit __attribute__((aligned(16)));
 	/* VMCS01's guest state after "Loading Host State", by list. */
 	uint64_t host01[L1_STATE_COUNT], load01[L1_LOAD_COUNT];
+	uint64_t host_id; /* of host01's contents; 0: not built yet */
 	struct vmcs v12;
 	struct vmcs have02; /* what VMCS02 holds; what L2 changes, as of the last reflected exit */
 };

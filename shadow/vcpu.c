@@ -119,6 +119,7 @@ void shadow_l0_changed(struct shadow_vcpu *v)
 void shadow_ept01_changed(struct shadow_vcpu *v)
 {
 	ept02_forget_all(v);
+	memset(v->walk_notes, 0, sizeof(v->walk_notes));
 	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next)
 		slot->dirty |= DIRTY_CONTROLS;
 }

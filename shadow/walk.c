@@ -24,23 +24,24 @@ struct l1_walk {
 	bool long_mode;
 	const struct shadow_slot *over; /* L2's walk: whose EPT12 lies beneath it; else NULL */
 	bool refused;			/* EPT12 does not allow an access */
+	/* What the walk has come by, for 8-byte entries. */
+	struct shadow_walk_note trail;
+	bool depends; /* on more than the registers above and EFER */
 };
 
-static struct l1_walk walk_begin(struct shadow_vcpu *v, bool write)
+static void walk_begin(struct l1_walk *w, struct shadow_vcpu *v, bool write)
 {
 	struct shadow_env *env = v->env;
-	uint64_t cs = env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS);
 
+	w->v = v;
+	w->write = write;
 	/* VMX instructions are #UD in compatibility mode, so CS.L tells IA-32e mode. */
-	return (struct l1_walk){
-	    .v = v,
-	    .cr0 = env->vmcs_read(env, VMCS_GUEST_CR0),
-	    .cr3 = env->vmcs_read(env, VMCS_GUEST_CR3),
-	    .cr4 = env->vmcs_read(env, VMCS_GUEST_CR4),
-	    .write = write,
-	    .long_mode = cs & AR_L,
-	    .over = v->in_l2 && slot_has_ept12(v->current) ? v->current : NULL,
-	};
+	w->long_mode = env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
+	w->cr0 = env->vmcs_read(env, VMCS_GUEST_CR0);
+	w->cr3 = env->vmcs_read(env, VMCS_GUEST_CR3);
+	w->cr4 = env->vmcs_read(env, VMCS_GUEST_CR4);
+	w->over = v->in_l2 && slot_has_ept12(v->current) ? v->current : NULL;
+	w->refused = false;
 }
 
 /* Where EPT12 puts L2's address; NULL and refused if it does not. With accessed and dirty flags
@@ -97,7 +98,7 @@ static struct vmx_result page_fault(struct l1_walk *w, uint64_t linear, uint32_t
 	return result_fault(VECTOR_PF, code | (w->write ? PFEC_W : 0));
 }
 
-static bool read_entry(struct l1_walk *w, uint64_t address, unsigned size, uint64_t *entry)
+static const void *read_entry(struct l1_walk *w, uint64_t address, unsigned size, uint64_t *entry)
 {
 	const void *p = entry_pointer(w, address, size);
 
@@ -107,6 +108,16 @@ static bool read_entry(struct l1_walk *w, uint64_t address, unsigned size, uint6
 	if (size == 4)
 		*entry &= UINT32_MAX;
 	return p;
+}
+
+static void note_entry(struct l1_walk *w, const void *at, uint64_t entry)
+{
+	struct shadow_walk_note *trail = &w->trail;
+
+	trail->at[trail->levels] = at;
+	trail->value[trail->levels++] = entry;
+	trail->nx |= (entry & PTE_NX) != 0;
+	w->depends |= !at;
 }
 
 /* Sets accessed or dirty flags where the entry lacks them (SDM 3A "Accessed and Dirty Flags"). */
@@ -172,6 +183,7 @@ static bool access_is_allowed(struct l1_walk *w, uint64_t rights)
 		return false;
 	if (!(rights & PTE_U) || !(w->cr4 & CR4_SMAP))
 		return true;
+	w->depends = true;
 	return env->vmcs_read(env, VMCS_GUEST_RFLAGS) & RFLAGS_AC;
 }
 
@@ -198,10 +210,10 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 		unsigned shift = PAGE_SHIFT + level * mode.index_bits;
 		uint64_t index = linear >> shift & (BIT64(mode.index_bits) - 1);
 		uint64_t address = table + index * mode.entry_size, entry;
+		const void *at = read_entry(w, address, mode.entry_size, &entry);
 		bool pdpte = mode.levels == 3 && level == 2;
 		bool leaf;
 
-		read_entry(w, address, mode.entry_size, &entry);
 		if (w->refused)
 			return (struct vmx_result){.outcome = VMX_DO_EXIT};
 		if (!(entry & PTE_P))
@@ -216,6 +228,7 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 		if (!pdpte)
 			mark_entry(w, address, mode.entry_size, &entry,
 				   PTE_A | (leaf && w->write ? PTE_D : 0));
+		note_entry(w, at, entry);
 		if (leaf) {
 			gpa->value = leaf_address(&mode, level, entry, linear, shift);
 			return result_succeed();
@@ -225,88 +238,111 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 	return result_succeed(); /* not reached: level 0 is a leaf */
 }
 
-/* 4-level paging where nothing is amiss or to be marked: what nearly every operand meets. false:
- * the general walk has to look at it. */
-static bool walk_plain(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
-{
-	const uint64_t needed = PTE_P | PTE_A | (w->write ? PTE_W : 0);
-	const uint64_t reserved = EPT_ADDRESS & ~(BIT64(w->v->caps.maxphyaddr) - 1);
-	uint64_t table = w->cr3 & EPT_ADDRESS, all = UINT64_MAX, any = 0, entry, mask;
-	unsigned shift = 39;
-
-	for (;; shift -= 9) {
-		struct l1_gpa at = {table + (linear >> (shift - 3) & 0xff8)};
-		const uint64_t *p = w->v->env->pointer(w->v->env, at, 8);
-
-		if (!p)
-			return false;
-		entry = *p;
-		if ((entry & needed) != needed || (entry & reserved))
-			return false;
-		all &= entry;
-		any |= entry;
-		if (shift == PAGE_SHIFT || (entry & PTE_PS))
-			break;
-		table = entry & EPT_ADDRESS;
-	}
-	mask = BIT64(shift) - 1;
-	if (shift == 39 || (shift > PAGE_SHIFT && (entry & mask & ~UINT64_C(0x1fff))))
-		return false;
-	if ((w->write && !(entry & PTE_D)) || (any & PTE_NX) ||
-	    ((all & PTE_U) && (w->cr4 & CR4_SMAP)))
-		return false;
-	gpa->value = (entry & EPT_ADDRESS & ~mask) | (linear & mask);
-	return true;
-}
-
 static struct vmx_result translate(struct l1_walk *w, uint64_t linear, struct l1_gpa *gpa)
 {
 	if (!w->long_mode)
 		linear &= UINT32_MAX;
 	if (w->cr0 & CR0_PG) {
-		if (w->long_mode && !(w->cr4 & CR4_LA57) && !w->over && walk_plain(w, linear, gpa))
-			return result_succeed();
 		return walk(w, linear, gpa);
 	}
 	gpa->value = linear;
 	return result_succeed();
 }
 
-/* The operand's one or two pieces: it may straddle a page boundary. */
+/* ---- pages found before ----
+ * A walk in IA-32e mode that finds the same entries under the same registers ends the same: then
+ * the page is known. (To look at the entries each time is more than the CPU does, which would use a
+ * cached translation until L1 invalidates it.) */
+
+static struct shadow_walk_note *note_slot(struct shadow_vcpu *v, uint64_t linear)
+{
+	return &v->walk_notes[linear >> PAGE_SHIFT & (SHADOW_WALK_NOTES - 1)];
+}
+
+static bool note_holds(struct l1_walk *w, const struct shadow_walk_note *note)
+{
+	if (!w->long_mode || note->cr0 != w->cr0 || note->cr3 != w->cr3 || note->cr4 != w->cr4 ||
+	    note->write < w->write)
+		return false;
+	for (unsigned i = 0; i < note->levels; i++)
+		if (*note->at[i] != note->value[i])
+			return false;
+	return !note->nx || !nx_is_reserved(w);
+}
+
+static void note_page(struct l1_walk *w, uint64_t linear, struct l1_gpa gpa)
+{
+	struct shadow_walk_note *note = note_slot(w->v, linear);
+	uint8_t *memory;
+
+	if (!w->long_mode || w->depends)
+		return;
+	memory = w->v->env->pointer(w->v->env, (struct l1_gpa){PAGE_BASE(gpa.value)}, PAGE_SIZE);
+	if (!memory)
+		return;
+	*note = w->trail;
+	note->page = PAGE_BASE(linear);
+	note->cr0 = w->cr0;
+	note->cr3 = w->cr3;
+	note->cr4 = w->cr4;
+	note->write = w->write;
+	note->memory = memory;
+}
+
+/* The operand's one or two pieces: it may straddle a page boundary. NULL: no RAM there. */
 struct pieces {
-	uint8_t *at[2]; /* NULL: no memory there */
+	uint8_t *at[2];
 	unsigned length[2];
 };
+
+static struct vmx_result find_piece(struct l1_walk *w, uint64_t linear, unsigned length,
+				    uint8_t **at)
+{
+	const struct shadow_walk_note *note = note_slot(w->v, linear);
+	struct vmx_result r;
+	struct l1_gpa gpa = {0};
+
+	if (!w->over && note->page == PAGE_BASE(linear) && note->memory && note_holds(w, note)) {
+		*at = note->memory + PAGE_OFFSET(linear);
+		return result_succeed();
+	}
+	memset(&w->trail, 0, sizeof(w->trail));
+	w->depends = w->over != NULL;
+	r = translate(w, linear, &gpa);
+	if (r.outcome != VMX_SUCCEED)
+		return r;
+	note_page(w, linear, gpa);
+	*at = pointer(w, gpa.value, length, w->write);
+	return r;
+}
 
 /* All of it is found before any of it is touched. */
 static struct vmx_result find_pieces(struct l1_walk *w, uint64_t linear, unsigned length,
 				     struct pieces *pieces)
 {
-	uint64_t room = PAGE_SIZE - PAGE_OFFSET(linear);
+	unsigned room = (unsigned)(PAGE_SIZE - PAGE_OFFSET(linear));
+	struct vmx_result r;
 
-	pieces->length[0] = length <= room ? length : (unsigned)room;
+	pieces->length[0] = length <= room ? length : room;
 	pieces->length[1] = length - pieces->length[0];
-	for (unsigned i = 0; i < 2 && pieces->length[i]; i++) {
-		struct l1_gpa gpa = {0};
-		struct vmx_result r = translate(w, linear + (i ? room : 0), &gpa);
-
-		if (r.outcome != VMX_SUCCEED)
-			return r;
-		pieces->at[i] = pointer(w, gpa.value, pieces->length[i], w->write);
-	}
+	r = find_piece(w, linear, pieces->length[0], &pieces->at[0]);
+	if (r.outcome == VMX_SUCCEED && pieces->length[1])
+		r = find_piece(w, linear + room, pieces->length[1], &pieces->at[1]);
 	if (w->refused)
 		return (struct vmx_result){.outcome = VMX_DO_EXIT};
-	return result_succeed();
+	return r;
 }
 
 struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *buffer,
 				 unsigned length)
 {
-	struct l1_walk w = walk_begin(v, false);
+	struct l1_walk w;
 	struct pieces pieces;
-	struct vmx_result r = find_pieces(&w, linear, length, &pieces);
+	struct vmx_result r;
 	uint8_t *to = buffer;
 
+	walk_begin(&w, v, false);
+	r = find_pieces(&w, linear, length, &pieces);
 	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
 		if (pieces.at[i])
 			memcpy(to, pieces.at[i], pieces.length[i]);
@@ -320,11 +356,13 @@ struct vmx_result l1_linear_read(struct shadow_vcpu *v, uint64_t linear, void *b
 struct vmx_result l1_linear_write(struct shadow_vcpu *v, uint64_t linear, const void *buffer,
 				  unsigned length)
 {
-	struct l1_walk w = walk_begin(v, true);
+	struct l1_walk w;
 	struct pieces pieces;
-	struct vmx_result r = find_pieces(&w, linear, length, &pieces);
+	struct vmx_result r;
 	const uint8_t *from = buffer;
 
+	walk_begin(&w, v, true);
+	r = find_pieces(&w, linear, length, &pieces);
 	for (unsigned i = 0; i < 2 && r.outcome == VMX_SUCCEED && pieces.length[i]; i++) {
 		if (pieces.at[i])
 			memcpy(pieces.at[i], from, pieces.length[i]);

@@ -48,11 +48,11 @@ static inline void skip_insn(void)
 			   hw_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }
 
-static void finish(enum exit_next next)
+static __attribute__((noinline)) void fault(enum exit_next next)
 {
 	if (next == EXIT_NEXT_UD)
 		guest_inject(VECTOR_UD);
-	else if (next == EXIT_NEXT_GP)
+	else
 		guest_inject_code(VECTOR_GP, 0);
 }
 
@@ -67,18 +67,23 @@ static inline __attribute__((always_inline)) void handle_by_row(struct vcpu *vcp
 	next = __builtin_expect(!!row->handler, true) ? row->handler(vcpu) : unexpected(vcpu);
 	if (__builtin_expect(next == EXIT_NEXT_SKIP, true))
 		skip_insn();
-	else
-		finish(next);
+	else if (__builtin_expect(next != EXIT_NEXT_RESUME, false))
+		fault(next);
 }
 
-static inline void follow(struct vcpu *vcpu, enum shadow_next next)
+/* Out of line, so that the way past it needs no registers saved. */
+static __attribute__((noinline)) void absorb(struct vcpu *vcpu, enum shadow_next next)
 {
-	if (__builtin_expect(next <= SHADOW_RESUME_L2, true))
-		return;
 	if (next == SHADOW_DEAD)
 		hv_end_guest(vcpu, vcpu->shadow.dead);
 	handle_by_row(vcpu, vcpu->exit.reason);
 	shadow_l2_absorbed(&vcpu->shadow);
+}
+
+static inline void follow(struct vcpu *vcpu, enum shadow_next next)
+{
+	if (__builtin_expect(next > SHADOW_RESUME_L2, false))
+		absorb(vcpu, next);
 }
 
 enum exit_next handle_vmx_insn(struct vcpu *vcpu)
@@ -100,12 +105,12 @@ static void reset_launch_state(struct vcpu *vcpu)
 	*vcpu->shadow.launched = false;
 }
 
-static void entry_failure(struct vcpu *vcpu, uint32_t reason)
+static __attribute__((noinline)) void entry_failure(struct vcpu *vcpu)
 {
 	reset_launch_state(vcpu);
 	if (!vcpu->shadow.in_l2)
 		hv_end_guest(vcpu, "its state is one that the CPU does not enter");
-	follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, reason));
+	follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, vcpu->exit.reason));
 }
 
 _Static_assert(offsetof(struct vcpu, attention) == offsetof(struct vcpu, regs) + 128,
@@ -137,17 +142,18 @@ bool exit_handle(struct shadow_regs *regs)
 	struct vcpu *vcpu = vcpu_of(regs);
 	uint32_t reason = (uint32_t)hw_vmread(VMCS_EXIT_REASON);
 
-	if (__builtin_expect(vcpu->attention & HV_ATTENTION_LOG, 0))
-		log_exit(vcpu, reason);
 	vcpu->exit.reason = reason;
 	vcpu->recent[vcpu->recent_next++] = reason;
 	vcpu->exits[reason % HV_EXIT_COUNTERS]++;
+	if (__builtin_expect(vcpu->attention & HV_ATTENTION_LOG, 0))
+		log_exit(vcpu, reason);
+	reason = vcpu->exit.reason; /* not kept in a register across the call */
 	if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
-		entry_failure(vcpu, reason);
+		entry_failure(vcpu);
 	else if (!vcpu->shadow.in_l2)
 		handle_by_row(vcpu, reason);
 	else
-		follow(vcpu, shadow_l2_exit(&vcpu->shadow, regs, reason));
+		follow(vcpu, shadow_l2_exit(&vcpu->shadow, &vcpu->regs, reason));
 	return resume(vcpu);
 }
 

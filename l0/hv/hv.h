@@ -117,7 +117,10 @@ void hv_report_guest(const struct vcpu *vcpu);
 void machine_probe(struct hv_machine *machine);
 /* VMXON on this CPU, with control registers as VMX wants them. */
 void machine_enter_vmx(const struct hv_machine *machine);
-bool machine_has(const struct hv_machine *machine, enum vmx_feature feature);
+static inline bool machine_has(const struct hv_machine *machine, enum vmx_feature feature)
+{
+	return vmx_features_have(machine->caps.features, feature);
+}
 /* `wanted` as far as the CPU allows it, with what it demands. */
 uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word,
 			 uint32_t wanted);

@@ -71,11 +71,6 @@ static vmx_features features(const struct hv_machine *machine)
 	return set;
 }
 
-bool machine_has(const struct hv_machine *machine, enum vmx_feature feature)
-{
-	return vmx_features_have(machine->caps.features, feature);
-}
-
 uint32_t machine_control(const struct hv_machine *machine, enum vmx_control_word word,
 			 uint32_t wanted)
 {

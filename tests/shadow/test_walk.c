@@ -215,12 +215,85 @@ static void no_memory(void **state)
 	assert_fault(f, l1_linear_read(&f->v, LINEAR, &value, 8), LINEAR, PFEC_P | PFEC_RSVD);
 }
 
+static void assert_reads(struct fixture *f, uint64_t linear, uint64_t expected)
+{
+	uint64_t value = 0;
+
+	assert_int_equal(l1_linear_read(&f->v, linear, &value, 8).outcome, VMX_SUCCEED);
+	assert_int_equal(value, expected);
+}
+
+/* A page that has been found before is found anew when anything on the way has changed. */
+static void found_before(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t value = 0, at = build(f, LEVEL4);
+
+	fake_poke64(&f->fake, FRAME + 0x678, 1);
+	fake_poke64(&f->fake, FRAME + 0x1678, 2);
+	assert_reads(f, LINEAR, 1);
+	fake_poke64(&f->fake, FRAME + 0x678, 3); /* the memory is L1's own, not a copy */
+	assert_reads(f, LINEAR, 3);
+	fake_poke64(&f->fake, at, (FRAME + 0x1000) | TABLE | PTE_A);
+	assert_reads(f, LINEAR, 2);
+	/* Another page in the same place of the notes. */
+	fake_poke64(&f->fake, T2 + 8 * 7, T1 | TABLE);
+	fake_poke64(&f->fake, T1 + 8 * 5, (FRAME + 0x1000) | TABLE);
+	assert_reads(f, LINEAR + BIT64(21), 2);
+	assert_reads(f, LINEAR, 2);
+	/* Flags that L1 has cleared are set again. */
+	fake_poke64(&f->fake, at, (FRAME + 0x1000) | TABLE);
+	assert_reads(f, LINEAR, 2);
+	assert_int_equal(fake_peek64(&f->fake, at) & (PTE_A | PTE_D), PTE_A);
+	/* A page found for reading is not thereby one to be written, the other way round it is. */
+	assert_int_equal(l1_linear_write(&f->v, LINEAR, &value, 8).outcome, VMX_SUCCEED);
+	assert_int_equal(fake_peek64(&f->fake, at) & (PTE_A | PTE_D), PTE_A | PTE_D);
+	fake_poke64(&f->fake, at, (FRAME + 0x1000) | PTE_P | PTE_A | PTE_D);
+	assert_reads(f, LINEAR, 0);
+	assert_fault(f, l1_linear_write(&f->v, LINEAR, &value, 8), LINEAR, PFEC_P | PFEC_W);
+	SET01(f, GUEST_CR0, GET01(f, GUEST_CR0) & ~CR0_WP);
+	assert_int_equal(l1_linear_write(&f->v, LINEAR, &value, 8).outcome, VMX_SUCCEED);
+	SET01(f, GUEST_CR0, GET01(f, GUEST_CR0) | CR0_WP);
+	assert_fault(f, l1_linear_write(&f->v, LINEAR, &value, 8), LINEAR, PFEC_P | PFEC_W);
+	/* Registers: NXE, SMAP and AC, the mode, CR3. */
+	fake_poke64(&f->fake, at, FRAME | TABLE | PTE_A | PTE_NX);
+	SET01(f, GUEST_IA32_EFER, EFER_LMA | EFER_LME | EFER_NXE);
+	assert_reads(f, LINEAR, 3);
+	SET01(f, GUEST_IA32_EFER, EFER_LMA | EFER_LME);
+	assert_fault(f, l1_linear_read(&f->v, LINEAR, &value, 8), LINEAR, PFEC_P | PFEC_RSVD);
+	fake_poke64(&f->fake, at, FRAME | TABLE | PTE_A);
+	SET01(f, GUEST_CR4, GET01(f, GUEST_CR4) | CR4_SMAP);
+	SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_AC);
+	assert_reads(f, LINEAR, 3);
+	SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1);
+	assert_fault(f, l1_linear_read(&f->v, LINEAR, &value, 8), LINEAR, PFEC_P);
+	SET01(f, GUEST_CR4, GET01(f, GUEST_CR4) & ~CR4_SMAP);
+	assert_reads(f, LINEAR, 3);
+	fake_poke64(&f->fake, T5, 0);
+	SET01(f, GUEST_CR3, T5);
+	assert_fault(f, l1_linear_read(&f->v, LINEAR, &value, 8), LINEAR, 0);
+}
+
+/* L0 has taken the memory away, or put it elsewhere. */
+static void forgotten_with_ept01(void **state)
+{
+	struct fixture *f = *state;
+
+	build(f, LEVEL4);
+	fake_poke64(&f->fake, FRAME + 0x678, 1);
+	assert_reads(f, LINEAR, 1);
+	fake_map(&f->fake, FRAME, (struct fake_page){.hole = true});
+	shadow_ept01_changed(&f->v);
+	assert_reads(f, LINEAR, UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(translations), TEST(faults), TEST(large_pages),
-					   TEST(straddling), TEST(no_memory)};
+					   TEST(straddling), TEST(no_memory), TEST(found_before),
+					   TEST(forgotten_with_ept01)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

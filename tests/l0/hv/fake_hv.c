@@ -41,11 +41,6 @@ _Noreturn void hv_panic(const char *format, ...)
 	refuse(format, args);
 }
 
-bool machine_has(const struct hv_machine *machine, enum vmx_feature feature)
-{
-	return vmx_features_have(machine->caps.features, feature);
-}
-
 void fake_start(vmx_features features)
 {
 	void *at = memory_pointer(0);
