@@ -12,6 +12,7 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/levels.h"
 #include "l0/machine/machine.h"
+#include "l0/machine/stop.h"
 #include "l0/machine/symbols.h"
 
 /* Of the stack, how much is looked through for return addresses, and how many are shown. */
@@ -133,12 +134,23 @@ static bool ended_badly(const struct machine *machine)
 	}
 }
 
+/* A guest that gives up by itself often does so because of this. */
+static void print_failure(const struct machine *machine)
+{
+	const char *failure = stop_entry_failure(machine);
+
+	if (machine->stop == STOP_EXIT_PORT && failure)
+		fprintf(stderr, "abyme run: last failed VM entry: %s\n", failure);
+}
+
 void report_end(const struct machine *machine, const struct symbols *symbols, bool wanted)
 {
 	unsigned deepest = 0;
 
-	if (!ended_badly(machine) || !machine->cpu_ops->context ||
-	    !(wanted || isatty(STDERR_FILENO)))
+	if (!machine->cpu_ops->context || !(wanted || isatty(STDERR_FILENO)))
+		return;
+	print_failure(machine);
+	if (!ended_badly(machine))
 		return;
 	for (unsigned i = 0; i < LEVELS_ROWS; i++)
 		if (machine->levels->rows[i].used && machine->levels->rows[i].level > deepest)
