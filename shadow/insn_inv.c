@@ -65,13 +65,17 @@ static bool invvpid_type_is_offered(const struct shadow_vcpu *v, uint64_t type)
 }
 
 /* Bits 63:16 are reserved; VPID 0 only fits the all-contexts type; addresses are canonical. */
-static bool invvpid_descriptor_is_valid(uint64_t type, const struct inv_descriptor *d)
+static bool invvpid_descriptor_is_valid(const struct shadow_vcpu *v, uint64_t type,
+					const struct inv_descriptor *d)
 {
+	unsigned width = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
+
 	if (d->low >> 16)
 		return false;
 	if (type != INVVPID_ALL && d->low == 0)
 		return false;
-	return type != INVVPID_ADDRESS || (uint64_t)((int64_t)(d->high << 16) >> 16) == d->high;
+	return type != INVVPID_ADDRESS ||
+	       (uint64_t)((int64_t)(d->high << (64 - width)) >> (64 - width)) == d->high;
 }
 
 struct vmx_result emulate_invvpid(struct shadow_vcpu *v, struct shadow_regs *regs)
@@ -87,7 +91,7 @@ struct vmx_result emulate_invvpid(struct shadow_vcpu *v, struct shadow_regs *reg
 		return result_fail_valid(VMX_ERROR_INVALID_OPERAND);
 	if (r.outcome != VMX_SUCCEED)
 		return r;
-	if (!invvpid_descriptor_is_valid(type, &d))
+	if (!invvpid_descriptor_is_valid(v, type, &d))
 		return result_fail_valid(VMX_ERROR_INVALID_OPERAND);
 	vpid02_invalidate(v, (unsigned)type, (uint16_t)d.low, d.high);
 	return result_succeed();

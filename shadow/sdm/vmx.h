@@ -96,7 +96,7 @@ enum vmx_exit_reason {
 #define EXIT(name, number, insn) EXIT_REASON_##name = (number),
 #include "shadow/sdm/exit_reasons.def"
 #undef EXIT
-	EXIT_REASON_COUNT = 65,
+	EXIT_REASON_COUNT = 69,
 };
 #define EXIT_REASON_BASIC UINT32_C(0xffff)
 #define EXIT_REASON_ENTRY_FAILURE BIT32(31)

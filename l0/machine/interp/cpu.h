@@ -86,7 +86,7 @@ struct cpu_msrs {
 	uint64_t pat, misc_enable, debugctl, xss, feature_control, spec_ctrl, bndcfgs;
 	uint64_t tsc_adjust;
 	uint64_t mtrr_def_type, mtrr_var[20], mtrr_fixed[11];
-	uint64_t mcg_status;
+	uint64_t mcg_status, umwait_control;
 	struct {
 		uint64_t ctl, addr, misc;
 	} mc[MC_BANKS];

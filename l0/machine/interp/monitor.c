@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MONITOR and MWAIT, SDM 2B. With one processor nothing but an interrupt handler stores to the
- * monitored line while the processor waits, so the wait is that of HLT; an event between the two
- * instructions may have stored there and disarms the monitor.
+ * MONITOR and MWAIT, UMONITOR, UMWAIT and TPAUSE, SDM 2B. With one processor nothing but an
+ * interrupt handler stores to the monitored line while the processor waits, so the wait of MWAIT is
+ * that of HLT; an event between the two instructions may have stored there and disarms the monitor.
  */
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
@@ -38,4 +38,70 @@ void insn_mwait(struct cpu *cpu, const struct op *op)
 		return;
 	cpu->activity = ACTIVITY_HLT;
 	cpu->attention = true;
+}
+
+/* ---- at any privilege, for a time ---- */
+
+void insn_umonitor(struct cpu *cpu, const struct op *op)
+{
+	uint64_t address = mask_to_size(cpu->gpr[op->rm], op->addrsize);
+
+	if (cpu->vmx->nonroot && !(cpu->vmx->secondary & SECONDARY_ENABLE_USER_WAIT))
+		cpu_fault(cpu, VECTOR_UD);
+	mem_read(cpu, op->seg, address, 1);
+	cpu->monitor_armed = true;
+}
+
+static uint64_t guest_tsc(const struct cpu *cpu)
+{
+	return vmx_guest_tsc(cpu, cpu_tsc(cpu));
+}
+
+/* Waits until the TSC reaches EDX:EAX, for no longer than IA32_UMWAIT_CONTROL allows (CF tells that
+ * this was the end of it), and not beyond the next time at which anything may happen. */
+static void wait_for_tsc(struct cpu *cpu)
+{
+	uint64_t until = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32, now = guest_tsc(cpu);
+	uint64_t wanted = until > now ? until - now : 0;
+	uint64_t bound = cpu->msrs.umwait_control & UINT64_C(0xfffffffc);
+	uint64_t left = cpu->budget > 0 ? (uint64_t)cpu->budget : 0;
+	bool bounded = bound && bound < wanted;
+
+	if (bounded)
+		wanted = bound;
+	if (cpu->vmx->tsc_multiplier != BIT64(48))
+		wanted = (uint64_t)(((unsigned __int128)wanted << 48) / cpu->vmx->tsc_multiplier);
+	cpu_charge(cpu, wanted < left ? wanted : left);
+	cpu_set_rflags(cpu, (cpu_rflags(cpu) & ~RFLAGS_STATUS) |
+				    (bounded && wanted <= left ? RFLAGS_CF : 0));
+}
+
+/* The register asks for the state to wait in, bit 0; the others are reserved. */
+static void begin_wait(struct cpu *cpu, const struct op *op, enum vmx_exit_reason reason)
+{
+	if (cpu->vmx->nonroot && !(cpu->vmx->secondary & SECONDARY_ENABLE_USER_WAIT))
+		cpu_fault(cpu, VECTOR_UD);
+	if ((cpu->cr4 & CR4_TSD) && cpu->cpl && cpu_protected(cpu))
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+	vmx_intercept_insn(cpu, reason, 0);
+	if ((uint32_t)cpu->gpr[op->rm] & ~1u)
+		cpu_fault_code(cpu, VECTOR_GP, 0);
+}
+
+void insn_umwait(struct cpu *cpu, const struct op *op)
+{
+	bool armed = cpu->monitor_armed;
+
+	begin_wait(cpu, op, EXIT_REASON_UMWAIT);
+	cpu->monitor_armed = false;
+	if (armed)
+		wait_for_tsc(cpu);
+	else
+		cpu_set_rflags(cpu, cpu_rflags(cpu) & ~RFLAGS_STATUS);
+}
+
+void insn_tpause(struct cpu *cpu, const struct op *op)
+{
+	begin_wait(cpu, op, EXIT_REASON_TPAUSE);
+	wait_for_tsc(cpu);
 }

@@ -58,6 +58,7 @@ static bool covered(ZydisISAExt extension)
 	case ZYDIS_ISA_EXT_MONITOR:
 	case ZYDIS_ISA_EXT_MOVBE:
 	case ZYDIS_ISA_EXT_PAUSE:
+	case ZYDIS_ISA_EXT_PKU:
 	case ZYDIS_ISA_EXT_RDPID:
 	case ZYDIS_ISA_EXT_RDRAND:
 	case ZYDIS_ISA_EXT_RDSEED:
@@ -71,6 +72,7 @@ static bool covered(ZydisISAExt extension)
 	case ZYDIS_ISA_EXT_SSSE3:
 	case ZYDIS_ISA_EXT_VMFUNC:
 	case ZYDIS_ISA_EXT_VTX:
+	case ZYDIS_ISA_EXT_WAITPKG:
 	case ZYDIS_ISA_EXT_X87:
 	case ZYDIS_ISA_EXT_XSAVE:
 	case ZYDIS_ISA_EXT_XSAVEC:
