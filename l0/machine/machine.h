@@ -160,6 +160,7 @@ struct machine {
 	bool legacy_replaced; /* the HPET drives IRQ 0 and 8 in place of the 8254 and the RTC */
 	uint64_t guard_base, guard_end; /* memory that non-root operation must never reach, guard.h */
 	unsigned a20_off;       /* enum a20_source bits; with every one set, address line 20 is 0 */
+	bool ignne; /* IGNNE#: the CPU ignores x87 errors while CR0.NE = 0 */
 	uint64_t max_insns;     /* 0: no limit */
 	struct trap_log_writer *log;
 	struct gdb *gdb;       /* gdb/gdb.h; NULL: no debugger */
@@ -215,6 +216,8 @@ static inline uint64_t machine_a20(const struct machine *machine, uint64_t hpa)
 /* Level of an interrupt line: 0-15 are the ISA IRQs, seen by the PICs and the IOAPIC (IRQ 0 at pin
  * 2); 16 and up are IOAPIC pins. */
 void irq_set(struct machine *machine, unsigned gsi, bool level);
+/* FERR#: an x87 error that CR0.NE = 0 leaves to the board (devices/fpu_port.c). */
+void machine_fpu_error(struct machine *machine);
 
 /* The same for the 8254 and the RTC: silent while the HPET takes their place. */
 void irq_set_timer(struct machine *machine, unsigned gsi, bool level);

@@ -63,6 +63,7 @@ static void devices_create(struct machine *machine)
 	pit_create(machine);
 	rtc_create(machine);
 	i8042_create(machine);
+	fpu_port_create(machine);
 	hpet_create(machine);
 	acpi_pm_create(machine);
 	pci_create(machine);

@@ -22,6 +22,7 @@ struct machine;
 void debug_ports_create(struct machine *machine); /* 0xf4 exit, 0xe9 console, 0x80 delay */
 void reset_ports_create(struct machine *machine); /* 0xcf9, 0x92 */
 void i8042_create(struct machine *machine);
+void fpu_port_create(struct machine *machine); /* 0xf0: IRQ 13 */
 void acpi_pm_create(struct machine *machine);
 void pci_create(struct machine *machine);
 void log_port_create(struct machine *machine);

@@ -11,6 +11,7 @@
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/simd/simd.h"
+#include "l0/machine/interp/x87/x87.h"
 #include "l0/machine/interp/xstate.h"
 
 #define X87 XSTATE_X87
@@ -110,6 +111,7 @@ void insn_fxsave(struct cpu *cpu, const struct op *op)
 	linear = operand(cpu, op, FXSAVE_SIZE, 16, MEM_WRITE);
 	memcpy(image, cpu->xsave_area, FXSAVE_SIZE);
 	memcpy(image + AT_MXCSR + 4, &mask, 4);
+	x87_image_out(cpu, image, op->opsize == 8);
 	copy_out(cpu, linear, image, 0, cpu->cr4 & CR4_OSFXSR ? xmm_end(cpu) : AT_XMM);
 }
 
@@ -127,6 +129,7 @@ void insn_fxrstor(struct cpu *cpu, const struct op *op)
 	if (mxcsr_of(image) & ~MXCSR_MASK)
 		fault_gp(cpu);
 	memcpy(cpu->xsave_area, image, FXSAVE_SIZE);
+	x87_image_loaded(cpu, op->opsize == 8);
 }
 
 static void check_sse(struct cpu *cpu)
@@ -199,13 +202,15 @@ static unsigned section_size(const struct cpu *cpu, const struct xstate *x)
 	return cpu_code64(cpu) ? x->size : x->narrow;
 }
 
-static void save_legacy(struct cpu *cpu, uint64_t linear, uint64_t saved, bool mxcsr)
+static void save_legacy(struct cpu *cpu, const struct op *op, uint64_t linear, uint64_t saved,
+			bool mxcsr)
 {
 	uint32_t mask = MXCSR_MASK;
 	uint8_t image[FXSAVE_SIZE];
 
 	memcpy(image, cpu->xsave_area, FXSAVE_SIZE);
 	memcpy(image + AT_MXCSR + 4, &mask, 4);
+	x87_image_out(cpu, image, op->opsize == 8);
 	if (saved & X87) {
 		copy_out(cpu, linear, image, 0, AT_MXCSR);
 		copy_out(cpu, linear, image, AT_ST, AT_XMM);
@@ -238,7 +243,7 @@ static void save_standard(struct cpu *cpu, const struct op *op, bool optimize)
 	uint64_t linear = operand(cpu, op, xstate_size(rfbm, false), 64, MEM_WRITE);
 	uint64_t saved = optimize ? rfbm & used : rfbm;
 
-	save_legacy(cpu, linear, saved, rfbm & (SSE | AVX));
+	save_legacy(cpu, op, linear, saved, rfbm & (SSE | AVX));
 	save_extended(cpu, linear, saved, 0);
 	old = lin_read(cpu, linear + XSTATE_HEADER, 8, MEM_READ);
 	lin_write(cpu, linear + XSTATE_HEADER, 8, (old & ~rfbm) | (used & rfbm), MEM_WRITE);
@@ -253,7 +258,7 @@ static void save_compacted(struct cpu *cpu, const struct op *op, bool supervisor
 
 	if (mxcsr_of(cpu->xsave_area) != MXCSR_INIT)
 		saved |= rfbm & SSE;
-	save_legacy(cpu, linear, saved, saved & SSE);
+	save_legacy(cpu, op, linear, saved, saved & SSE);
 	save_extended(cpu, linear, saved, rfbm | XSTATE_COMPACT);
 	lin_write(cpu, linear + XSTATE_HEADER, 8, saved, MEM_WRITE);
 	lin_write(cpu, linear + XSTATE_HEADER + 8, 8, rfbm | XSTATE_COMPACT, MEM_WRITE);
@@ -361,11 +366,13 @@ static void restore_extended(struct cpu *cpu, uint64_t linear, struct restored *
 }
 
 /* Registers that do not exist outside 64-bit mode keep their values. */
-static void commit(struct cpu *cpu, const struct restored *r)
+static void commit(struct cpu *cpu, const struct op *op, const struct restored *r)
 {
 	uint32_t pkru = cpu->pkru;
 
 	memcpy(cpu->xsave_area, r->legacy, FXSAVE_SIZE);
+	if (r->rfbm & X87)
+		x87_image_loaded(cpu, op->opsize == 8);
 	for (unsigned i = 0; i < XSTATE_COUNT; i++) {
 		unsigned size = section_size(cpu, &xstates[i]);
 
@@ -389,7 +396,7 @@ static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
 		64, MEM_READ);
 	restore_legacy(cpu, linear, &r);
 	restore_extended(cpu, linear, &r);
-	commit(cpu, &r);
+	commit(cpu, op, &r);
 }
 
 void insn_xrstor(struct cpu *cpu, const struct op *op)

@@ -12,7 +12,7 @@
 
 /* ---- words ---- */
 
-void x87_init(struct cpu *cpu)
+static void init_state(struct cpu *cpu)
 {
 	memset(cpu->xsave_area, 0, 24);
 	x87_set_word(cpu, X87_FCW, FCW_INIT);
@@ -24,7 +24,7 @@ static void init_turned(struct cpu *cpu)
 {
 	while (x87_word(cpu, X87_FSW) & FSW_TOP)
 		x87_turn(cpu, 1);
-	x87_init(cpu);
+	init_state(cpu);
 }
 
 void x87_fninit(struct x87 *x)

@@ -108,24 +108,26 @@ void x87_push(struct x87 *x, struct f80 value)
 
 /* ---- pending exceptions ---- */
 
-uint16_t x87_summary(uint16_t fsw, uint16_t fcw)
+/* With CR0.NE = 0 the CPU stops at the instruction until an interrupt comes, IRQ 13 by the board's
+ * choice, or IGNNE#: SDM 1 "MS-DOS* Compatibility Sub-mode". It is a halt before the instruction. */
+static void report_to_board(struct cpu *cpu)
 {
-	fsw &= (uint16_t)~(FSW_ES | FSW_B);
-	return fsw & ~fcw & SOFT_ALL ? fsw | FSW_ES | FSW_B : fsw;
-}
-
-void x87_loaded(struct cpu *cpu)
-{
-	uint16_t fcw = (x87_word(cpu, X87_FCW) & FCW_WRITABLE) | FCW_FIXED1;
-
-	x87_set_word(cpu, X87_FCW, fcw);
-	x87_set_word(cpu, X87_FSW, x87_summary(x87_word(cpu, X87_FSW), fcw));
+	if (cpu->machine->ignne)
+		return;
+	machine_fpu_error(cpu->machine);
+	cpu_unwind(cpu);
+	cpu->activity = ACTIVITY_HLT;
+	cpu->attention = true;
+	cpu_escape(cpu);
 }
 
 void x87_check_pending(struct cpu *cpu)
 {
-	if (cpu->xsave_area[X87_FSW] & FSW_ES)
+	if (!(cpu->xsave_area[X87_FSW] & FSW_ES))
+		return;
+	if (cpu->cr0 & CR0_NE)
 		cpu_fault(cpu, VECTOR_MF);
+	report_to_board(cpu);
 }
 
 /* ---- execution ---- */
@@ -239,7 +241,7 @@ static void finish(struct x87 *x)
 		x->cc |= FSW_C1;
 	fsw = x87_word(cpu, X87_FSW) & FSW_TOP;
 	fsw |= (x->fsw & ~(FSW_TOP | x->cc_written)) | (x->cc & x->cc_written) | x->env.flags;
-	x87_set_word(cpu, X87_FSW, x87_summary(fsw, x->fcw));
+	x87_set_status(cpu, fsw, x->fcw);
 	note_pointers(x, unmasked);
 }
 

@@ -180,10 +180,14 @@ void x87_execute(struct cpu *cpu, const struct op *op);
 void x87_check_pending(struct cpu *cpu);
 /* ES and B as the flags and masks have it. */
 uint16_t x87_summary(uint16_t fsw, uint16_t fcw);
+/* Writes FSW with that summary. A new error is a new FERR#, for which nobody has asserted IGNNE#. */
+void x87_set_status(struct cpu *cpu, uint16_t fsw, uint16_t fcw);
 /* An image has been loaded into cpu->xsave_area: reserved bits of FCW, ES and B. */
 void x87_loaded(struct cpu *cpu);
-/* FNINIT's state. */
-void x87_init(struct cpu *cpu);
+/* An area's x87 part, as it is in cpu->xsave_area, given the pointers of the 64-bit form (REX.W) or
+ * of the other; and one in that form that has been copied to cpu->xsave_area. */
+void x87_image_out(const struct cpu *cpu, uint8_t *image, bool wide);
+void x87_image_loaded(struct cpu *cpu, bool wide);
 /* Empties ST(0) and increments TOP; decrements TOP. Neither looks at tags. */
 void x87_pop(struct cpu *cpu);
 void x87_turn(struct cpu *cpu, int by);

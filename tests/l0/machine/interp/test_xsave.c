@@ -32,6 +32,10 @@ static struct fixture *with_state(void)
 	f->cpu.xcr0 = 3;
 	for (unsigned i = 0; i < 416; i++)
 		f->cpu.xsave_area[i] = (uint8_t)(i * 3 + 1);
+	/* FCW and FSW as they can be, pointers of 32 bits without selectors */
+	memcpy(f->cpu.xsave_area, "\x7f\x03\x20\x38", 4);
+	memset(f->cpu.xsave_area + 12, 0, 4);
+	memset(f->cpu.xsave_area + 20, 0, 4);
 	memcpy(f->cpu.xsave_area + 24, "\x80\x1f\0\0", 4);
 	mmu_mode_changed(&f->cpu);
 	return f;
