@@ -15,7 +15,7 @@ static struct fixture *new_cpu(void)
 	struct fixture *f = fixture_new("skylake,+mmx,+sse4.2");
 
 	assert_true(blocks_create(&f->cpu));
-	f->cpu.cr0 = CR0_PE;
+	f->cpu.cr0 = CR0_PE | CR0_NE;
 	f->cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
 	f->cpu.efer = EFER_LMA;
 	f->cpu.seg[SEG_CS].ar = AR_L;
