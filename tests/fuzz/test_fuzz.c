@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Every fuzz target over the cases kept in tests/fuzz/cases/TARGET/ (what a fuzzer once found, and seeds),
- * each as it is, cut short and with bytes changed. Runs in the top folder of the tree.
+ * each as it is, cut short and with bytes changed, and over noise. ABYME_FUZZ sets how often (default 100).
+ * Runs in the top folder of the tree.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,8 +18,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #define CASE_MAX 65536
-#define VARIANTS 20
 
+static unsigned rounds = 100;
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
 static uint64_t random64(void)
@@ -33,7 +35,7 @@ static void run_variants(const struct fuzz_target *target, const uint8_t *bytes,
 	static uint8_t copy[CASE_MAX];
 
 	target->run(bytes, size);
-	for (unsigned i = 0; i < VARIANTS && size; i++) {
+	for (unsigned i = 0; i < rounds / 5 && size; i++) {
 		size_t cut = i % 4 ? size : random64() % size;
 
 		memcpy(copy, bytes, cut);
@@ -74,7 +76,7 @@ static void test_noise(void **state)
 {
 	static uint64_t noise[128];
 
-	for (unsigned n = 0; n < 100; n++) {
+	for (unsigned n = 0; n < rounds; n++) {
 		for (unsigned i = 0; i < 128; i++)
 			noise[i] = random64();
 		for (unsigned i = 0; i < fuzz_target_count; i++)
@@ -88,5 +90,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_noise),
 	};
+	if (getenv("ABYME_FUZZ"))
+		rounds = strtoul(getenv("ABYME_FUZZ"), NULL, 0);
 	return cmocka_run_group_tests_name("fuzz", tests, NULL, NULL);
 }
