@@ -28,7 +28,7 @@ FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasi
 	-fcf-protection=none
 FREECC ?= gcc
 FREELD ?= ld
-HOSTLIBS := -lcjson -lm
+HOSTLIBS := -lm
 TESTLIBS := -lcmocka -lZydis
 
 # V=1 shows the commands.
@@ -109,6 +109,11 @@ $(O)/libabyme.a: $(LIB_OBJ)
 $(O)/abyme: $(call obj,host,$(MAIN_SRC)) $(O)/libabyme.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANLD) -o $@ $^ $(HOSTLIBS)
+
+# The same without shared libraries, for machines that have none.
+$(O)/abyme-static: $(call obj,host,$(MAIN_SRC)) $(O)/libabyme.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -static -o $@ $^ $(HOSTLIBS)
 
 $(O)/libshadow-free.a: $(call obj,free,$(SHADOW_SRC))
 	@rm -f $@
@@ -203,7 +208,7 @@ LINUX := $(O)/l1/linux$(if $(filter-out cloud-amd64,$(FLAVOUR)),-$(FLAVOUR))
 linux:
 	@.ci/setup build
 	@.ci/linux-packages $(FLAVOUR) $(LINUX)/packages
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(O)/abyme-static
 	@l1/linux/make.sh $(LINUX)/packages/tree $(LINUX) $(O)
 
 bench:

@@ -4,12 +4,11 @@
  */
 #include "traces/cmd_trace.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "traces/describe.h"
+#include "traces/json.h"
 
 static void print_text(uint16_t stream, const struct trap_record *record)
 {
@@ -28,39 +27,37 @@ static void print_text(uint16_t stream, const struct trap_record *record)
 }
 
 /* Addresses are strings: JSON numbers are doubles in most readers. */
-static void add_hex(cJSON *json, const char *name, uint64_t value)
+static void add_hex(struct json *json, const char *name, uint64_t value)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	cJSON_AddStringToObject(json, name, text);
+	json_string(json, name, text);
 }
 
-static void print_json(uint16_t stream, const struct trap_record *record)
+static bool print_json(uint16_t stream, const struct trap_record *record)
 {
-	cJSON *json = cJSON_CreateObject();
-	char detail[96], *text;
+	struct json json;
+	char detail[96];
 
 	trap_record_detail(record, detail, sizeof(detail));
-	cJSON_AddStringToObject(json, "level", trap_stream_name(stream));
-	cJSON_AddNumberToObject(json, "seq", record->sequence);
+	json_start(&json, stdout, true);
+	json_string(&json, "level", trap_stream_name(stream));
+	json_count(&json, "seq", record->sequence);
 	if (record->cause != TRAP_NO_CAUSE)
-		cJSON_AddNumberToObject(json, "cause", record->cause);
-	cJSON_AddStringToObject(json, "path", trap_who_name(record->path, record->level));
-	cJSON_AddStringToObject(json, "reason", trap_reason_name(record->reason));
-	add_hex(json, "qualification", record->qualification);
-	add_hex(json, "rip", record->rip);
+		json_count(&json, "cause", record->cause);
+	json_string(&json, "path", trap_who_name(record->path, record->level));
+	json_string(&json, "reason", trap_reason_name(record->reason));
+	add_hex(&json, "qualification", record->qualification);
+	add_hex(&json, "rip", record->rip);
 	if (record->flags & TRAP_GPA_VALID)
-		add_hex(json, "gpa", record->gpa);
-	cJSON_AddNumberToObject(json, "at_cycles", record->cycles_at);
-	cJSON_AddNumberToObject(json, "at_instructions", record->insns_at);
-	cJSON_AddNumberToObject(json, "cycles", record->cycles);
-	cJSON_AddNumberToObject(json, "instructions", record->insns);
-	cJSON_AddStringToObject(json, "detail", detail);
-	text = cJSON_PrintUnformatted(json);
-	puts(text);
-	free(text);
-	cJSON_Delete(json);
+		add_hex(&json, "gpa", record->gpa);
+	json_count(&json, "at_cycles", record->cycles_at);
+	json_count(&json, "at_instructions", record->insns_at);
+	json_count(&json, "cycles", record->cycles);
+	json_count(&json, "instructions", record->insns);
+	json_string(&json, "detail", detail);
+	return json_end(&json);
 }
 
 static bool wanted(const struct trace_options *options, const struct trap_record *record)
@@ -82,8 +79,10 @@ int trace_cmd_dump(const struct trace_options *options, const struct trap_log *l
 			if (!wanted(options, &stream->records[k]))
 				continue;
 			left--;
-			(options->json ? print_json : print_text)(stream->stream,
-								  &stream->records[k]);
+			if (!options->json)
+				print_text(stream->stream, &stream->records[k]);
+			else if (!print_json(stream->stream, &stream->records[k]))
+				return 1;
 		}
 	}
 	return 0;

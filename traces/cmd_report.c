@@ -4,11 +4,10 @@
  */
 #include "traces/cmd_trace.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "traces/describe.h"
+#include "traces/json.h"
 #include "traces/report.h"
 
 static void print_row(const struct trap_report_row *row, uint64_t total)
@@ -40,54 +39,51 @@ static void print_table(const struct trap_log *log, const struct trap_report *re
 	}
 }
 
-static cJSON *cost_json(const struct trap_cost *cost, uint64_t count)
+static void cost_json(struct json *json, const char *name, const struct trap_cost *cost,
+		      uint64_t count)
 {
-	cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddNumberToObject(json, "min", cost->min);
-	cJSON_AddNumberToObject(json, "avg", (double)cost->total / count);
-	cJSON_AddNumberToObject(json, "max", cost->max);
-	cJSON_AddNumberToObject(json, "total", cost->total);
-	return json;
+	json_open_object(json, name);
+	json_count(json, "min", cost->min);
+	json_real(json, "avg", (double)cost->total / count);
+	json_count(json, "max", cost->max);
+	json_count(json, "total", cost->total);
+	json_close(json);
 }
 
-static cJSON *row_json(const struct trap_report_row *row)
+static void row_json(struct json *json, const struct trap_report_row *row)
 {
-	cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(json, "level", trap_stream_name(row->stream));
-	cJSON_AddStringToObject(json, "path", trap_who_name(row->path, row->level));
-	cJSON_AddStringToObject(json, "reason", trap_reason_name(row->reason));
-	cJSON_AddNumberToObject(json, "count", row->count);
-	cJSON_AddNumberToObject(json, "caused", row->caused);
-	cJSON_AddItemToObject(json, "instructions", cost_json(&row->insns, row->count));
-	cJSON_AddItemToObject(json, "cycles", cost_json(&row->cycles, row->count));
-	return json;
+	json_open_object(json, NULL);
+	json_string(json, "level", trap_stream_name(row->stream));
+	json_string(json, "path", trap_who_name(row->path, row->level));
+	json_string(json, "reason", trap_reason_name(row->reason));
+	json_count(json, "count", row->count);
+	json_count(json, "caused", row->caused);
+	cost_json(json, "instructions", &row->insns, row->count);
+	cost_json(json, "cycles", &row->cycles, row->count);
+	json_close(json);
 }
 
-static void print_json(const struct trap_log *log, const struct trap_report *report)
+static bool print_json(const struct trap_log *log, const struct trap_report *report)
 {
-	cJSON *json = cJSON_CreateObject();
-	cJSON *levels = cJSON_AddArrayToObject(json, "levels");
-	cJSON *rows = cJSON_AddArrayToObject(json, "rows");
-	char *text;
+	struct json json;
 
+	json_start(&json, stdout, false);
+	json_open_array(&json, "levels");
 	for (size_t i = 0; i < log->count; i++) {
-		cJSON *level = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(level, "level", trap_stream_name(log->streams[i].stream));
-		cJSON_AddNumberToObject(level, "exits", log->streams[i].count);
-		cJSON_AddNumberToObject(level, "dropped", log->streams[i].dropped);
-		cJSON_AddItemToArray(levels, level);
+		json_open_object(&json, NULL);
+		json_string(&json, "level", trap_stream_name(log->streams[i].stream));
+		json_count(&json, "exits", log->streams[i].count);
+		json_count(&json, "dropped", log->streams[i].dropped);
+		json_close(&json);
 	}
+	json_close(&json);
+	json_open_array(&json, "rows");
 	for (size_t i = 0; i < report->count; i++)
-		cJSON_AddItemToArray(rows, row_json(&report->rows[i]));
+		row_json(&json, &report->rows[i]);
+	json_close(&json);
 	if (log->damage[0])
-		cJSON_AddStringToObject(json, "damage", log->damage);
-	text = cJSON_Print(json);
-	puts(text);
-	free(text);
-	cJSON_Delete(json);
+		json_string(&json, "damage", log->damage);
+	return json_end(&json);
 }
 
 int trace_cmd_report(const struct trace_options *options, const struct trap_log *log)
@@ -97,10 +93,10 @@ int trace_cmd_report(const struct trace_options *options, const struct trap_log 
 	int status = 0;
 
 	trap_report_make(&report, log);
-	if (options->json)
-		print_json(log, &report);
-	else
+	if (!options->json)
 		print_table(log, &report);
+	else if (!print_json(log, &report))
+		status = 1;
 	if (options->check && !log->damage[0] && !trap_report_agrees(&report, why, sizeof(why))) {
 		fprintf(stderr, "abyme trace report: logs disagree: %s\n", why);
 		status = 1;

@@ -15,7 +15,7 @@ one() { find "$tree" -type f -path "*/$1" | grep . || { echo "make.sh: no $1 in 
 cp "$(one 'boot/vmlinuz-*')" "$out/bzImage"
 ${CC:-cc} -O2 -Wall -Wextra -static -o "$out/kvm_guest" "$here/kvm_guest.c"
 ${CC:-cc} -O2 -Wall -Wextra -o "$out/mkinitrd" "$here/mkinitrd.c"
-strip -o "$out/abyme" "$build/abyme"
+strip -o "$out/abyme" "$build/abyme-static"
 
 set -- init="$here/init" bin/busybox="$(one bin/busybox)" bin/sh@busybox bin/kvm_guest="$out/kvm_guest" \
 	bin/abyme="$out/abyme"
@@ -25,10 +25,6 @@ done
 for image in "$build"/images/*.elf; do
 	strip -o "$out/images/$(basename "$image")" "$image"
 	set -- "$@" bin/images/"$(basename "$image")=$out/images/$(basename "$image")"
-done
-# libgcc_s is loaded by the C library when a thread is cancelled.
-for library in $(ldd "$build/abyme" | grep -o '/[^ ]*') $(${CC:-cc} -print-file-name=libgcc_s.so.1); do
-	set -- "$@" "${library#/}=$library"
 done
 "$out/mkinitrd" "$out/initrd" "$@"
 "$out/mkinitrd" "$out/initrd-nested" "$@" bin/nest="$here/nest" boot/bzImage="$out/bzImage" boot/initrd="$out/initrd"
