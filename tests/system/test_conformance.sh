@@ -31,7 +31,7 @@ echo 'echo "SKIP: a"; exit 77' | image skip
 echo 'echo "SKIP: a"; echo "PASS: b"; exit 1' | image partly
 echo 'exit 127' | image abort
 echo 'exit 70' | image triple
-echo 'sleep 20' | image hang
+echo 'while :; do :; done' | image hang
 cp "$out/suite/x86/good.flat" "$out/suite/x86/vmx.flat"
 cat >"$out/suite/x86/unittests.cfg" <<'END'
 # comment
