@@ -210,6 +210,10 @@ static void empty_segments(const struct task *t)
 	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
 		set_segment((enum x86_seg)seg, t->seg[seg], seg == SEG_CS ? &code : &none);
 	set_segment(SEG_LDTR, t->ldt, &none);
+	/* Without unrestricted guest a VM entry wants one RPL of CS and SS even so. */
+	if (!machine_has(&hv.machine, VMX_FEATURE_UNRESTRICTED_GUEST))
+		hw_vmwrite(VMCS_GUEST_SS_SELECTOR,
+			   (t->seg[SEG_SS] & ~(uint64_t)SELECTOR_RPL) | t->cpl);
 }
 
 /* The registers that need no checks. */

@@ -18,9 +18,8 @@
 	(AR_G | AR_P | AR_S | AR_TYPE_CODE | AR_TYPE_READABLE | AR_TYPE_ACCESSED)
 
 #define SECONDARY_WANTED                                                                           \
-	(SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_VPID | SECONDARY_UNRESTRICTED_GUEST |             \
-	 SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES |             \
-	 SECONDARY_ENABLE_USER_WAIT)
+	(SECONDARY_ENABLE_EPT | SECONDARY_UNRESTRICTED_GUEST | SECONDARY_ENABLE_RDTSCP |           \
+	 SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES | SECONDARY_ENABLE_USER_WAIT)
 #define EXIT_WANTED                                                                                \
 	(EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_PAT | EXIT_LOAD_PAT | \
 	 EXIT_SAVE_EFER | EXIT_LOAD_EFER)
@@ -81,7 +80,11 @@ static void setup_controls(struct setup *s)
 	s->pin = machine_control(m, VMX_PIN, 0);
 	s->primary = machine_control(m, VMX_PRIMARY,
 				     PRIMARY_USE_MSR_BITMAPS | PRIMARY_ACTIVATE_SECONDARY);
-	s->secondary = machine_control(m, VMX_SECONDARY, SECONDARY_WANTED);
+	/* A VPID keeps translations that L0 has to be able to drop. */
+	s->secondary = machine_control(m, VMX_SECONDARY,
+				       SECONDARY_WANTED | (machine_has(m, VMX_FEATURE_INVVPID)
+								   ? SECONDARY_ENABLE_VPID
+								   : 0));
 	s->exit = machine_control(m, VMX_EXIT_CONTROLS, EXIT_WANTED);
 	s->entry = machine_control(m, VMX_ENTRY_CONTROLS, ENTRY_WANTED);
 }

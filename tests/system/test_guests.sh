@@ -30,6 +30,11 @@ for depth in 1 2 3; do
 	[ "$got" = "$(abyme --append 'tasks rounds=1' "$images/modes.elf")" ] || fail "task switches at depth $depth: $got"
 done
 
+for cpu in nehalem skylake,-invvpid skylake,-vmcs-shadowing; do
+	got=$(abyme --cpu $cpu --depth 1 --append 'tasks rounds=1' "$images/modes.elf")
+	[ "$got" = "$(abyme --append 'tasks rounds=1' "$images/modes.elf")" ] || fail "task switches over $cpu: $got"
+done
+
 # Debug exceptions around instructions that exit.
 abyme "$images/steps.elf" >"$out/expected" || fail 'debug exceptions at depth 0'
 grep -q '^branches: 4a/4000 5a/4000$' "$out/expected" || fail "stepping on branches: $(cat "$out/expected")"
