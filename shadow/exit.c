@@ -56,6 +56,23 @@ enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
 	return SHADOW_NMI_EXITED;
 }
 
+bool shadow_l2_init(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+	const struct reflect_as init = {
+	    .reason = EXIT_REASON_INIT_SIGNAL,
+	    .has_qualification = true,
+	    .no_vectoring = true,
+	};
+
+	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
+	    env->vmcs_read(env, VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI)
+		return false;
+	v->launching = false;
+	reflect_exit(v, &init);
+	return true;
+}
+
 /* The hardware refused VMCS02. Its host state is L0's and its controls are merged from checked
  * ones, but the event that L1 injects is as L1 wrote it: that is what error 7 means here. */
 enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_result *result)

@@ -154,6 +154,10 @@ void shadow_l2_absorbed(struct shadow_vcpu *v);
 enum shadow_nmi { SHADOW_NMI_GUEST, SHADOW_NMI_EXITED, SHADOW_NMI_LATER };
 enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v);
 
+/* INIT that L1's VMX root operation blocked, and L2 is about to be entered. true: it became L2's VM
+ * exit; VMCS01 is current. false: it has to wait as above, or L2 waits for a SIPI, which blocks it. */
+bool shadow_l2_init(struct shadow_vcpu *v);
+
 /* VMLAUNCH/VMRESUME of VMCS02 itself failed: hardware's outcome (FAIL_INVALID or FAIL_VALID(n)). */
 enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_result *result);
 

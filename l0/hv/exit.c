@@ -89,8 +89,6 @@ static inline void follow(struct vcpu *vcpu, enum shadow_next next)
 enum exit_next handle_vmx_insn(struct vcpu *vcpu)
 {
 	follow(vcpu, shadow_l1_vmx_insn(&vcpu->shadow, &vcpu->regs, vcpu->exit.reason));
-	if (__builtin_expect(vcpu->init_pending, false) && !vcpu->shadow.vmx_on)
-		guest_init(vcpu);
 	return EXIT_NEXT_RESUME;
 }
 
@@ -130,6 +128,8 @@ bool exit_attend(struct shadow_regs *regs, bool launched)
 
 	vcpu->attention &= ~(uint32_t)HV_ATTENTION_NEW;
 	*vcpu->shadow.launched = launched;
+	if (vcpu->attention & HV_ATTENTION_INIT)
+		guest_deliver_init(vcpu);
 	if (vcpu->attention & HV_ATTENTION_NMI)
 		guest_deliver_nmi(vcpu);
 	if (vcpu->attention & HV_ATTENTION_LOG)

@@ -202,13 +202,3 @@ enum exit_next handle_triple_fault(struct vcpu *vcpu)
 {
 	hv_end_guest(vcpu, "triple fault");
 }
-
-/* SDM 3C "Restrictions on VMX Operation": L1's VMX root operation blocks INIT, too. */
-enum exit_next handle_init_signal(struct vcpu *vcpu)
-{
-	if (vcpu->shadow.vmx_on)
-		vcpu->init_pending = true;
-	else
-		guest_init(vcpu);
-	return EXIT_NEXT_RESUME;
-}

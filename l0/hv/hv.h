@@ -47,6 +47,7 @@ struct hv_machine {
 enum hv_attention {
 	HV_ATTENTION_NMI = 1, /* an NMI arrived and is the guest's */
 	HV_ATTENTION_LOG = 2, /* exits are logged */
+	HV_ATTENTION_INIT = 8, /* INIT, which VMX root operation blocks */
 	HV_ATTENTION_NEW = 4, /* an NMI came after the last look at these; entry.S knows the value */
 };
 
@@ -74,7 +75,6 @@ struct vcpu {
 	uint64_t exits[HV_EXIT_COUNTERS]; /* by basic reason, L1's and L2's together */
 	uint32_t recent[HV_RECENT_EXITS]; /* reasons of the last exits, for reports */
 	uint8_t recent_next;
-	bool init_pending; /* INIT, which VMX root operation blocks */
 	bool launched;             /* launch state of VMCS01 */
 	uint64_t vmcs01_hpa;
 	struct vmcs vmcs01; /* what VMCS01 holds, but for its guest state */
@@ -148,8 +148,8 @@ void guest_inject_code(uint8_t vector, uint32_t code);
 /* The NMI that HV_ATTENTION_NMI stands for: injects it, or makes it the VM exit that L1 has asked
  * for, or has the CPU tell when the guest can take it. */
 void guest_deliver_nmi(struct vcpu *vcpu);
-/* INIT for L1 (init.c). */
-void guest_init(struct vcpu *vcpu);
+/* INIT that HV_ATTENTION_INIT stands for: resets L1, or is an exit of L2, or has to wait (init.c). */
+void guest_deliver_init(struct vcpu *vcpu);
 
 /* ---- cr.c ---- */
 /* MOV to CR0 or CR4 of L1 with all its consequences. False: #GP(0). */

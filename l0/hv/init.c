@@ -3,7 +3,7 @@
  * INIT of L1's CPU, which is the bootstrap processor and so goes on at the reset vector. What INIT
  * leaves alone (memory, MSRs but for IA32_EFER, extended state) is not touched.
  */
-#include "l0/hv/hv.h"
+#include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
 
 #define INIT_AR_DATA (AR_P | AR_S | AR_TYPE_WRITABLE | AR_TYPE_ACCESSED)
@@ -31,9 +31,8 @@ static void reset_modes(struct vcpu *vcpu)
 		hv_panic("a CPU state after INIT that can't be");
 }
 
-void guest_init(struct vcpu *vcpu)
+static void reset(struct vcpu *vcpu)
 {
-	vcpu->init_pending = false;
 	if (!machine_has(&hv.machine, VMX_FEATURE_UNRESTRICTED_GUEST))
 		hv_end_guest(vcpu, "INIT, and this CPU's VMX can't run real mode");
 	reset_modes(vcpu);
@@ -44,4 +43,24 @@ void guest_init(struct vcpu *vcpu)
 	vcpu->regs.gpr[REG_RDX] = hw_cpuid(1, 0).eax; /* the CPU's signature */
 	hw_write_cr2(0);
 	hw_clear_breakpoints();
+}
+
+/* SDM 3C "Restrictions on VMX Operation": blocked in VMX root operation, an exit in non-root. */
+void guest_deliver_init(struct vcpu *vcpu)
+{
+	struct shadow_vcpu *shadow = &vcpu->shadow;
+
+	if (shadow->in_l2 ? !shadow_l2_init(shadow) : shadow->vmx_on)
+		return;
+	vcpu->attention &= ~(uint32_t)HV_ATTENTION_INIT;
+	if (shadow->dead)
+		hv_end_guest(vcpu, shadow->dead);
+	if (!shadow->vmx_on)
+		reset(vcpu);
+}
+
+enum exit_next handle_init_signal(struct vcpu *vcpu)
+{
+	vcpu->attention |= HV_ATTENTION_INIT;
+	return EXIT_NEXT_RESUME;
 }

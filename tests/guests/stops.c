@@ -10,6 +10,7 @@
 #include "l1/lib/lapic.h"
 #include "l1/lib/multiboot.h"
 #include "l1/lib/runtime.h"
+#include "l1/lib/vmx.h"
 
 #define COM1 0x3f8
 #define LINE_STATUS (COM1 + 5)
@@ -75,6 +76,16 @@ static void init(void)
 	lapic_write(LAPIC_ICR_LOW, ICR_INIT_ASSERT);
 }
 
+/* VMX root operation blocks INIT until it is left. */
+static void init_vmxoff(void)
+{
+	if (vmx_start())
+		runtime_exit(1);
+	init();
+	printf("blocked\n");
+	__asm__ volatile("vmxoff" : : : "cc", "memory");
+}
+
 /* The local APIC's page over the memory of the hypervisor beneath, if there is one. */
 static void apic_base(void)
 {
@@ -121,7 +132,7 @@ static const struct {
 	{ "control-reset", control_reset }, { "exit-port", exit_port },
 	{ "spin", spin },	  { "echo", echo },
 	{ "e9", e9 },		  { "init", init },
-	{ "apic-base", apic_base },
+	{ "apic-base", apic_base }, { "init-vmxoff", init_vmxoff },
 };
 
 int main(void)

@@ -423,6 +423,25 @@ static void nmi_between_exits(void **state)
 	assert_int_equal(l1_read(f, VMCS_IDT_VECTORING_INFO), 0);
 }
 
+/* INIT that waited for L2: its exit, unless L2 waits for a SIPI. */
+static void init_between_exits(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	SET02(f, ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | 0x44);
+	assert_false(shadow_l2_init(&f->v));
+	SET02(f, ENTRY_INTERRUPTION_INFO, 0);
+	SET02(f, GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_SIPI);
+	assert_false(shadow_l2_init(&f->v));
+	assert_true(f->v.in_l2);
+	SET02(f, GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+	assert_true(shadow_l2_init(&f->v));
+	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
+	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_INIT_SIGNAL);
+	assert_int_equal(l1_read(f, VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_HLT);
+}
+
 static void bad_msr_lists(void **state)
 {
 	struct fixture *f = *state;
@@ -555,6 +574,7 @@ int main(void)
 	    BOTH(tsc_in_store_list),
 	    BOTH(protection_keys),
 	    BOTH(nmi_between_exits),
+	    BOTH(init_between_exits),
 	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
 	    BOTH(preemption_timer),
