@@ -200,6 +200,16 @@ static void fuse(struct builder *b)
 		b->ops[b->insns - 1].fn = fused;
 }
 
+static void pair(struct builder *b)
+{
+	for (unsigned i = 1; i < b->insns; i++) {
+		op_fn both = op_pair(&b->ops[i], &b->ops[i + 1]);
+
+		if (both)
+			b->ops[i++].fn = both;
+	}
+}
+
 /* ---- assembling ---- */
 
 static void close_block(struct builder *b)
@@ -245,6 +255,7 @@ const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t h
 		decode_device(b);
 	choose_handlers(b);
 	fuse(b);
+	pair(b);
 	close_block(b);
 	b->block->hpa = b->transient ? BLOCK_DEAD : hpa;
 	b->block->mode = b->mode;

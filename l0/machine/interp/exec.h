@@ -198,6 +198,8 @@ OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op);
 OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op);
 /* The compare-and-branch of `first` and the Jcc after it in one handler; NULL if there is none. */
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode);
+/* `first` and the op after it in one handler; NULL if there is none. */
+op_fn op_pair(const struct op *first, const struct op *second);
 
 /* Stack operations by the general rules; RSP is changed only after the access succeeded. */
 void near_push(struct cpu *cpu, unsigned size, uint64_t value);

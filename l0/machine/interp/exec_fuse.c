@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Compare and branch in one handler: CMP, TEST or DEC on registers and immediates, with the Jcc
+ * Compare and branch in one handler: CMP, TEST, SUB, AND or DEC on registers and immediates, with the Jcc
  * that follows. The handler stands at the first op and uses the edges of the second, which stays in
  * place.
  */
@@ -49,7 +49,7 @@ ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu
 
 	if (alu_writes(alu))
 		fast_put(cpu, op->rm, size, result);
-	taken = alu == ALU_CMP ? sub_condition(cpu, code, a, b, size) : cc_condition(cpu, code);
+	taken = alu == ALU_CMP || alu == ALU_SUB ? sub_condition(cpu, code, a, b, size) : cc_condition(cpu, code);
 	if (taken)
 		return edge_taken(cpu, op + 1, wide);
 	return edge_on(cpu, op + 1, wide);
@@ -76,11 +76,15 @@ ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu
 #define TEST_RR(code) FUSED_SIZES(test_rr, ALU_TEST, SOURCE_REG, code)
 #define TEST_RI(code) FUSED_SIZES(test_ri, ALU_TEST, SOURCE_IMM, code)
 #define DEC_R(code) FUSED_SIZES(dec_r, ALU_DEC, SOURCE_NONE, code)
+#define SUB_RI(code) FUSED_SIZES(sub_ri, ALU_SUB, SOURCE_IMM, code)
+#define AND_RI(code) FUSED_SIZES(and_ri, ALU_AND, SOURCE_IMM, code)
 CONDITIONS(CMP_RR)
 CONDITIONS(CMP_RI)
 CONDITIONS(TEST_RR)
 CONDITIONS(TEST_RI)
 CONDITIONS(DEC_R)
+CONDITIONS(SUB_RI)
+CONDITIONS(AND_RI)
 
 /* [log2 of size][condition][64-bit code?] */
 struct fusion {
@@ -106,6 +110,7 @@ struct fusion {
 static const struct fusion fusions[] = {
     FUSION(family_cmp_eg, cmp_rr),   FUSION(family_cmp_ei, cmp_ri), FUSION(family_test_eg, test_rr),
     FUSION(family_test_ei, test_ri), FUSION(family_dec_e, dec_r),
+    FUSION(family_sub_ei, sub_ri),   FUSION(family_and_ei, and_ri),
 };
 
 op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode)
