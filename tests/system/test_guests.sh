@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# The guests other than equiv, and what they promise: hello, timer, modes and vectors print the same at every depth and over
+# The guests other than equiv, and what they promise: hello, timer, modes, vectors and floating print the same at every depth and over
 # l1/tiny; roundtrip's count of its own instructions is right (nothing remains on a bare machine, and
 # an L2 exit costs more with each level); exitbench measures every item; tiny refuses what it cannot run.
 set -eu
@@ -43,7 +43,7 @@ for depth in 1 2 3; do
 done
 
 # 1: the same output at depths 0 to 3 and over tiny.
-for guest in hello timer modes vectors; do
+for guest in hello timer modes vectors floating; do
 	abyme --append strict "$images/$guest.elf" >"$out/expected" || fail "$guest at depth 0"
 	for depth in 1 2 3; do
 		abyme --depth $depth --append strict "$images/$guest.elf" | cmp -s - "$out/expected" || fail "$guest at depth $depth"
