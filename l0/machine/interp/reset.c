@@ -7,6 +7,7 @@
 
 #include "l0/machine/boot.h"
 #include "l0/machine/interp/sys.h"
+#include "l0/machine/interp/x87/x87.h"
 
 #define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
 #define FCW_RESET 0x40
@@ -106,7 +107,9 @@ static void boot_flat(struct cpu *cpu, const struct cpu_boot_state *state, bool 
 void cpu_boot(struct cpu *cpu, const struct cpu_boot_state *state)
 {
 	cpu_reset(cpu, false);
-	cpu->cr0 = CR0_ET; /* firmware has switched the caches on */
+	cpu->cr0 = CR0_ET; /* firmware has switched the caches on, and executed FNINIT */
+	cpu->xsave_area[X87_FCW] = FCW_INIT & 0xff;
+	cpu->xsave_area[X87_FCW + 1] = FCW_INIT >> 8;
 	cpu->gpr[REG_RAX] = state->rax;
 	cpu->gpr[REG_RBX] = state->rbx;
 	cpu->gpr[REG_RSI] = state->rsi;
