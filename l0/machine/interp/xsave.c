@@ -282,11 +282,20 @@ void insn_xsavec(struct cpu *cpu, const struct op *op)
 	save_compacted(cpu, op, false);
 }
 
-void insn_xsaves(struct cpu *cpu, const struct op *op)
+/* SDM 3C "Changes to Instruction Behavior in VMX Non-Root Operation": undefined unless the control
+ * enables them, whatever else holds. */
+static void check_supervisor(struct cpu *cpu)
 {
+	if (cpu->vmx->nonroot && !(cpu->vmx->secondary & SECONDARY_ENABLE_XSAVES))
+		cpu_fault(cpu, VECTOR_UD);
 	check_xsave(cpu);
 	if (cpu->cpl)
 		fault_gp(cpu);
+}
+
+void insn_xsaves(struct cpu *cpu, const struct op *op)
+{
+	check_supervisor(cpu);
 	vmx_intercept_insn(cpu, EXIT_REASON_XSAVES, 0);
 	save_compacted(cpu, op, true);
 }
@@ -407,9 +416,7 @@ void insn_xrstor(struct cpu *cpu, const struct op *op)
 
 void insn_xrstors(struct cpu *cpu, const struct op *op)
 {
-	check_xsave(cpu);
-	if (cpu->cpl)
-		fault_gp(cpu);
+	check_supervisor(cpu);
 	vmx_intercept_insn(cpu, EXIT_REASON_XRSTORS, 0);
 	restore(cpu, op, true);
 }

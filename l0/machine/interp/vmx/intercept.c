@@ -75,8 +75,6 @@ static void intercept_xsaves(struct cpu *cpu, enum vmx_exit_reason reason, uint6
 {
 	uint64_t mask = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32;
 
-	if (!vmx_secondary(cpu, SECONDARY_ENABLE_XSAVES))
-		cpu_fault(cpu, VECTOR_UD);
 	if (mask & cpu->msrs.xss & vmcs_get(cpu->vmx->vmcs, XSS_EXITING_BITMAP))
 		vmx_exit(cpu, reason, qualification);
 }

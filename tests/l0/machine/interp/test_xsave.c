@@ -271,6 +271,31 @@ static void test_xsetbv(void **state)
 	}
 }
 
+/* In VMX non-root operation undefined unless "enable XSAVES/XRSTORS" is 1, whatever else holds. */
+static void test_nonroot(void **state)
+{
+	static insn *const handlers[] = {insn_xsaves, insn_xrstors};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct fixture *f = with_state();
+
+		f->cpu.vmx->nonroot = true;
+		f->cpu.cr0 |= CR0_TS;
+		f->cpu.cpl = 3;
+		mmu_mode_changed(&f->cpu);
+		assert_true(escapes(f, handlers[i], AREA));
+		assert_int_equal(f->cpu.event.vector, VECTOR_UD);
+		f->cpu.vmx->secondary = SECONDARY_ENABLE_XSAVES;
+		assert_true(escapes(f, handlers[i], AREA));
+		assert_int_equal(f->cpu.event.vector, VECTOR_NM);
+		f->cpu.cr0 &= ~(uint64_t)CR0_TS;
+		assert_true(escapes(f, handlers[i], AREA));
+		assert_int_equal(f->cpu.event.vector, VECTOR_GP);
+		assert_int_equal(seen.intercepted, 0);
+		fixture_free(f);
+	}
+}
+
 /* ---- components beyond the legacy region ---- */
 
 static struct fixture *with_keys(void)
@@ -379,15 +404,11 @@ static void test_narrow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_faults),
-	    cmocka_unit_test(test_fxsave),
-	    cmocka_unit_test(test_xsave_components),
-	    cmocka_unit_test(test_in_use),
-	    cmocka_unit_test(test_xrstor),
-	    cmocka_unit_test(test_header),
-	    cmocka_unit_test(test_xsetbv),
-	    cmocka_unit_test(test_formats),
-	    cmocka_unit_test(test_mxcsr),
+	    cmocka_unit_test(test_faults),	     cmocka_unit_test(test_fxsave),
+	    cmocka_unit_test(test_xsave_components), cmocka_unit_test(test_in_use),
+	    cmocka_unit_test(test_xrstor),	     cmocka_unit_test(test_header),
+	    cmocka_unit_test(test_xsetbv),	     cmocka_unit_test(test_nonroot),
+	    cmocka_unit_test(test_formats),	     cmocka_unit_test(test_mxcsr),
 	    cmocka_unit_test(test_narrow),
 	};
 
