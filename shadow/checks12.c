@@ -44,7 +44,7 @@ static struct vmx_check_env check_env(struct shadow_vcpu *v, struct shadow_slot 
 /* Interrupt windows come and go; no check depends on them. */
 #define HARMLESS_PRIMARY ((uint32_t)PRIMARY_INTERRUPT_WINDOW_EXITING)
 
-static bool must_check(const struct shadow_slot *slot)
+static bool must_check_controls(const struct shadow_slot *slot)
 {
 	return (slot->dirty & DIRTY_CHECKS) ||
 	       ((slot->seen_primary ^ slot_primary(slot)) & ~HARMLESS_PRIMARY);
@@ -61,19 +61,22 @@ static struct vmx_result refuse(struct shadow_vcpu *v, const struct vmx_check *c
 
 struct vmx_result checks12_controls_and_host(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	const struct vmx_check *check;
+	const struct vmx_check *check = NULL;
+	bool controls = must_check_controls(slot), host = slot->dirty & DIRTY_CHECKS_HOST;
 	struct vmx_check_env env;
 
-	if (!must_check(slot))
+	if (!controls && !host)
 		return (struct vmx_result){.outcome = VMX_DO_ENTRY};
 	env = check_env(v, slot);
-	check = vmx_checks_run(VMX_CHECK_CONTROLS, &env);
+	if (controls)
+		check = vmx_checks_run(VMX_CHECK_CONTROLS, &env);
 	if (check)
 		return refuse(v, check, VMX_ERROR_ENTRY_CONTROLS);
-	check = vmx_checks_run(VMX_CHECK_HOST, &env);
+	if (host)
+		check = vmx_checks_run(VMX_CHECK_HOST, &env);
 	if (check)
 		return refuse(v, check, VMX_ERROR_ENTRY_HOST_STATE);
-	slot->dirty &= ~(uint32_t)DIRTY_CHECKS;
+	slot->dirty &= ~(uint32_t)(DIRTY_CHECKS | DIRTY_CHECKS_HOST);
 	return (struct vmx_result){.outcome = VMX_DO_ENTRY};
 }
 

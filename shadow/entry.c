@@ -41,7 +41,7 @@ static void note_changes(struct shadow_slot *slot, bool long_mode)
 	uint32_t changed = slot_primary(slot) ^ slot->seen_primary;
 
 	if (slot->checked_long_mode != long_mode)
-		slot->dirty |= DIRTY_CHECKS;
+		slot->dirty |= DIRTY_CHECKS | DIRTY_CHECKS_HOST;
 	if (changed)
 		slot->dirty |= DIRTY_CONTROLS;
 	if (changed & BITMAP_CONTROLS)
@@ -106,6 +106,8 @@ static bool prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *e
 		return out_of_pages(v);
 	if (linking_changes(v, slot))
 		slot->dirty |= DIRTY_CONTROLS;
+	if (vmcs_get(&slot->v12, VMCS_LINK_POINTER) == UINT64_MAX)
+		slot->extras &= (uint16_t)~EXTRA_LINK; /* until L1 writes one */
 	return merge_prepare(v, slot, eptp02) || out_of_pages(v);
 }
 
@@ -162,6 +164,8 @@ static bool look_again(struct shadow_vcpu *v, struct shadow_slot *slot, bool lon
 	return r->outcome == VMX_DO_ENTRY;
 }
 
+#define LOOK_AGAIN (DIRTY_CHECKS | DIRTY_CHECKS_HOST | DIRTY_CONTROLS)
+
 static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 {
 	bool long_mode = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
@@ -174,7 +178,7 @@ static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 	read_inherited(v, slot);
 	slot_pull(v, slot);
 	note_changes(slot, long_mode);
-	if ((slot->dirty & (DIRTY_CHECKS | DIRTY_CONTROLS)) && !look_again(v, slot, long_mode, &r))
+	if ((slot->dirty & LOOK_AGAIN) && !look_again(v, slot, long_mode, &r))
 		return r;
 	return enter(v, slot, launch) ? (struct vmx_result){.outcome = VMX_DO_ENTRY}
 				      : (struct vmx_result){.outcome = VMX_DO_EXIT};

@@ -262,9 +262,18 @@ static bool is_bitmap_address(unsigned index)
 	       index == VMCS_INDEX_IO_BITMAP_B;
 }
 
+/* SDM 3C "Checks Related to Address-Space Size", "Loading Host State": the host's mode is that of the
+ * exit controls; the entry controls must go with it. */
+static bool decides_mode(unsigned index)
+{
+	return index == VMCS_INDEX_EXIT_CONTROLS || index == VMCS_INDEX_ENTRY_CONTROLS;
+}
+
 /* What a changed field makes dirty, by the rule in its row. */
 static uint32_t dirties(unsigned index)
 {
+	if (index == VMCS_INDEX_VMCS_LINK_POINTER)
+		return 0; /* guest state, looked at by each entry that finds EXTRA_LINK */
 	if (field_is_carried_for_write(index))
 		return 0; /* slot->written tells */
 	switch (vmcs_fields[index].rule) {
@@ -272,27 +281,23 @@ static uint32_t dirties(unsigned index)
 	case VMCS_RULE_GUEST_RARE:
 		return DIRTY_GUEST;
 	case VMCS_RULE_HOST:
-		return DIRTY_HOST | DIRTY_CHECKS;
+		return DIRTY_HOST | DIRTY_CHECKS_HOST;
 	case VMCS_RULE_COPY:
 	case VMCS_RULE_MERGE:
-		return DIRTY_CONTROLS | DIRTY_CHECKS | DIRTY_HOST |
+		return DIRTY_CONTROLS | DIRTY_CHECKS |
+		       (decides_mode(index) ? DIRTY_HOST | DIRTY_CHECKS_HOST : 0) |
 		       (is_bitmap_address(index) ? DIRTY_BITMAPS : 0);
 	default:
 		return 0;
 	}
 }
 
-/* Controls by which rare fields are saved or loaded: the exit that is behind goes by the old ones,
- * the entry to come by the new. */
-static bool decides_rare(unsigned index)
-{
-	return index == VMCS_INDEX_EXIT_CONTROLS || index == VMCS_INDEX_ENTRY_CONTROLS;
-}
-
 void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
 		struct hpa resume)
 {
-	bool decides = decides_rare(index);
+	/* By these controls rare fields are saved and loaded, too: the exit that is behind goes by the
+	 * old ones, the entry to come by the new. */
+	bool decides = decides_mode(index);
 
 	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, resume);
@@ -309,6 +314,8 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 	slot->v12.field[index] = value;
 	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)
 		slot->have02.field[index] = value; /* a reflection gives what differs from it */
+	if (index == VMCS_INDEX_VMCS_LINK_POINTER)
+		slot->extras |= EXTRA_LINK;
 	slot->written |= field_written_bit(index);
 	slot->dirty |= dirties(index);
 }

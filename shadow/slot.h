@@ -29,12 +29,13 @@ enum l1_load {
 
 /* What has to be done again before the next entry to L2. */
 enum slot_dirty {
-	DIRTY_CHECKS = 1,   /* VM-entry checks on controls and host state */
+	DIRTY_CHECKS = 1,   /* VM-entry checks on controls */
 	DIRTY_CONTROLS = 2, /* controls of VMCS02 */
 	DIRTY_GUEST = 4,    /* guest state of VMCS02 outside the list HOT_GUEST */
 	DIRTY_HOST = 8,	    /* host01 */
 	DIRTY_BITMAPS = 16, /* merged MSR and I/O bitmaps */
-	DIRTY_ALL = 31,
+	DIRTY_CHECKS_HOST = 32, /* VM-entry checks on host state */
+	DIRTY_ALL = 63,
 };
 
 /* What every entry or reflection has to see to because L1's controls ask for it. Most L1s ask for
