@@ -48,21 +48,6 @@ static void note_changes(struct shadow_slot *slot, bool long_mode)
 		slot->dirty |= DIRTY_BITMAPS;
 }
 
-/* VMCS01 is current. */
-static void read_inherited(struct shadow_vcpu *v, const struct shadow_slot *slot)
-{
-	struct shadow_env *env = v->env;
-
-	if (vmx_features_have(v->l0.hw->features, VMX_FEATURE_EFER))
-		v->l1.efer = env->vmcs_read(env, VMCS_GUEST_IA32_EFER);
-	if (vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
-		v->l1.pat = env->vmcs_read(env, VMCS_GUEST_IA32_PAT);
-	if (slot->extras & EXTRA_DEBUG) {
-		v->l1.dr7 = env->vmcs_read(env, VMCS_GUEST_DR7);
-		v->l1.debugctl = env->vmcs_read(env, VMCS_GUEST_IA32_DEBUGCTL);
-	}
-}
-
 /* These end an entry that has passed the checks for VMfail: false, the outcome is an exit. */
 static bool fail_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason, uint64_t qualification)
 {
@@ -158,7 +143,6 @@ static bool look_again(struct shadow_vcpu *v, struct shadow_slot *slot, bool lon
 		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
 	if (slot->dirty & DIRTY_CONTROLS)
 		slot_find_extras(v, slot);
-	read_inherited(v, slot);
 	*r = checks12_controls_and_host(v, slot);
 	slot->checked_long_mode = long_mode;
 	return r->outcome == VMX_DO_ENTRY;
@@ -175,7 +159,7 @@ static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
 	if (!basic_checks(v, launch, &r))
 		return r;
 	v->failed_check = NULL;
-	read_inherited(v, slot);
+	registers_read(v, v->l1.field); /* while VMCS01 is current */
 	slot_pull(v, slot);
 	note_changes(slot, long_mode);
 	if ((slot->dirty & LOOK_AGAIN) && !look_again(v, slot, long_mode, &r))

@@ -11,7 +11,8 @@
 #include "shadow/types.h"
 
 /* Lists of fields that are read or written at one stroke: SHADOW_LIST_<list>, see lists.def. */
-#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES) X(L1_EVENT) X(L1_LOAD)
+#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES) X(L1_EVENT) X(REGISTERS)      \
+	X(L1_LOAD)
 enum shadow_list {
 #define X(list) SHADOW_LIST_##list,
 	SHADOW_LISTS(X)

@@ -27,6 +27,8 @@ static inline bool field_exists(const struct vmx_caps *caps, unsigned index)
 	return vmx_features_have(caps->features, (enum vmx_feature)vmcs_fields[index].exists);
 }
 
+#define FIELDS_EFER_PAT (VMX_FEATURE_BIT(VMX_FEATURE_EFER) | VMX_FEATURE_BIT(VMX_FEATURE_PAT))
+
 /* Whether the shadow VMCS carries the field for L1's VMREAD (either list) or VMWRITE. */
 bool field_is_carried(unsigned index);
 bool field_is_carried_for_write(unsigned index);

@@ -19,45 +19,32 @@ static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 	return efer;
 }
 
-/* VMCS02's field may hold anything here. It is read to compare, because a lower level may well let
- * L0 read without an exit, but not write. */
-static void change02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
-		     uint32_t encoding, uint64_t value)
-{
-	slot->have02.field[index] = value;
-	if (v->env->vmcs_read(v->env, encoding) != value)
-		v->env->vmcs_write(v->env, encoding, value);
-}
-#define change02_by_name(v, slot, name, value)                                                     \
-	change02(v, slot, VMCS_INDEX_##name, VMCS_##name, value)
-
-/* The same where reading would be no better. */
+/* The same where have02 does not know what VMCS02 holds. */
 static void write02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value)
 {
 	slot->have02.field[index] = value;
 	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
 }
 
+/* What L2 left in them is in have02 since the reflection. */
 static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint32_t entry = slot_entry_controls(slot);
-	const struct vmcs *v12 = &slot->v12;
+	const struct vmcs *v12 = &slot->v12, *l1 = &v->l1;
+	const struct vmcs *debug = entry & ENTRY_LOAD_DEBUG_CONTROLS ? v12 : l1;
 
 	if (slot->extras & EXTRA_DEBUG) {
-		bool load = entry & ENTRY_LOAD_DEBUG_CONTROLS;
-
-		change02_by_name(v, slot, GUEST_DR7, load ? vmcs_get(v12, GUEST_DR7) : v->l1.dr7);
-		change02_by_name(v, slot, GUEST_IA32_DEBUGCTL,
-				 load ? vmcs_get(v12, GUEST_IA32_DEBUGCTL) : v->l1.debugctl);
+		push02_by_name(v, slot, GUEST_DR7, vmcs_get(debug, GUEST_DR7));
+		push02_by_name(v, slot, GUEST_IA32_DEBUGCTL, vmcs_get(debug, GUEST_IA32_DEBUGCTL));
 	}
 	if (slot->extras & EXTRA_EFER)
 		push02_by_name(v, slot, GUEST_IA32_EFER,
-			       (entry & ENTRY_LOAD_EFER) ? vmcs_get(v12, GUEST_IA32_EFER)
-							 : inherited_efer(slot, v->l1.efer));
+			       (entry & ENTRY_LOAD_EFER)
+				   ? vmcs_get(v12, GUEST_IA32_EFER)
+				   : inherited_efer(slot, vmcs_get(l1, GUEST_IA32_EFER)));
 	if (slot->extras & EXTRA_PAT)
 		push02_by_name(v, slot, GUEST_IA32_PAT,
-			       (entry & ENTRY_LOAD_PAT) ? vmcs_get(v12, GUEST_IA32_PAT)
-							: v->l1.pat);
+			       vmcs_get(entry & ENTRY_LOAD_PAT ? v12 : l1, GUEST_IA32_PAT));
 }
 
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)

@@ -13,12 +13,9 @@
 #include "shadow/route.h"
 #include "shadow/vcpu.h"
 
-static uint64_t read02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index)
+static void read02(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index)
 {
-	uint64_t value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
-
-	slot->have02.field[index] = value;
-	return value;
+	slot->have02.field[index] = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
 }
 
 /* What L1 is to learn, one bit a field: what VMCS02 or the router has and v12 has not. Of all these
@@ -186,10 +183,11 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 	uint32_t info = (uint32_t)vmcs_get(&slot->have02, EXIT_INTERRUPTION_INFO);
 	struct l2_leftover l2 = {0};
 
-	if (slot->extras & (EXTRA_EFER | EXTRA_INHERIT_EFER))
-		l2.efer = read02(v, slot, VMCS_INDEX_GUEST_IA32_EFER);
-	if (slot->extras & (EXTRA_PAT | EXTRA_INHERIT_PAT))
-		l2.pat = read02(v, slot, VMCS_INDEX_GUEST_IA32_PAT);
+	if (slot->extras & (EXTRA_UNSTEADY | EXTRA_INHERIT)) {
+		registers_read(v, slot->have02.field);
+		l2.efer = vmcs_get(&slot->have02, GUEST_IA32_EFER);
+		l2.pat = vmcs_get(&slot->have02, GUEST_IA32_PAT);
+	}
 	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI
 	 * exiting, L2's blocking is the CPU's. */
 	if ((as->reason & EXIT_REASON_BASIC) == EXIT_REASON_EXCEPTION_OR_NMI &&
@@ -204,7 +202,7 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 }
 
 /* From L2 to L1: VMCS01 becomes current with L1's host state in it. */
-static void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
+static inline void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
 			 const struct l2_leftover *l2)
 {
 	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
@@ -247,7 +245,8 @@ void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
 	struct shadow_slot *slot = v->current;
 	uint64_t news = learn(slot, NEWS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAILURE) |
 			learn(slot, NEWS_EXIT_QUALIFICATION, qualification);
-	struct l2_leftover l2 = {.efer = v->l1.efer, .pat = v->l1.pat};
+	struct l2_leftover l2 = {.efer = vmcs_get(&v->l1, GUEST_IA32_EFER),
+				 .pat = vmcs_get(&v->l1, GUEST_IA32_PAT)};
 
 	if (v->in_l2) {
 		/* The injection did not happen and must not linger in VMCS02. */

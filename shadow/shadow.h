@@ -109,12 +109,9 @@ struct shadow_vcpu {
 	 * state that was loaded into it last. */
 	struct vmcs state01;
 	uint64_t loaded01, host_ids;
-	/* L1's own registers when it executed VMLAUNCH or VMRESUME last, from VMCS01: L2 inherits
-	 * what VMCS12 does not load. EFER and PAT are 0 where the hardware has no field; DR7 and
-	 * DEBUGCTL are only read for a VMCS12 that wants them. */
-	struct shadow_inherited {
-		uint64_t dr7, debugctl, efer, pat;
-	} l1;
+	/* L1's own registers of list REGISTERS when it executed VMLAUNCH or VMRESUME last, from
+	 * VMCS01: L2 inherits what VMCS12 does not load. 0 where the hardware has no field. */
+	struct vmcs l1;
 };
 
 /* Prepares a vcpu. VMCS01 is current, and complete but for what shadow/ sets by itself. false: the

@@ -195,8 +195,7 @@ void slot_read_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_RARE, slot->have02.field);
 
 	slot->rare_changed = fetch_optional(v, slot) || changed ||
-			     (slot->extras & (EXTRA_UNSTEADY | EXTRA_INHERIT_EFER |
-					     EXTRA_INHERIT_PAT | EXTRA_MSR_LISTS));
+			     (slot->extras & (EXTRA_UNSTEADY | EXTRA_INHERIT | EXTRA_MSR_LISTS));
 	slot->rare_in_02 = false;
 }
 

@@ -49,6 +49,7 @@ enum slot_extra {
 	EXTRA_UNSTEADY = EXTRA_DEBUG | EXTRA_EFER | EXTRA_PAT,
 	EXTRA_INHERIT_EFER = 2048, /* a reflection leaves L2's EFER, or PAT, to L1 */
 	EXTRA_INHERIT_PAT = 4096,
+	EXTRA_INHERIT = EXTRA_INHERIT_EFER | EXTRA_INHERIT_PAT,
 	EXTRA_MSR_LISTS = 8,  /* an MSR area is not empty */
 	EXTRA_LINK = 16,       /* there is a VMCS link pointer */
 	EXTRA_PAE = 32,       /* L2 may use PAE paging, so PDPTEs */

@@ -124,6 +124,19 @@ void shadow_ept01_changed(struct shadow_vcpu *v)
 		slot->dirty |= DIRTY_CONTROLS;
 }
 
+void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field)
+{
+	static const uint8_t indices[] = {
+#define LIST_REGISTERS(field) VMCS_INDEX_##field,
+#include "shadow/lists.def"
+	};
+
+	for (unsigned i = 0; i < sizeof(indices); i++)
+		if (field_exists(v->l0.hw, indices[i]))
+			field[indices[i]] =
+			    v->env->vmcs_read(v->env, vmcs_fields[indices[i]].encoding);
+}
+
 struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v)
 {
 	return v->in_l2 ? v->current->vmcs02.hpa : v->l0.vmcs01_hpa;

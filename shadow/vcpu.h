@@ -5,6 +5,7 @@
 #ifndef SHADOW_VCPU_H
 #define SHADOW_VCPU_H
 
+#include "shadow/fields.h"
 #include "shadow/slot.h"
 
 /* The VMCS in which the guest will be resumed as things stand. */
@@ -12,6 +13,16 @@ struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v);
 
 /* L1's VMREAD and VMWRITE go to the shadow VMCS (on) or exit always (off). VMCS01 is current. */
 void vcpu_enable_shadowing(struct shadow_vcpu *v, bool on);
+
+/* Reads the list REGISTERS from the current VMCS, as far as the hardware has the fields. */
+void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field);
+static inline void registers_read(struct shadow_vcpu *v, uint64_t *field)
+{
+	if ((v->l0.hw->features & FIELDS_EFER_PAT) == FIELDS_EFER_PAT)
+		v->env->vmcs_read_list(v->env, SHADOW_LIST_REGISTERS, field);
+	else
+		registers_read_slowly(v, field);
+}
 
 /* Outcomes, for readable returns. */
 static inline struct vmx_result result_succeed(void)

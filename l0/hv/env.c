@@ -101,6 +101,14 @@ static uint64_t read_l1_event(uint64_t *field)
 	return changed;
 }
 
+static uint64_t read_registers(uint64_t *field)
+{
+	uint64_t changed = 0, bit = 1, value;
+#define LIST_REGISTERS READ
+#include "shadow/lists.def"
+	return changed;
+}
+
 static uint64_t vmcs_read_list(struct shadow_env *env, enum shadow_list list, uint64_t *field)
 {
 	static uint64_t (*const readers[SHADOW_LIST_COUNT])(uint64_t *field) = {
@@ -109,6 +117,7 @@ static uint64_t vmcs_read_list(struct shadow_env *env, enum shadow_list list, ui
 		[SHADOW_LIST_L1_STATE] = read_l1_state,
 		[SHADOW_LIST_L1_WRITES] = read_l1_writes,
 		[SHADOW_LIST_L1_EVENT] = read_l1_event,
+		[SHADOW_LIST_REGISTERS] = read_registers,
 	};
 
 	return readers[list](field);

@@ -139,6 +139,7 @@ static const struct list_row list_rows[] = {
 #define LIST_L1_STATE(name) ROW(L1_STATE, name)
 #define LIST_L1_WRITES(name) ROW(L1_WRITES, name)
 #define LIST_L1_EVENT(name) ROW(L1_EVENT, name)
+#define LIST_REGISTERS(name) ROW(REGISTERS, name)
 #define LIST_L1_LOAD(name) ROW(L1_LOAD, name)
 #include "shadow/lists.def"
 #undef ROW
