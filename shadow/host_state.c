@@ -4,7 +4,9 @@
  * what L1 has anyway, since an L1 rarely reloads its segments between two entries: VMCS01's fields
  * are read in one stroke (no exit, should L0 itself be nested with VMCS shadowing) and only
  * differences written. While L1 has changed none of them, and it is the same host state as last
- * time, there is no difference to look for. The other fields are written without a look.
+ * time, there is no difference to look for. The other fields are written without a look. Pending
+ * debug exceptions are neither: the exit of VMLAUNCH or VMRESUME has saved them as clear (SDM 3C
+ * "Saving Non-Register State"), which they have to be.
  */
 #include "shadow/host_state.h"
 
@@ -94,7 +96,6 @@ static void build_registers(struct shadow_slot *slot, uint64_t *s, uint64_t *loa
 	load[L1_LOAD_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
 	load[L1_LOAD_GUEST_RIP] = vmcs_get(v12, HOST_RIP);
 	load[L1_LOAD_GUEST_RFLAGS] = RFLAGS_FIXED1;
-	s[L1_STATE_GUEST_PENDING_DEBUG_EXCEPTIONS] = 0;
 	s[L1_STATE_GUEST_DR7] = DR7_FIXED1;
 	s[L1_STATE_GUEST_IA32_DEBUGCTL] = 0;
 	s[L1_STATE_GUEST_IA32_SYSENTER_CS] = vmcs_get(v12, HOST_IA32_SYSENTER_CS);

@@ -56,9 +56,9 @@ static uint64_t learn02(struct shadow_vcpu *v, struct shadow_slot *slot, enum ne
 
 /* Fields that only some exits define. SDM 3C "Recording VM-Exit Information and Updating VM-Entry
  * Control Fields". */
-static uint64_t read_details(struct shadow_vcpu *v, struct shadow_slot *slot, uint32_t reason)
+static __attribute__((noinline)) uint64_t read_details(struct shadow_vcpu *v,
+						       struct shadow_slot *slot, unsigned info)
 {
-	unsigned info = route_exit_info(reason & EXIT_REASON_BASIC);
 	const uint64_t coded = INTR_INFO_VALID | INTR_INFO_ERROR_CODE;
 	uint64_t news = 0;
 
@@ -80,6 +80,8 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 {
 	uint64_t news =
 	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L2_EXIT, slot->have02.field);
+	uint64_t events;
+	unsigned info;
 
 	news |= learn(slot, NEWS_EXIT_REASON, as->reason);
 	if (as->has_qualification)
@@ -94,7 +96,11 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 			      vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) &
 				  ~(uint64_t)INTR_INFO_VALID) |
 			BIT64(NEWS_ENTRY_INTERRUPTION_INFO);
-	news |= read_details(v, slot, as->reason);
+	info = route_exit_info(as->reason & EXIT_REASON_BASIC);
+	events = vmcs_get(&slot->have02, EXIT_INTERRUPTION_INFO) |
+		 vmcs_get(&slot->have02, IDT_VECTORING_INFO);
+	if (info || (events & INTR_INFO_VALID))
+		news |= read_details(v, slot, info);
 	if (as->has_interruption && as->interruption & INTR_INFO_ERROR_CODE)
 		news |= learn(slot, NEWS_EXIT_INTERRUPTION_ERROR_CODE, as->error_code);
 	return news;

@@ -208,13 +208,11 @@ bool route_l1_asks(const struct l2_exit *x)
 	return l1_wants(x, &rows[x->as.reason & EXIT_REASON_BASIC]);
 }
 
-enum route route_l2_exit(struct l2_exit *x)
+static __attribute__((noinline)) enum route ask(struct l2_exit *x, const struct route_row *row)
 {
-	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;
-	const struct route_row *row = &rows[basic];
 	enum route route;
 
-	if (basic >= EXIT_REASON_COUNT || !row->known)
+	if (!row->known)
 		return ROUTE_L0;
 	if (row->first) {
 		route = row->first(x);
@@ -223,7 +221,19 @@ enum route route_l2_exit(struct l2_exit *x)
 	}
 	if (row->l0_asks && row->l0_asks(x))
 		return ROUTE_L0;
-	return row->l1_always || l1_wants(x, row) ? ROUTE_L1 : ROUTE_L0;
+	return l1_wants(x, row) ? ROUTE_L1 : ROUTE_L0;
+}
+
+enum route route_l2_exit(struct l2_exit *x)
+{
+	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;
+	const struct route_row *row = &rows[basic];
+
+	if (basic >= EXIT_REASON_COUNT)
+		return ROUTE_L0;
+	if (row->l1_always && !row->first && !row->l0_asks) /* what needs no question */
+		return ROUTE_L1;
+	return ask(x, row);
 }
 
 unsigned route_exit_info(uint32_t basic_reason)
