@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The smallest use of /dev/kvm: runs a virtual machine that executes a hundred CPUIDs, one OUT and a
- * HLT, prints each exit to user space and kvm=ok or where it failed. Linked statically.
+ * The smallest use of /dev/kvm: runs a virtual machine that executes a hundred CPUIDs, one OUT and
+ * a HLT, prints each exit to user space and kvm=ok or where it failed. Linked statically.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -191,8 +191,8 @@ static void timer_config_write(struct hpet *hpet, unsigned n, uint64_t value)
 		irq_set(hpet->machine, timer_line(hpet, n), true);
 }
 
-/* In periodic mode a write is of the period; bit 6, "Timer n Value Set", makes one write set the next
- * match as well. */
+/* In periodic mode a write is of the period; bit 6, "Timer n Value Set", makes one write set the
+ * next match as well. */
 static void comparator_write(struct hpet *hpet, unsigned n, uint64_t value)
 {
 	struct hpet_timer *timer = &hpet->timer[n];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt lines of a PC into KVM's controllers, and KVM's PIT, which has to be silent while the HPET
- * takes its place. Linux "Documentation/virt/kvm/api.rst": KVM_SET_GSI_ROUTING, KVM_SET_PIT2.
+ * Interrupt lines of a PC into KVM's controllers, and KVM's PIT, which has to be silent while the
+ * HPET takes its place. Linux "Documentation/virt/kvm/api.rst": KVM_SET_GSI_ROUTING, KVM_SET_PIT2.
  */
 #include "l0/machine/kvm/kvm.h"
 
