@@ -22,9 +22,11 @@ function mebibytes(size) {
 }
 
 # QEMU's -cpu MODEL,FEATURE... in the words of --cpu.
-function cpu_of(text,    n, words, i, result) {
+function cpu_of(text, file,    n, words, i, result) {
 	n = split(text, words, ",")
 	result = words[1] in meaning ? meaning[words[1]] : meaning["*"]
+	if (file in profile)
+		result = profile[file]
 	for (i = 2; i <= n; i++)
 		if (words[i] in meaning)
 			result = result "," meaning[words[i]]
@@ -33,7 +35,7 @@ function cpu_of(text,    n, words, i, result) {
 
 function emit(job, file, args, params, groups, arch, seconds) {
 	print job "\t" file "\t" (args == "" ? "-" : args) "\t" mebibytes(option_of(params, "-m")) "\t" \
-		cpu_of(option_of(params, "-cpu")) "\t" (seconds ? seconds : 90) "\t" \
+		cpu_of(option_of(params, "-cpu"), file) "\t" (seconds ? seconds : 90) "\t" \
 		(arch ? arch : "-") "\t" (job in environment ? environment[job] : \
 		file in environment ? environment[file] : "-") "\t" (file in device ? device[file] : "-")
 }
@@ -58,6 +60,7 @@ FNR == 1 { part = FILENAME ~ /\.cfg$/ ? "cfg" : FILENAME ~ /\.c$/ ? "c" : "machi
 
 part == "machine" && $1 == "cpu" { meaning[$2] = $3 }
 part == "machine" && $1 == "device" { device[$2] = $3 }
+part == "machine" && $1 == "profile" { profile[$2] = $3 }
 part == "machine" && $1 == "environment" { environment[$2] = $3 }
 
 part == "c" && /^struct vmx_test vmx_tests/ { table = 1; next }
