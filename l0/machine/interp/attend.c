@@ -159,7 +159,7 @@ static bool attend_again(const struct cpu *cpu)
 {
 	return cpu->sti_shadow || cpu->mov_ss_shadow || cpu->pending_debug ||
 	       (cpu->eflags_rest & (RFLAGS_TF | RFLAGS_RF)) ||
-	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || branch_watched(cpu) || vmx_wants_attention(cpu);
+	       debug_armed(cpu, BIT32(DEBUG_EXECUTE)) || vmx_wants_attention(cpu);
 }
 
 void cpu_attend(struct cpu *cpu)
@@ -169,6 +169,7 @@ void cpu_attend(struct cpu *cpu)
 		cpu->attention = false; /* before looking: cpu_ops.poke may set it at any time */
 		attend_account(cpu);
 	} while (attend_once(cpu) && !cpu->machine->stop);
+	cpu->branch.watched = branch_watched(cpu);
 	if (attend_again(cpu))
 		cpu->attention = true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What became of the instruction just stepped: not a branch, a branch that was taken or not; and the
+ * What became of the last instruction of a block: not a branch, a branch that was taken or not; and the
  * last-branch record stack, SDM 3B "Last Branch, Interrupt, and Exception Recording". Its registers
  * are in branch_msrs.c.
  */
@@ -80,13 +80,21 @@ static void record(struct cpu *cpu, enum branch_kind kind, uint64_t from)
 	lbr->last = now;
 }
 
-void branch_begin(struct cpu *cpu, const struct op *op)
+/* The entry op knows the block's instructions and cycles. No instruction is free, so that a block that
+ * follows finds too little budget left. */
+void branch_begin(struct cpu *cpu, const struct op *entry)
 {
-	cpu->branch.kind = (uint16_t)branch_kind(insn_row(op->row));
-	cpu->branch.rip = cpu_rip(cpu);
-	cpu->branch.next = cpu_rip(cpu) + op->len;
-	cpu->branch.insns = cpu->insns;
+	const struct op *last = entry + entry->off;
+
+	cpu->branch.kind = (uint16_t)branch_kind(insn_row(last->row));
+	cpu->branch.rip = cpu_rip(cpu) + last->off;
+	cpu->branch.next = cpu->branch.rip + last->len;
+	cpu->branch.insns = cpu->insns + entry->off;
 	cpu->branch.pending = true;
+	if (cpu->budget > (int64_t)entry->cycles) {
+		cpu->deadline -= (uint64_t)cpu->budget - entry->cycles;
+		cpu->budget = (int64_t)entry->cycles;
+	}
 }
 
 /* Outside 64-bit mode RIP wraps at 4 GiB or 64 KiB; a branch to the next instruction of a far kind is
@@ -99,7 +107,7 @@ void branch_attend(struct cpu *cpu)
 	if (!cpu->branch.pending)
 		return;
 	cpu->branch.pending = false;
-	if (cpu->insns == cpu->branch.insns || !cpu->branch.kind)
+	if (cpu->insns != cpu->branch.insns || !cpu->branch.kind)
 		return;
 	cpu->branches++;
 	if (conditional && cpu_rip(cpu) == cpu->branch.next)

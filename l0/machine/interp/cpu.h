@@ -159,9 +159,10 @@ struct cpu {
 	uint16_t x87_cs, x87_ds; /* FPU CS and DS, where the part has them: x87/ */
 	uint64_t branches; /* retired while somebody watches them, branch.c */
 	struct {
-		uint64_t rip, next, insns; /* of the instruction being stepped */
+		uint64_t rip, next; /* of the last instruction of the block being executed */
+		uint64_t insns;	    /* when that has retired */
 		uint16_t kind;
-		bool pending, taken; /* taken: the one just done */
+		bool watched, pending, taken; /* taken: the one just done */
 	} branch;
 	struct lbr lbr;
 	struct {

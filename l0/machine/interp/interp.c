@@ -112,8 +112,8 @@ static void execute(struct cpu *cpu)
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = find_single(cpu);
-	if (unlikely(cpu->stepping) && branch_watched(cpu))
-		branch_begin(cpu, entry + 1);
+	if (unlikely(cpu->branch.watched))
+		branch_begin(cpu, entry);
 	cpu->blocks->edge = cpu->blocks->dead = NULL;
 	OP_RUN(cpu, entry);
 }
