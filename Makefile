@@ -28,7 +28,7 @@ FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasi
 	-fcf-protection=none
 FREECC ?= gcc
 FREELD ?= ld
-HOSTLIBS := -lm
+HOSTLIBS := -ljansson -lm
 TESTLIBS := -lcmocka -lZydis
 
 # V=1 shows the commands.

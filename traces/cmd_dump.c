@@ -32,7 +32,7 @@ static void add_hex(struct json *json, const char *name, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	json_string(json, name, text);
+	json_text(json, name, text);
 }
 
 static bool print_json(uint16_t stream, const struct trap_record *record)
@@ -42,12 +42,12 @@ static bool print_json(uint16_t stream, const struct trap_record *record)
 
 	trap_record_detail(record, detail, sizeof(detail));
 	json_start(&json, stdout, true);
-	json_string(&json, "level", trap_stream_name(stream));
+	json_text(&json, "level", trap_stream_name(stream));
 	json_count(&json, "seq", record->sequence);
 	if (record->cause != TRAP_NO_CAUSE)
 		json_count(&json, "cause", record->cause);
-	json_string(&json, "path", trap_who_name(record->path, record->level));
-	json_string(&json, "reason", trap_reason_name(record->reason));
+	json_text(&json, "path", trap_who_name(record->path, record->level));
+	json_text(&json, "reason", trap_reason_name(record->reason));
 	add_hex(&json, "qualification", record->qualification);
 	add_hex(&json, "rip", record->rip);
 	if (record->flags & TRAP_GPA_VALID)
@@ -56,7 +56,7 @@ static bool print_json(uint16_t stream, const struct trap_record *record)
 	json_count(&json, "at_instructions", record->insns_at);
 	json_count(&json, "cycles", record->cycles);
 	json_count(&json, "instructions", record->insns);
-	json_string(&json, "detail", detail);
+	json_text(&json, "detail", detail);
 	return json_end(&json);
 }
 

@@ -44,7 +44,7 @@ static void cost_json(struct json *json, const char *name, const struct trap_cos
 {
 	json_open_object(json, name);
 	json_count(json, "min", cost->min);
-	json_real(json, "avg", (double)cost->total / count);
+	json_number(json, "avg", (double)cost->total / count);
 	json_count(json, "max", cost->max);
 	json_count(json, "total", cost->total);
 	json_close(json);
@@ -53,9 +53,9 @@ static void cost_json(struct json *json, const char *name, const struct trap_cos
 static void row_json(struct json *json, const struct trap_report_row *row)
 {
 	json_open_object(json, NULL);
-	json_string(json, "level", trap_stream_name(row->stream));
-	json_string(json, "path", trap_who_name(row->path, row->level));
-	json_string(json, "reason", trap_reason_name(row->reason));
+	json_text(json, "level", trap_stream_name(row->stream));
+	json_text(json, "path", trap_who_name(row->path, row->level));
+	json_text(json, "reason", trap_reason_name(row->reason));
 	json_count(json, "count", row->count);
 	json_count(json, "caused", row->caused);
 	cost_json(json, "instructions", &row->insns, row->count);
@@ -71,7 +71,7 @@ static bool print_json(const struct trap_log *log, const struct trap_report *rep
 	json_open_array(&json, "levels");
 	for (size_t i = 0; i < log->count; i++) {
 		json_open_object(&json, NULL);
-		json_string(&json, "level", trap_stream_name(log->streams[i].stream));
+		json_text(&json, "level", trap_stream_name(log->streams[i].stream));
 		json_count(&json, "exits", log->streams[i].count);
 		json_count(&json, "dropped", log->streams[i].dropped);
 		json_close(&json);
@@ -82,7 +82,7 @@ static bool print_json(const struct trap_log *log, const struct trap_report *rep
 		row_json(&json, &report->rows[i]);
 	json_close(&json);
 	if (log->damage[0])
-		json_string(&json, "damage", log->damage);
+		json_text(&json, "damage", log->damage);
 	return json_end(&json);
 }
 

@@ -1,121 +1,77 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * JSON, RFC 8259. Objects have a member a line, by tabs; arrays continue on the line.
+ * JSON by way of jansson.
  */
 #include "traces/json.h"
 
 #include <assert.h>
-#include <inttypes.h>
+#include <jansson.h>
 
-static void put_text(struct json *json, const char *text)
+#define REAL_DIGITS 15
+#define INDENT 4
+
+/* The document takes `value` over. */
+static void add(struct json *json, const char *name, json_t *value)
 {
-	putc('"', json->out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	json_t *level = json->level[json->depth];
 
-		if (c < 0x20)
-			fprintf(json->out, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			fprintf(json->out, "\\%c", c);
-		else
-			putc(c, json->out);
-	}
-	putc('"', json->out);
+	if (json_is_object(level))
+		json_object_set_new(level, name, value);
+	else
+		json_array_append_new(level, value);
 }
 
-/* Tabs up to the members of the innermost object; arrays on the way count too. */
-static void put_indent(struct json *json, unsigned depth)
+static void open_level(struct json *json, const char *name, json_t *value)
 {
-	if (json->compact)
-		return;
-	putc('\n', json->out);
-	while (depth--)
-		putc('\t', json->out);
-}
-
-/* What comes before a value. */
-static void put_member(struct json *json, const char *name)
-{
-	bool object = json->level[json->depth].close == '}';
-
-	if (json->level[json->depth].filled)
-		fputs(object || json->compact ? "," : ", ", json->out);
-	json->level[json->depth].filled = true;
-	if (!object)
-		return;
-	put_indent(json, json->depth + 1);
-	put_text(json, name);
-	fputs(json->compact ? ":" : ":\t", json->out);
-}
-
-static void open_level(struct json *json, char open, char close)
-{
-	putc(open, json->out);
-	json->level[json->depth].close = close;
-	json->level[json->depth].filled = false;
-}
-
-static void open_member(struct json *json, const char *name, char open, char close)
-{
-	put_member(json, name);
+	add(json, name, value);
 	assert(json->depth + 1 < JSON_DEPTH_MAX);
-	json->depth++;
-	open_level(json, open, close);
-}
-
-static void close_level(struct json *json)
-{
-	if (json->level[json->depth].close == '}')
-		put_indent(json, json->depth);
-	putc(json->level[json->depth].close, json->out);
+	json->level[++json->depth] = value;
 }
 
 void json_start(struct json *json, FILE *out, bool compact)
 {
 	*json = (struct json){ .out = out, .compact = compact };
-	open_level(json, '{', '}');
+	json->level[0] = json_object();
 }
 
 bool json_end(struct json *json)
 {
-	close_level(json);
-	putc('\n', json->out);
-	return !ferror(json->out);
+	size_t flags = JSON_REAL_PRECISION(REAL_DIGITS) |
+		       (json->compact ? JSON_COMPACT : JSON_INDENT(INDENT));
+	bool written = !json_dumpf(json->level[0], json->out, flags) && putc('\n', json->out) != EOF;
+
+	json_decref(json->level[0]);
+	return written && !ferror(json->out);
 }
 
 void json_open_object(struct json *json, const char *name)
 {
-	open_member(json, name, '{', '}');
+	open_level(json, name, json_object());
 }
 
 void json_open_array(struct json *json, const char *name)
 {
-	open_member(json, name, '[', ']');
+	open_level(json, name, json_array());
 }
 
 void json_close(struct json *json)
 {
-	close_level(json);
 	json->depth--;
 }
 
-void json_string(struct json *json, const char *name, const char *value)
+void json_text(struct json *json, const char *name, const char *value)
 {
-	put_member(json, name);
-	if (value)
-		put_text(json, value);
-	else
-		fputs("null", json->out);
+	json_t *text = value ? json_string(value) : NULL;
+
+	add(json, name, text ? text : json_null());
 }
 
 void json_count(struct json *json, const char *name, uint64_t value)
 {
-	put_member(json, name);
-	fprintf(json->out, "%" PRIu64, value);
+	add(json, name, value > INT64_MAX ? json_real((double)value) : json_integer((json_int_t)value));
 }
 
-void json_real(struct json *json, const char *name, double value)
+void json_number(struct json *json, const char *name, double value)
 {
-	put_member(json, name);
-	fprintf(json->out, "%.15g", value);
+	add(json, name, json_real(value));
 }

@@ -25,7 +25,7 @@ static void add_digest(struct json *json, const char *name, uint64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%016" PRIx64, value);
-	json_string(json, name, text);
+	json_text(json, name, text);
 }
 
 static void add_exit(void *opaque, const char *reason, uint64_t count)
@@ -45,7 +45,7 @@ static void add_host(struct json *json)
 
 	if (getrusage(RUSAGE_SELF, &usage))
 		return;
-	json_real(json, "cpu_s", seconds(usage.ru_utime) + seconds(usage.ru_stime));
+	json_number(json, "cpu_s", seconds(usage.ru_utime) + seconds(usage.ru_stime));
 	json_count(json, "peak_rss_kib", (uint64_t)usage.ru_maxrss);
 }
 
@@ -55,22 +55,22 @@ static void add_run(struct json *json, struct machine *machine, const struct run
 	const struct run_options *options = facts->options;
 
 	machine->cpu_ops->stats(machine->cpu, &stats);
-	json_string(json, "machine", machine->cpu_ops->name);
-	json_string(json, "cpu", options->cpu);
+	json_text(json, "machine", machine->cpu_ops->name);
+	json_text(json, "cpu", options->cpu);
 	json_count(json, "depth", facts->depth);
 	json_count(json, "memory", options->mem);
 	if (stats.instructions)
 		json_count(json, "instructions", stats.instructions);
 	else
-		json_string(json, "instructions", NULL);
+		json_text(json, "instructions", NULL);
 	json_count(json, "cycles", stats.cycles);
-	json_real(json, "wall_s", facts->wall_s);
+	json_number(json, "wall_s", facts->wall_s);
 	if (stats.instructions && facts->wall_s > 0)
-		json_real(json, "mips", (double)stats.instructions / facts->wall_s / 1e6);
+		json_number(json, "mips", (double)stats.instructions / facts->wall_s / 1e6);
 	else
-		json_string(json, "mips", NULL);
+		json_text(json, "mips", NULL);
 	add_host(json);
-	json_string(json, "stop", stop_name(machine->stop));
+	json_text(json, "stop", stop_name(machine->stop));
 	json_count(json, "exit_status", (unsigned)facts->status);
 	json_count(json, "console_bytes", console_bytes(machine->console));
 	add_digest(json, "console_digest", console_digest(machine->console));
@@ -82,7 +82,7 @@ static void add_exits(struct json *json, struct machine *machine)
 	const char *failure = stop_entry_failure(machine);
 
 	if (failure)
-		json_string(json, "last_failed_entry", failure);
+		json_text(json, "last_failed_entry", failure);
 	if (!machine->cpu_ops->report_exits)
 		return;
 	json_open_object(json, "vm_exits");
@@ -104,8 +104,8 @@ static void add_level(struct json *json, const struct trap_log_total *totals, si
 		if (totals[i].stream != stream)
 			continue;
 		json_open_object(json, NULL);
-		json_string(json, "path", trap_who_name(totals[i].path, totals[i].level));
-		json_string(json, "reason", trap_reason_name(totals[i].reason));
+		json_text(json, "path", trap_who_name(totals[i].path, totals[i].level));
+		json_text(json, "reason", trap_reason_name(totals[i].reason));
 		json_count(json, "count", totals[i].count);
 		json_close(json);
 	}

@@ -42,6 +42,9 @@ if ! command -v aarch64-linux-gnu-gcc >/dev/null || ! command -v qemu-aarch64 >/
 	echo "aarch64-linux-gnu-gcc or qemu-aarch64 is missing: run .ci/setup judges"
 	exit 77
 fi
-make -s -j2 O="$out/aarch64" CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar "$out/aarch64/abyme"
+.ci/arm64-libs "$out/arm64"
+root=$(cd "$out/arm64/tree" && pwd)
+make -s -j2 O="$out/aarch64" CC="aarch64-linux-gnu-gcc -isystem $root/usr/include" AR=aarch64-linux-gnu-ar \
+	HOSTLIBS="-L$root/usr/lib/aarch64-linux-gnu -ljansson -lm -Wl,-rpath-link,$root/usr/lib/aarch64-linux-gnu" "$out/aarch64/abyme"
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
-compare aarch64 qemu-aarch64 "$out/aarch64/abyme"
+compare aarch64 qemu-aarch64 -E LD_LIBRARY_PATH="$root/usr/lib/aarch64-linux-gnu" "$out/aarch64/abyme"

@@ -28,7 +28,7 @@ ABYME_MACHINE=interp "$build/abyme" run "$build/images/sector.bin" | sed 's/=.*/
 grep -q '=0$' "$out/stdout" && fail "no cycles at all: $(cat "$out/stdout")"
 
 # 1024 OUTs and 1024 INs at least, in the log as in the statistics.
-exits=$(sed -n 's/.*"io-instruction":	\([0-9]*\).*/\1/p' "$out/stats")
+exits=$(sed -n 's/.*"io-instruction": \([0-9]*\).*/\1/p' "$out/stats")
 [ "${exits:-0}" -ge 2048 ] || fail "only ${exits:-0} port exits"
 logged=$("$build/abyme" trace dump "$out/log" | grep -c IO_INSTRUCTION)
 [ "$logged" = "$exits" ] || fail "$logged port exits in the log, $exits counted"
@@ -40,6 +40,6 @@ if ! grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
 	[ "$status" = 68 ] && [ "$(wc -l <"$out/stderr")" = 1 ] ||
 		fail "a 64-bit image without hardware virtualization: status $status, $(cat "$out/stderr")"
 	ABYME_MACHINE=auto "$build/abyme" run --stats "$out/auto" "$build/images/hello.elf" >/dev/null
-	grep -q '"machine":	"interp"' "$out/auto" || fail "auto took a KVM without nested VMX"
+	grep -q '"machine": "interp"' "$out/auto" || fail "auto took a KVM without nested VMX"
 fi
 exit $failed

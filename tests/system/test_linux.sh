@@ -17,7 +17,7 @@ boot() { # NAME WORDS OPTION...
 		--stats "$work/$name.json" "$@" "$linux/bzImage" >"$work/$name" ||
 		{ echo "$name: status $?"; tail -20 "$work/$name"; exit 1; }
 }
-stat() { sed -n "s/^\t\"$2\":\t\"\{0,1\}\([^\",]*\).*/\1/p" "$work/$1.json"; }
+stat() { sed -n "s/^    \"$2\": \"\{0,1\}\([^\",]*\).*/\1/p" "$work/$1.json"; }
 
 # What the kernel empties out of the FIFO when it opens the port is newlines.
 { yes '' | head -40; echo 'echo depth=$((3 * 7)) $(uname -s); ls /dev/kvm; exit'; } >"$work/input"

@@ -67,7 +67,7 @@ grep -q '^hello' "$out/serial" || fail "--serial FILE has: $(cat "$out/serial")"
 # Statistics: exact where they must be, and the same in every run but for wall time.
 ends 75 1 --append spin --max-insns 1234567 --stats "$out/a" "$images/stops.elf"
 ends 75 1 --append spin --max-insns 1234567 --stats "$out/b" "$images/stops.elf"
-grep -q '"instructions":	1234567,' "$out/a" || fail "not 1234567 instructions: $(cat "$out/a")"
+grep -q '"instructions": 1234567,' "$out/a" || fail "not 1234567 instructions: $(cat "$out/a")"
 grep -v 'wall_s\|cpu_s\|mips\|peak_rss_kib' "$out/a" >"$out/a.fixed"
 grep -v 'wall_s\|cpu_s\|mips\|peak_rss_kib' "$out/b" | cmp -s - "$out/a.fixed" || fail "statistics differ between two runs"
 for key in machine depth cpu cycles wall_s cpu_s mips peak_rss_kib stop exit_status console_digest vm_exits; do

@@ -41,14 +41,14 @@ static void fill_nothing(struct json *json)
 
 static void fill_nested(struct json *json)
 {
-	json_string(json, "a", "x");
+	json_text(json, "a", "x");
 	json_open_object(json, "none");
 	json_close(json);
 	json_open_array(json, "rows");
 	for (unsigned i = 0; i < 2; i++) {
 		json_open_object(json, NULL);
 		json_count(json, "i", i);
-		json_string(json, "no", NULL);
+		json_text(json, "no", NULL);
 		json_close(json);
 	}
 	json_count(json, NULL, 7);
@@ -58,31 +58,33 @@ static void fill_nested(struct json *json)
 
 static void fill_values(struct json *json)
 {
-	json_string(json, "q\"", "\\ \" \n \x1f \xc3\xa9");
-	json_count(json, "most", UINT64_MAX);
-	json_real(json, "half", 0.5);
-	json_real(json, "whole", 3);
-	json_real(json, "small", 1e-9);
+	json_text(json, "q\"", "\\ \" \n \x1f \xc3\xa9");
+	json_text(json, "broken", "\xff");
+	json_count(json, "most", INT64_MAX);
+	json_number(json, "half", 0.5);
+	json_number(json, "whole", 3);
+	json_number(json, "small", 1e-9);
 }
 
 static void layouts(void **state)
 {
 	expect(fill_nothing, true, "{}\n");
-	expect(fill_nothing, false, "{\n}\n");
+	expect(fill_nothing, false, "{}\n");
 	expect(fill_nested, true,
 	       "{\"a\":\"x\",\"none\":{},\"rows\":[{\"i\":0,\"no\":null},{\"i\":1,\"no\":null},7],"
 	       "\"last\":1}\n");
 	expect(fill_nested, false,
-	       "{\n\t\"a\":\t\"x\",\n\t\"none\":\t{\n\t},\n\t\"rows\":\t[{\n\t\t\t\"i\":\t0,\n"
-	       "\t\t\t\"no\":\tnull\n\t\t}, {\n\t\t\t\"i\":\t1,\n\t\t\t\"no\":\tnull\n\t\t}, 7],\n"
-	       "\t\"last\":\t1\n}\n");
+	       "{\n    \"a\": \"x\",\n    \"none\": {},\n    \"rows\": [\n        {\n"
+	       "            \"i\": 0,\n            \"no\": null\n        },\n        {\n"
+	       "            \"i\": 1,\n            \"no\": null\n        },\n        7\n    ],\n"
+	       "    \"last\": 1\n}\n");
 }
 
 static void values(void **state)
 {
 	expect(fill_values, true,
-	       "{\"q\\\"\":\"\\\\ \\\" \\u000a \\u001f \xc3\xa9\",\"most\":18446744073709551615,"
-	       "\"half\":0.5,\"whole\":3,\"small\":1e-09}\n");
+	       "{\"q\\\"\":\"\\\\ \\\" \\n \\u001F \xc3\xa9\",\"broken\":null,"
+	       "\"most\":9223372036854775807,\"half\":0.5,\"whole\":3.0,\"small\":1e-9}\n");
 }
 
 static void full_disk(void **state)
