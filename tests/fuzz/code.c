@@ -32,6 +32,13 @@ static void boot(struct machine *machine, unsigned mode)
 	interp_cpu_ops.boot(machine->cpu, &state);
 }
 
+static void enable_vectors(struct cpu *cpu)
+{
+	cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	cpu->xcr0 = 7;
+	cpu_mode_changed(cpu);
+}
+
 void fuzz_code(const uint8_t *bytes, size_t size)
 {
 	struct machine machine;
@@ -39,6 +46,7 @@ void fuzz_code(const uint8_t *bytes, size_t size)
 
 	whole_create(&machine, RAM);
 	boot(&machine, mode);
+	enable_vectors(machine.cpu);
 	for (unsigned i = 0; i < 16; i++)
 		if (i != REG_RSP)
 			machine.cpu->gpr[i] = CODE + fuzz_take(&bytes, &size, 1) * (mode & 0x80 ? 0x101 : 8);
