@@ -111,7 +111,7 @@ awk '$1 ~ /^(integer|calls|branches)$/ {
 		b += ($5 > 0) ? log($2 / $5) : 0
 	}
 	END {
-		if (!n)
+		if (n != 3)
 			exit
 		printf "geometric mean of integer, calls, branches: %.0f MIPS; depth 2 runs at %.2f of it", exp(o / n), exp(d / n)
 		if (q) printf "; %.2f of QEMU TCG", exp(q / n)
