@@ -10,8 +10,8 @@
 
 /* VM-entry load area, VMCS02 current. 0, or the number (from 1) of the entry that failed. */
 unsigned msr_list_load_entry(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* At an entry, VMCS02 current: has the hardware store the TSC where L1's VM-exit store area asks for
- * it, since a later reading would count L0's own time. */
+/* At an entry, VMCS02 current: has the hardware store the TSC where L1's VM-exit store area asks
+ * for it, since a later reading would count L0's own time. */
 void msr_list_store_tsc(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* VM-exit store area, VMCS02 current. false: VMX abort. */
 bool msr_list_store_exit(struct shadow_vcpu *v, struct shadow_slot *slot);

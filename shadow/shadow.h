@@ -145,14 +145,15 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
  * back that the exit interrupted, unless L0's handler has injected one. Fit for exits of L1 too. */
 void shadow_l2_absorbed(struct shadow_vcpu *v);
 
-/* An NMI for L1's machine came while L0 worked, and L2 is about to be entered. GUEST: it is L2's, as
- * L1 has no NMI exiting. EXITED: it became the VM exit that L1 asked for; VMCS01 is current. LATER:
- * it has to wait for what is injected now, or a blocking that ends; L0 asks again. */
+/* An NMI for L1's machine came while L0 worked, and L2 is about to be entered. GUEST: it is L2's,
+ * as L1 has no NMI exiting. EXITED: it became the VM exit that L1 asked for; VMCS01 is current.
+ * LATER: it has to wait for what is injected now, or a blocking that ends; L0 asks again. */
 enum shadow_nmi { SHADOW_NMI_GUEST, SHADOW_NMI_EXITED, SHADOW_NMI_LATER };
 enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v);
 
-/* INIT that L1's VMX root operation blocked, and L2 is about to be entered. true: it became L2's VM
- * exit; VMCS01 is current. false: it has to wait as above, or L2 waits for a SIPI, which blocks it. */
+/* INIT that L1's VMX root operation blocked, and L2 is about to be entered. true: it became L2's
+ * VM exit; VMCS01 is current. false: it has to wait as above, or L2 waits for a SIPI, which blocks
+ * it. */
 bool shadow_l2_init(struct shadow_vcpu *v);
 
 /* VMLAUNCH/VMRESUME of VMCS02 itself failed: hardware's outcome (FAIL_INVALID or FAIL_VALID(n)). */

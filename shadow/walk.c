@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * L1's paging in all modes: none, 32-bit, PAE, 4-level and 5-level; or L2's, over EPT12, while L2
- * runs. Supervisor data accesses only, since VMX instructions need CPL 0. Protection keys are not looked at (PKRU is not L0's to read).
+ * runs. Supervisor data accesses only, since VMX instructions need CPL 0. Protection keys are not
+ * looked at (PKRU is not L0's to read).
  * Rules: SDM 3A "Hierarchical Paging Structures: an Overview", "Determination of Access Rights".
  */
 #include "shadow/walk.h"

@@ -48,7 +48,7 @@ enum hv_attention {
 	HV_ATTENTION_NMI = 1, /* an NMI arrived and is the guest's */
 	HV_ATTENTION_LOG = 2, /* exits are logged */
 	HV_ATTENTION_INIT = 8, /* INIT, which VMX root operation blocks */
-	HV_ATTENTION_NEW = 4, /* an NMI came after the last look at these; entry.S knows the value */
+	HV_ATTENTION_NEW = 4, /* an NMI came after the last look here; entry.S has the value */
 };
 
 /* An exit, as far as its row in exits.def asks for it. */
@@ -148,7 +148,7 @@ void guest_inject_code(uint8_t vector, uint32_t code);
 /* The NMI that HV_ATTENTION_NMI stands for: injects it, or makes it the VM exit that L1 has asked
  * for, or has the CPU tell when the guest can take it. */
 void guest_deliver_nmi(struct vcpu *vcpu);
-/* INIT that HV_ATTENTION_INIT stands for: resets L1, or is an exit of L2, or has to wait (init.c). */
+/* INIT that HV_ATTENTION_INIT stands for: resets L1, is an exit of L2, or has to wait (init.c). */
 void guest_deliver_init(struct vcpu *vcpu);
 
 /* ---- cr.c ---- */

@@ -3,8 +3,8 @@
  * Every operating mode of the CPU and the ways between them: out of IA-32e mode to unpaged 32-bit,
  * 32-bit and PAE paging, ring 3, 16-bit protected, real-address and VM86 mode, and back each time.
  * Prints one digest, the same on every machine and at every depth. Options: rounds=N, verbose (each
- * mode's results), strict (also that PDPTEs are registers, which QEMU's TCG 7.2 does not have), tasks
- * (hardware task switches and nothing else).
+ * mode's results), strict (also that PDPTEs are registers, which QEMU's TCG 7.2 does not have),
+ * tasks (hardware task switches and nothing else).
  */
 #include "l1/guests/modes/modes.h"
 

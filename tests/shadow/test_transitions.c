@@ -394,8 +394,8 @@ static void protection_keys(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x23);
 }
 
-/* An NMI that found L0 at work while L2 was about to run: L1's exit if it asked for NMIs, after what
- * is being injected; nothing of an earlier exit shows in it. */
+/* An NMI that found L0 at work while L2 was about to run: L1's exit if it asked for NMIs, after
+ * what is being injected; nothing of an earlier exit shows in it. */
 static void nmi_between_exits(void **state)
 {
 	struct fixture *f = *state;
