@@ -24,7 +24,7 @@ echo 'cost of nesting, instructions below L1 for one exit of L2 and back, and fo
 printf '%-24s %6s %12s %16s %12s\n' 'VMCS shadowing' depth 'L2 CPUID' 'same, usual L1' 'L1 CPUID'
 for cpu in skylake skylake,-vmcs-shadowing; do
 	deepest=5 how=on
-	[ $cpu = skylake ] || deepest=3 how=off
+	[ $cpu = skylake ] || deepest=4 how=off
 	for ((depth = 1; depth <= deepest; depth++)); do
 		trips $depth $cpu 8
 		printf '%-24s %6d %12d %16d %12d\n' $how $depth "$(insns l2_cpuid)" "$(insns l2_cpuid_usual)" "$(insns l1_cpuid)"
