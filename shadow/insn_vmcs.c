@@ -120,6 +120,23 @@ struct vmx_result emulate_vmxoff(struct shadow_vcpu *v, struct shadow_regs *regs
 	return result_succeed();
 }
 
+/* The operand of VMCLEAR and VMPTRLD: an address that a VMCS may have. Each has error numbers of its
+ * own. */
+static struct vmx_result read_vmcs_pointer(struct shadow_vcpu *v, struct shadow_regs *regs,
+					   enum vmx_error bad_address, enum vmx_error is_vmxon,
+					   struct l1_gpa *pointer)
+{
+	struct vmx_result r = read_pointer(v, regs, pointer);
+
+	if (r.outcome != VMX_SUCCEED)
+		return r;
+	if (is_bad_pointer(v, *pointer))
+		return result_fail_valid(bad_address);
+	if (pointer->value == v->vmxon_pointer.value)
+		return result_fail_valid(is_vmxon);
+	return r;
+}
+
 /* VMCLEAR of a region that is not cached: its launch state is all there is to change. */
 static void clear_region(struct shadow_vcpu *v, struct l1_gpa pointer)
 {
@@ -132,15 +149,12 @@ static void clear_region(struct shadow_vcpu *v, struct l1_gpa pointer)
 struct vmx_result emulate_vmclear(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct l1_gpa pointer;
-	struct vmx_result r = read_pointer(v, regs, &pointer);
+	struct vmx_result r = read_vmcs_pointer(v, regs, VMX_ERROR_VMCLEAR_ADDRESS,
+						VMX_ERROR_VMCLEAR_VMXON_POINTER, &pointer);
 	struct shadow_slot *slot;
 
 	if (r.outcome != VMX_SUCCEED)
 		return r;
-	if (is_bad_pointer(v, pointer))
-		return result_fail_valid(VMX_ERROR_VMCLEAR_ADDRESS);
-	if (pointer.value == v->vmxon_pointer.value)
-		return result_fail_valid(VMX_ERROR_VMCLEAR_VMXON_POINTER);
 	slot = slot_find(v, pointer);
 	if (!slot) {
 		clear_region(v, pointer);
@@ -167,15 +181,12 @@ static bool is_our_revision(const struct shadow_vcpu *v, uint32_t revision)
 struct vmx_result emulate_vmptrld(struct shadow_vcpu *v, struct shadow_regs *regs)
 {
 	struct l1_gpa pointer;
-	struct vmx_result r = read_pointer(v, regs, &pointer);
+	struct vmx_result r = read_vmcs_pointer(v, regs, VMX_ERROR_VMPTRLD_ADDRESS,
+						VMX_ERROR_VMPTRLD_VMXON_POINTER, &pointer);
 	struct shadow_slot *slot;
 
 	if (r.outcome != VMX_SUCCEED)
 		return r;
-	if (is_bad_pointer(v, pointer))
-		return result_fail_valid(VMX_ERROR_VMPTRLD_ADDRESS);
-	if (pointer.value == v->vmxon_pointer.value)
-		return result_fail_valid(VMX_ERROR_VMPTRLD_VMXON_POINTER);
 	slot = slot_find(v, pointer);
 	if (!slot && is_our_revision(v, read_revision(v, pointer)))
 		slot = slot_get(v, pointer);
