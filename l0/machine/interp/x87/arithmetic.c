@@ -208,7 +208,7 @@ static struct soft remainder_value(struct x87 *x, bool sign, int32_t exp, uint64
 			  (unsigned __int128)(r << zeros) << 64);
 }
 
-/* `steps` of long division of a by b * 2^(steps of them): the remainder in units of b's last bit. */
+/* So many steps of the long division of a by b: the remainder in units of b's last bit. */
 static uint64_t divide_steps(uint64_t a, uint64_t b, unsigned steps, uint64_t *quotient)
 {
 	uint64_t r = a >= b ? a - b : a;

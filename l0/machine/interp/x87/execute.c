@@ -109,7 +109,7 @@ void x87_push(struct x87 *x, struct f80 value)
 /* ---- pending exceptions ---- */
 
 /* With CR0.NE = 0 the CPU stops at the instruction until an interrupt comes, IRQ 13 by the board's
- * choice, or IGNNE#: SDM 1 "MS-DOS* Compatibility Sub-mode". It is a halt before the instruction. */
+ * choice, or IGNNE#: SDM 1 "MS-DOS* Compatibility Sub-mode". That is a halt before it. */
 static void report_to_board(struct cpu *cpu)
 {
 	if (cpu->machine->ignne)

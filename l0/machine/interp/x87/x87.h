@@ -180,7 +180,7 @@ void x87_execute(struct cpu *cpu, const struct op *op);
 void x87_check_pending(struct cpu *cpu);
 /* ES and B as the flags and masks have it. */
 uint16_t x87_summary(uint16_t fsw, uint16_t fcw);
-/* Writes FSW with that summary. A new error is a new FERR#, for which nobody has asserted IGNNE#. */
+/* Writes FSW with that summary. A new error is a new FERR#, and IGNNE# is not for it yet. */
 void x87_set_status(struct cpu *cpu, uint16_t fsw, uint16_t fcw);
 /* An image has been loaded into cpu->xsave_area: reserved bits of FCW, ES and B. */
 void x87_loaded(struct cpu *cpu);

@@ -6,6 +6,7 @@
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 
+#include "l0/machine/interp/insn_table.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
 
@@ -193,6 +194,51 @@ static void test_intercepted_exception_leaves_no_trace(void **state)
 	stop(&f);
 }
 
+static void intercept_nm_mf(struct fixture *f)
+{
+	SET(f, EXCEPTION_BITMAP, BIT32(VECTOR_NM) | BIT32(VECTOR_MF));
+}
+
+static uint16_t row_of(const char *encoding)
+{
+	unsigned row = 0;
+
+	while (strcmp(insn_row(row)->encoding, encoding) != 0)
+		row++;
+	return (uint16_t)row;
+}
+
+/* FNOP with CR0.TS, and with an error pending. */
+static void test_x87_faults(void **state)
+{
+	static const uint8_t vectors[] = {VECTOR_NM, VECTOR_MF};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct cpu_event event;
+		struct fixture f;
+
+		start_guest(&f, i & 2 ? intercept_nm_mf : NULL, 0);
+		f.op = (struct op){.row = row_of("D9 =D0"), .len = 2};
+		if (i & 1) {
+			x87_set_word(f.cpu, X87_FCW, 0x37b);
+			x87_set_word(f.cpu, X87_FSW, 0x8084);
+		} else {
+			f.cpu->cr0 |= CR0_TS;
+		}
+		assert_true(call(&f, x87_execute));
+		event = f.cpu->event;
+		if (i & 2) {
+			deliver(&f, &event);
+			assert_exit(&f, EXIT_REASON_EXCEPTION_OR_NMI, 0);
+			assert_int_equal(GET(&f, EXIT_INTERRUPTION_INFO),
+					 VALID_EXCEPTION(vectors[i & 1]));
+		} else {
+			assert_faults(&f, vectors[i & 1]);
+		}
+		stop(&f);
+	}
+}
+
 /* No gate for #UD: #GP, which exits with the #UD as what was being delivered. */
 static void test_nested_exception_exits(void **state)
 {
@@ -301,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_priorities),
 		cmocka_unit_test(test_smsw_reads_the_shadow),
 		cmocka_unit_test(test_intercepted_exception_leaves_no_trace),
+		cmocka_unit_test(test_x87_faults),
 		cmocka_unit_test(test_nested_exception_exits),
 		cmocka_unit_test(test_double_fault_exits),
 		cmocka_unit_test(test_triple_fault_exits),
