@@ -54,7 +54,8 @@ void dirty_note(struct shadow_vcpu *v, const struct shadow_slot *slot, const str
 {
 	struct note *notes = v->dirty_notes.va;
 
-	if (!dirty_is_needed(slot) || !notes || v->dirty_eptp12 != vmcs_get(&slot->v12, EPT_POINTER))
+	if (!dirty_is_needed(slot) || !notes ||
+	    v->dirty_eptp12 != vmcs_get(&slot->v12, EPT_POINTER))
 		return;
 	if (v->dirty_count == NOTES) {
 		ept02_forget(v, v->dirty_eptp12);

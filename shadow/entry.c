@@ -96,9 +96,9 @@ static bool prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *e
 	return merge_prepare(v, slot, eptp02) || out_of_pages(v);
 }
 
-/* Controls of VMCS02, which is current. Two hang on more than L1's controls: what is behind the link
- * pointer, and the MSR-store area, where L1 may have put the TSC, or taken it away, without a word.
- */
+/* Controls of VMCS02, which is current. Two hang on more than L1's controls: what is behind the
+ * link pointer, and the MSR-store area, where L1 may have put the TSC, or taken it away, without a
+ * word. */
 static void push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02)
 {
 	if (slot->dirty & DIRTY_CONTROLS)

@@ -221,9 +221,11 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 	uint64_t efer = host_efer(slot, l2);
 	uint64_t pat = (exit & EXIT_LOAD_PAT) ? vmcs_get(&slot->v12, HOST_IA32_PAT) : l2->pat;
 
-	if (vmcs_get(&v->l1, GUEST_IA32_EFER) != efer && vmx_features_have(v->l0.hw->features, VMX_FEATURE_EFER))
+	if (vmcs_get(&v->l1, GUEST_IA32_EFER) != efer &&
+	    vmx_features_have(v->l0.hw->features, VMX_FEATURE_EFER))
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_EFER, efer);
-	if (vmcs_get(&v->l1, GUEST_IA32_PAT) != pat && vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
+	if (vmcs_get(&v->l1, GUEST_IA32_PAT) != pat &&
+	    vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
 	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS))
 		load_own_msrs(v, slot, exit);

@@ -120,8 +120,8 @@ struct vmx_result emulate_vmxoff(struct shadow_vcpu *v, struct shadow_regs *regs
 	return result_succeed();
 }
 
-/* The operand of VMCLEAR and VMPTRLD: an address that a VMCS may have. Each has error numbers of its
- * own. */
+/* The operand of VMCLEAR and VMPTRLD: an address that a VMCS may have. Each has error numbers of
+ * its own. */
 static struct vmx_result read_vmcs_pointer(struct shadow_vcpu *v, struct shadow_regs *regs,
 					   enum vmx_error bad_address, enum vmx_error is_vmxon,
 					   struct l1_gpa *pointer)

@@ -261,8 +261,8 @@ static bool is_bitmap_address(unsigned index)
 	       index == VMCS_INDEX_IO_BITMAP_B;
 }
 
-/* SDM 3C "Checks Related to Address-Space Size", "Loading Host State": the host's mode is that of the
- * exit controls; the entry controls must go with it. */
+/* SDM 3C "Checks Related to Address-Space Size", "Loading Host State": the host's mode is that of
+ * the exit controls; the entry controls must go with it. */
 static bool decides_mode(unsigned index)
 {
 	return index == VMCS_INDEX_EXIT_CONTROLS || index == VMCS_INDEX_ENTRY_CONTROLS;
@@ -294,8 +294,8 @@ static uint32_t dirties(unsigned index)
 void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index, uint64_t value,
 		struct hpa resume)
 {
-	/* By these controls rare fields are saved and loaded, too: the exit that is behind goes by the
-	 * old ones, the entry to come by the new. */
+	/* By these controls rare fields are saved and loaded, too: the exit that is behind goes by
+	 * the old ones, the entry to come by the new. */
 	bool decides = decides_mode(index);
 
 	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
