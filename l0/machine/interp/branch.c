@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What became of the last instruction of a block: not a branch, a branch that was taken or not; and the
- * last-branch record stack, SDM 3B "Last Branch, Interrupt, and Exception Recording". Its registers
- * are in branch_msrs.c.
+ * What became of the last instruction of a block: not a branch, a branch that was taken or not; and
+ * the last-branch record stack, SDM 3B "Last Branch, Interrupt, and Exception Recording". Its
+ * registers are in branch_msrs.c.
  */
 #include "l0/machine/interp/branch.h"
 
@@ -37,9 +37,9 @@ static bool is_one_of(const char *mnemonic, const char *const *list)
 static enum branch_kind branch_kind(const struct insn_row *row)
 {
 	static const char *const conditional[] = {"Jcc", "LOOPNE", "LOOPE", "LOOP", "JCXZ", NULL};
-	static const char *const far[] = {"JMPF", "CALLF",  "RETF",   "INT3",     "INT",     "INTO",
-					  "INT1", "IRET",   "SYSCALL", "SYSRET", "SYSENTER", "SYSEXIT",
-					  NULL};
+	static const char *const far[] = {"JMPF",   "CALLF",    "RETF",    "INT3", "INT",
+					  "INTO",   "INT1",     "IRET",    "SYSCALL",
+					  "SYSRET", "SYSENTER", "SYSEXIT", NULL};
 	bool relative = row->operands[0] == 'J';
 
 	if (is_one_of(row->mnemonic, conditional))
@@ -80,8 +80,8 @@ static void record(struct cpu *cpu, enum branch_kind kind, uint64_t from)
 	lbr->last = now;
 }
 
-/* The entry op knows the block's instructions and cycles. No instruction is free, so that a block that
- * follows finds too little budget left. */
+/* The entry op knows the block's instructions and cycles. No instruction is free, so that a block
+ * that follows finds too little budget left. */
 void branch_begin(struct cpu *cpu, const struct op *entry)
 {
 	const struct op *last = entry + entry->off;
@@ -97,8 +97,7 @@ void branch_begin(struct cpu *cpu, const struct op *entry)
 	}
 }
 
-/* Outside 64-bit mode RIP wraps at 4 GiB or 64 KiB; a branch to the next instruction of a far kind is
- * one all the same. */
+/* A conditional branch is taken if it leads elsewhere than to the next instruction; all others are. */
 void branch_attend(struct cpu *cpu)
 {
 	bool conditional = cpu->branch.kind == LBR_JCC;

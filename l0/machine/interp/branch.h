@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Branches as the processor itself looks at them: last-branch recording, single-stepping on branches,
- * counting them. While anybody wants that, blocks are executed one by one, since a branch is always the
- * last instruction of its block; otherwise it costs nothing.
+ * Branches as the processor itself looks at them: last-branch recording, single-stepping on
+ * branches, counting them. While anybody wants that, blocks are executed one by one, since a branch
+ * is always the last instruction of its block; otherwise it costs nothing.
  */
 #ifndef L0_MACHINE_INTERP_BRANCH_H
 #define L0_MACHINE_INTERP_BRANCH_H
@@ -11,8 +11,8 @@
 
 /* Must every branch be looked at? */
 bool branch_watched(const struct cpu *cpu);
-/* The block about to be executed at RIP, by its entry op, with enough budget for it: sees to it that
- * no other one follows without a boundary. */
+/* The block about to be executed at RIP, by its entry op, with enough budget for it: sees to it
+ * that no other one follows without a boundary. */
 void branch_begin(struct cpu *cpu, const struct op *entry);
 /* At the boundary after it, before anything else happens there. */
 void branch_attend(struct cpu *cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The registers of last-branch recording, SDM 3B "LBR Stack", "Filtering of Last Branch Records". As
- * many as the profile has records; those with INFO registers have them for every record.
+ * The registers of last-branch recording, SDM 3B "LBR Stack", "Filtering of Last Branch Records".
+ * As many as the profile has records; those with INFO registers have them for every record.
  *
  *   MSR_LBR_INFO_x  15:0 cycles since the previous record, saturating; nothing here mispredicts
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Canonical addresses, SDM 1 "Canonical Addressing": of 48 bits, or of 57 with 5-level paging. What an
- * instruction accesses or branches to is measured by the paging mode; what a register takes (MSRs,
- * segment and table bases, INVPCID and INVVPID descriptors) by what the part supports.
+ * Canonical addresses, SDM 1 "Canonical Addressing": of 48 bits, or of 57 with 5-level paging. What
+ * an instruction accesses or branches to is measured by the paging mode; what a register takes
+ * (MSRs, segment and table bases, INVPCID and INVVPID descriptors) by what the part supports.
  */
 #ifndef L0_MACHINE_INTERP_CANONICAL_H
 #define L0_MACHINE_INTERP_CANONICAL_H

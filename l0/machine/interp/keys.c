@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Protection keys as software sees them, SDM 3A "Protection Keys": RDPKRU, WRPKRU, IA32_PKRS. What they
- * do to accesses is in paging.c.
+ * Protection keys as software sees them, SDM 3A "Protection Keys": RDPKRU, WRPKRU, IA32_PKRS. What
+ * they do to accesses is in paging.c.
  */
 #include "l0/machine/interp/keys.h"
 

@@ -61,7 +61,8 @@ static uint64_t guest_tsc(const struct cpu *cpu)
  * this was the end of it), and not beyond the next time at which anything may happen. */
 static void wait_for_tsc(struct cpu *cpu)
 {
-	uint64_t until = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32, now = guest_tsc(cpu);
+	uint64_t until = (uint32_t)cpu->gpr[REG_RAX] | cpu->gpr[REG_RDX] << 32;
+	uint64_t now = guest_tsc(cpu);
 	uint64_t wanted = until > now ? until - now : 0;
 	uint64_t bound = cpu->msrs.umwait_control & UINT64_C(0xfffffffc);
 	uint64_t left = cpu->budget > 0 ? (uint64_t)cpu->budget : 0;

@@ -222,8 +222,9 @@ static bool mtrr_valid(const struct cpu *cpu, uint32_t msr, uint64_t value)
 	return true;
 }
 
-/* ---- machine-check banks, in which nothing is ever logged: SDM 3B "Error-Reporting Register Banks" ---- */
+/* ---- machine-check banks, in which nothing is ever logged ---- */
 
+/* SDM 3B "Error-Reporting Register Banks" */
 enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC, BANK_REGISTERS };
 
 /* Of a register that is kept; NULL: no bank, or its status. */

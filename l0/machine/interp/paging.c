@@ -8,8 +8,8 @@
 
 #include "l0/machine/interp/profile.h"
 
-/* 63 XD | 62:59 protection key (leaf, IA-32e) | 58:52 ignored (PAE: reserved) | 51:M reserved | M-1:12 address | 11:9 ignored
- * 8 G | 7 PS | 6 D | 5 A | 4 PCD | 3 PWT | 2 U/S | 1 R/W | 0 P */
+/* 63 XD | 62:59 protection key (leaf, IA-32e) | 58:52 ignored (PAE: reserved) | 51:M reserved
+ * M-1:12 address | 11:9 ignored | 8 G | 7 PS | 6 D | 5 A | 4 PCD | 3 PWT | 2 U/S | 1 R/W | 0 P */
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 
 struct step {
@@ -266,7 +266,8 @@ static uint8_t page_key(const struct pager *p, uint64_t leaf)
 
 	if (!(p->mode & (user ? SPACE_PKE : SPACE_PKS)))
 		return 0;
-	return (uint8_t)(KEY_APPLIES | (user ? KEY_USER : 0) | (leaf >> PTE_KEY_SHIFT & KEY_NUMBER));
+	return (uint8_t)(KEY_APPLIES | (user ? KEY_USER : 0) |
+			 (leaf >> PTE_KEY_SHIFT & KEY_NUMBER));
 }
 
 static bool check_and_flag(struct pager *p)

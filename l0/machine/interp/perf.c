@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Performance counters: what they count and when they overflow. A counter that runs is a base plus
- * the machine's own count, so counting costs nothing; switching it on or off, by its controls or by a
- * change of privilege, moves the base. The registers are in perf_msrs.c.
+ * the machine's own count, so counting costs nothing; switching it on or off, by its controls or by
+ * a change of privilege, moves the base. The registers are in perf_msrs.c.
  */
 #include "l0/machine/interp/perf.h"
 
@@ -201,11 +201,11 @@ uint64_t perf_next_event(const struct cpu *cpu, uint64_t now)
 /* SDM 3B "Freezing LBR and Performance Counters on PMI", the streamlined way of version 4. */
 static void freeze(struct cpu *cpu)
 {
-	uint64_t status = cpu->msrs.perf_global_status;
+	uint64_t status = cpu->msrs.perf_global_status, debugctl = cpu->msrs.debugctl;
 
-	if ((cpu->msrs.debugctl & DEBUGCTL_FREEZE_LBRS_ON_PMI) && (cpu->msrs.debugctl & DEBUGCTL_LBR))
+	if ((debugctl & DEBUGCTL_FREEZE_LBRS_ON_PMI) && (debugctl & DEBUGCTL_LBR))
 		status |= PERF_STATUS_LBR_FRZ;
-	if (cpu->msrs.debugctl & DEBUGCTL_FREEZE_PERFMON_ON_PMI)
+	if (debugctl & DEBUGCTL_FREEZE_PERFMON_ON_PMI)
 		status |= PERF_STATUS_CTR_FRZ;
 	if (status != cpu->msrs.perf_global_status)
 		perf_change(cpu, &cpu->msrs.perf_global_status, status);

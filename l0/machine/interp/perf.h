@@ -2,8 +2,8 @@
  *
  * The performance counters, SDM 3B "Architectural Performance Monitoring" version 4: three fixed
  * ones (0 retired instructions, exact; 1 core cycles; 2 reference cycles) and four general-purpose
- * ones that can count the same and retired branches. An overflow interrupts at the boundary after the
- * instruction that causes it. The read and write functions are rows of msrs.def.
+ * ones that can count the same and retired branches. An overflow interrupts at the boundary after
+ * the instruction that causes it. The read and write functions are rows of msrs.def.
  */
 #ifndef L0_MACHINE_INTERP_PERF_H
 #define L0_MACHINE_INTERP_PERF_H

@@ -255,7 +255,7 @@ void space_refresh(struct cpu *cpu)
 		blocks_refresh_key(cpu);
 }
 
-/* The first level holds rights as the keys' registers left them, under tags that are now given up. */
+/* The first level holds rights as the keys' registers left them, under tags that are given up. */
 void mmu_keys_changed(struct cpu *cpu)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
