@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Any bytes as code, in each mode that a loader starts: decoder, block builder, engine, faults through
- * whatever IDT there is. The first byte chooses the mode, the next 16 fill registers.
+ * Any bytes as code, in each mode that a loader starts: decoder, block builder, engine, faults
+ * through whatever IDT there is. The first byte chooses the mode, the next 16 fill registers.
  */
 #include <assert.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fuzz targets: each takes any bytes and must return, whatever they are. What is asserted is little;
- * sanitizers watch the rest. `make fuzz` runs them under libFuzzer, test_fuzz.c under cmocka.
+ * Fuzz targets: each takes any bytes and must return, whatever they are. What is asserted is
+ * little; sanitizers watch the rest. `make fuzz` runs them under libFuzzer, test_fuzz.c under
+ * cmocka.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Any bytes as an image, with themselves as a module and as initial RAM disk: refused with one line, or
- * loaded within RAM.
+ * Any bytes as an image, with themselves as a module and as initial RAM disk: refused with one
+ * line, or loaded within RAM.
  */
 #include <assert.h>
 #include <string.h>

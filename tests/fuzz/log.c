@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Any bytes as a trap log: read to the damage, then reported on. The checksums would stop most of it, so
- * they are made right first, as a malicious writer would.
+ * Any bytes as a trap log: read to the damage, then reported on. The checksums would stop most of
+ * it, so they are made right first, as a malicious writer would.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Every fuzz target over the cases kept in tests/fuzz/cases/TARGET/ (what a fuzzer once found, and seeds),
- * each as it is, cut short and with bytes changed, and over noise. ABYME_FUZZ sets how often (default 100).
- * Runs in the top folder of the tree.
+ * Every fuzz target over the cases kept in tests/fuzz/cases/TARGET/ (what a fuzzer once found, and
+ * seeds), each as it is, cut short and with bytes changed, and over noise. ABYME_FUZZ sets how
+ * often (default 100). Runs in the top folder of the tree.
  */
 #include <dirent.h>
 #include <setjmp.h>

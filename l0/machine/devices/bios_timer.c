@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a PC's BIOS leaves running and this machine's firmware does not: the tick of 18.2 Hz on IRQ 0 through
- * the 8259As at vectors 08 and 70, with its handler, which counts at 0040:006c. `--device biostimer`, for
- * real-mode code that waits for it with HLT.
+ * What a PC's BIOS leaves running and this machine's firmware does not: the tick of 18.2 Hz on IRQ
+ * 0 through the 8259As at vectors 08 and 70, with its handler, which counts at 0040:006c.
+ * `--device biostimer`, for real-mode code that waits for it with HLT.
  */
 #include "l0/machine/devices/platform.h"
 #include "l0/machine/firmware.h"

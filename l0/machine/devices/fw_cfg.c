@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * fw_cfg: by which firmware of emulated PCs, test images and Linux learn what machine it is. The
- * interface is the one of QEMU's "Firmware Configuration (fw_cfg) Device"; without DMA, and read only.
+ * interface is the one of QEMU's "Firmware Configuration (fw_cfg) Device"; without DMA, and read
+ * only.
  *
  *   0x510  16 bits, write: selects an item and goes to its start
  *   0x511   8 bits, read: the item's next byte; 0 beyond its end and for items that are not there

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The device that test images for emulated PCs know as pc-testdev; `--device testdev`. No real PC has
- * it. (The exit port is on every machine: debug_ports.c.)
+ * The device that test images for emulated PCs know as pc-testdev; `--device testdev`. No real PC
+ * has it. (The exit port is on every machine: debug_ports.c.)
  *
  *   0xe0 - 0xe3      what was last written there, in any width
  *   0xe4 - 0xe7      write: the host may forget the translation of a page; there is none to forget
