@@ -205,7 +205,9 @@ static bool l1_wants(const struct l2_exit *x, const struct route_row *row)
 
 bool route_l1_asks(const struct l2_exit *x)
 {
-	return l1_wants(x, &rows[x->as.reason & EXIT_REASON_BASIC]);
+	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;
+
+	return basic < EXIT_REASON_COUNT && l1_wants(x, &rows[basic]);
 }
 
 static __attribute__((noinline)) enum route ask(struct l2_exit *x, const struct route_row *row)
@@ -227,10 +229,11 @@ static __attribute__((noinline)) enum route ask(struct l2_exit *x, const struct 
 enum route route_l2_exit(struct l2_exit *x)
 {
 	uint32_t basic = x->as.reason & EXIT_REASON_BASIC;
-	const struct route_row *row = &rows[basic];
+	const struct route_row *row;
 
 	if (basic >= EXIT_REASON_COUNT)
 		return ROUTE_L0;
+	row = &rows[basic];
 	if (row->l1_always && !row->first && !row->l0_asks) /* what needs no question */
 		return ROUTE_L1;
 	return ask(x, row);

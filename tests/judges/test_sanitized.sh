@@ -167,10 +167,17 @@ done
 for insns in 0 -1 x 1Q; do
 	refused --max-insns "$insns" "$hello"
 done
+for events in '' x exits, ,exits; do
+	refused --watch "$events" "$hello"
+done
+for port in '' x -1 65536; do
+	refused --gdb "$port" "$hello"
+done
+check 66 1 'symbols of a script' "$abyme" run --symbols "$0" "$hello"
 refused --stack a,,b
 refused --stack a --depth 1
 refused --module :x "$hello"
-check 68 1 'a machine that is none' "$abyme" run --machine nonsense "$hello"
+check 64 1 'a machine that is none' "$abyme" run --machine nonsense "$hello"
 check 64 1 'a command that is none' "$abyme" nonsense
 check 64 1 'no command' "$abyme"
 

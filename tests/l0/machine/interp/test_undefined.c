@@ -100,15 +100,6 @@ static bool known_difference(const ZydisDecodedInstruction *theirs, const struct
 	case ZYDIS_MNEMONIC_SYSCALL: /* 64-bit mode only, on Intel's parts */
 	case ZYDIS_MNEMONIC_SYSRET:
 		return !ours;
-	case ZYDIS_MNEMONIC_F2XM1: /* transcendental: not there yet */
-	case ZYDIS_MNEMONIC_FCOS:
-	case ZYDIS_MNEMONIC_FPATAN:
-	case ZYDIS_MNEMONIC_FPTAN:
-	case ZYDIS_MNEMONIC_FSIN:
-	case ZYDIS_MNEMONIC_FSINCOS:
-	case ZYDIS_MNEMONIC_FYL2X:
-	case ZYDIS_MNEMONIC_FYL2XP1:
-		return !ours;
 	case ZYDIS_MNEMONIC_LZCNT: /* BSR, BSF with a prefix that is ignored */
 	case ZYDIS_MNEMONIC_TZCNT:
 		return ours;
