@@ -39,7 +39,8 @@ enum slot_dirty {
 };
 
 /* What every entry or reflection has to see to because L1's controls ask for it. Most L1s ask for
- * little of it, so it is found out when a control has changed (slot_find_extras()) and not again. */
+ * little of it, so it is found out when a control has changed (slot_find_extras()) and not again.
+ */
 enum slot_extra {
 	/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is
 	 * neither what L1 wrote nor what it left there: the entry computes them each time. */

@@ -17,10 +17,10 @@ uint16_t vpid02_of(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 /* L1's INVVPID, checked by the caller. */
 void vpid02_invalidate(struct shadow_vcpu *v, unsigned type, uint16_t vpid12, uint64_t linear);
 
-/* An L1 that does not give L2 a VPID expects each VM entry and VM exit to flush its own translations
- * too (SDM 3C "Operations that Invalidate Cached Mappings", VPID 0000H). Nothing is cached under
- * VPID01 while L2 runs, so one flush at the reflection, or at an entry that fails like an exit,
- * serves both. */
+/* An L1 that does not give L2 a VPID expects each VM entry and VM exit to flush its own
+ * translations too (SDM 3C "Operations that Invalidate Cached Mappings", VPID 0000H). Nothing is
+ * cached under VPID01 while L2 runs, so one flush at the reflection, or at an entry that fails like
+ * an exit, serves both. */
 bool vpid02_must_flush(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 void vpid02_flush_l1(struct shadow_vcpu *v);
 

@@ -13,7 +13,8 @@
 /* "L0", "L1", ... or "machine". Valid until the next call from the same thread. */
 const char *trap_stream_name(uint16_t stream);
 const char *trap_path_name(uint8_t path);
-/* The guest of a machine's record, "L1", "L2" ..., where it is told; else the path. Valid as above. */
+/* The guest of a machine's record, "L1", "L2" ..., where it is told; else the path. Valid as above.
+ */
 const char *trap_who_name(uint8_t path, uint8_t level);
 /* SDM name of the record's basic exit reason; "REASON_<n>" if the SDM has none. */
 const char *trap_reason_name(uint32_t reason);

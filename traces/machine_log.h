@@ -22,7 +22,8 @@ struct trap_log_writer *trap_log_create(const char *path, uint64_t hz, char *err
  * is remembered and reported by trap_log_close. */
 void trap_log_append(struct trap_log_writer *writer, const struct trap_record *record);
 
-/* Adds a mark (LOG_MARK): `number` as the guest chose it, at a time and count of retired instructions. */
+/* Adds a mark (LOG_MARK): `number` as the guest chose it, at a time and count of retired
+ * instructions. */
 void trap_log_mark(struct trap_log_writer *writer, uint32_t number, uint64_t cycles,
 		   uint64_t insns);
 
@@ -37,8 +38,8 @@ struct trap_log_total {
 	uint16_t reason;
 	uint64_t count;
 };
-/* Totals so far, sorted by (stream, path, level, reason), the machine's stream last; *count rows, valid
- * until the next call. */
+/* Totals so far, sorted by (stream, path, level, reason), the machine's stream last; *count rows,
+ * valid until the next call. */
 const struct trap_log_total *trap_log_totals(struct trap_log_writer *writer, size_t *count);
 /* Digest (FNV-1a, 64 bits) over the machine's records so far. */
 uint64_t trap_log_digest(const struct trap_log_writer *writer);

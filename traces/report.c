@@ -23,7 +23,8 @@ static void cost_add(struct trap_cost *cost, uint64_t value, bool first)
 
 #define NO_ROW UINT32_MAX
 
-/* The row of each record of a stream, so that a cause can be looked up by sequence; marks have none. */
+/* The row of each record of a stream, so that a cause can be looked up by sequence; marks have
+ * none. */
 static uint32_t *row_of_records(struct trap_totals *totals, const struct trap_stream *stream)
 {
 	size_t room = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a log says in sum: per stream, path, guest and reason the count and cost of the exits and how many
- * exits their handling caused.
+ * What a log says in sum: per stream, path, guest and reason the count and cost of the exits and
+ * how many exits their handling caused.
  */
 #ifndef TRACES_REPORT_H
 #define TRACES_REPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Counting records by (stream, path, level, reason). A run has a few dozen keys, so a linear search is
- * enough for what the table of recent rows does not know.
+ * Counting records by (stream, path, level, reason). A run has a few dozen keys, so a linear search
+ * is enough for what the table of recent rows does not know.
  */
 #include "traces/totals.h"
 

@@ -105,7 +105,8 @@ static void walk_children(const struct trap_forest *forest, size_t n, size_t at,
 		walk(forest, n, child, depth, visit, opaque);
 }
 
-/* Visits an exit, the exit of the level below that it came from, and what handling either caused. */
+/* Visits an exit, the exit of the level below that it came from, and what handling either caused.
+ */
 static void walk(const struct trap_forest *forest, size_t n, size_t at, unsigned depth,
 		 trap_visit *visit, void *opaque)
 {

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Doubles *room (elements of `size` bytes) and returns the moved array; the new part is not cleared. */
+/* Doubles *room (elements of `size` bytes) and returns the moved array; the new part is not
+ * cleared. */
 static inline void *xgrow(void *array, size_t *room, size_t size)
 {
 	*room = *room ? *room * 2 : 16;

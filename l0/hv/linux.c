@@ -172,7 +172,8 @@ static void copy_string(char *to, const char *from, size_t size)
 }
 
 /* Multiboot loaders put the file's name in front of a module's words, or do not; Linux would hand
- * it to the first process. A name has a slash; of the kernel's words only those with = may have one.
+ * it to the first process. A name has a slash; of the kernel's words only those with = may have
+ * one.
  */
 static const char *without_name(const char *string)
 {

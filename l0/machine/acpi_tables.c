@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * ACPI tables from ACPI_BASE on: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET. Layouts: ACPI
- * Specification 6.5 "ACPI System Description Tables"; what the machine has is in devices/platform.h,
- * ioapic.h and hpet.h, the DSDT's code comes from dsdt.c.
+ * Specification 6.5 "ACPI System Description Tables"; what the machine has is in
+ * devices/platform.h, ioapic.h and hpet.h, the DSDT's code comes from dsdt.c.
  */
 #include <string.h>
 

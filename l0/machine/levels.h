@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Whose guest is running: levels told apart from below, by what the CPU sees and no hypervisor says.
+ * Whose guest is running: levels told apart from below, by what the CPU sees and no hypervisor
+ * says.
  *
- * L0 is whoever runs in VMX root operation. A guest that it enters on its own account is L1. Every other
- * VMCS of L0's stands for a guest of a guest: L0 enters it because some Ln executed VMLAUNCH or VMRESUME,
- * so what runs there is L(n+1). While L0 and the levels above it answer that instruction, they enter
- * guests of levels up to n, some by VMRESUMEs of their own; the first one that is nobody known so far is
- * the answer. A VMCS with another EPT pointer is another guest: some hypervisors load one VMCS with
- * whoever shall run next.
+ * L0 is whoever runs in VMX root operation. A guest that it enters on its own account is L1. Every
+ * other VMCS of L0's stands for a guest of a guest: L0 enters it because some Ln executed VMLAUNCH
+ * or VMRESUME, so what runs there is L(n+1). While L0 and the levels above it answer that
+ * instruction, they enter guests of levels up to n, some by VMRESUMEs of their own; the first one
+ * that is nobody known so far is the answer. A VMCS with another EPT pointer is another guest: some
+ * hypervisors load one VMCS with whoever shall run next.
  */
 #ifndef L0_MACHINE_LEVELS_H
 #define L0_MACHINE_LEVELS_H
@@ -51,8 +52,8 @@ void levels_exit(struct levels *levels, const struct levels_exit *exit,
 unsigned levels_current(const struct levels *levels);
 /* VMCLEAR: the VMCS may stand for another guest from now on. */
 void levels_clear(struct levels *levels, uint64_t vmcs);
-/* The row of the guest of this level that was entered last and whose state its VMCS still holds; NULL:
- * there is none. */
+/* The row of the guest of this level that was entered last and whose state its VMCS still holds;
+ * NULL: there is none. */
 const struct levels_row *levels_find(const struct levels *levels, unsigned level);
 
 #endif

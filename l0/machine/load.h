@@ -77,7 +77,8 @@ bool multiboot_claims(const struct file *file);
 bool multiboot_load(struct load_map *map, const struct file *file,
 		    const struct load_request *request, struct cpu_boot_state *state,
 		    struct load_error *error) __attribute__((warn_unused_result));
-/* load_sector.c: a boot sector and what lies behind it, for real mode; there is no BIOS under it. */
+/* load_sector.c: a boot sector and what lies behind it, for real mode; there is no BIOS under it.
+ */
 bool sector_claims(const struct file *file);
 bool sector_load(struct load_map *map, const struct file *file, const struct load_request *request,
 		 struct cpu_boot_state *state, struct load_error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A boot sector, as a PC's firmware starts one from a disk: the file at 0x7c00, real mode. The whole
- * file is there at once, and no BIOS answers interrupts.
+ * A boot sector, as a PC's firmware starts one from a disk: the file at 0x7c00, real mode. The
+ * whole file is there at once, and no BIOS answers interrupts.
  */
 #include "l0/machine/command.h"
 #include "l0/machine/load.h"

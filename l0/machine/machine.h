@@ -74,8 +74,8 @@ struct region {
 	unsigned max_size;
 	uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
 	void (*write)(void *opaque, uint64_t offset, unsigned size, uint64_t value);
-	/* Optional, for ports: `count` elements of `size` <= max_size bytes, in memory order, to the one
-	 * port. */
+	/* Optional, for ports: `count` elements of `size` <= max_size bytes, in memory order, to
+	 * the one port. */
 	void (*write_run)(void *opaque, uint64_t offset, unsigned size, const uint8_t *elements,
 			  uint64_t count);
 	bool fast; /* an access takes no time of the CPU's: not a device that a PC has */
@@ -91,8 +91,8 @@ struct cpu_stats {
 };
 struct cpu_ops {
 	const char *name;
-	/* profile: the text of --cpu, NULL for the default (kvm has no other). NULL: refused, one line
-	 * printed. */
+	/* profile: the text of --cpu, NULL for the default (kvm has no other). NULL: refused, one
+	 * line printed. */
 	struct cpu *(*create)(struct machine *machine, const char *profile);
 	void (*destroy)(struct cpu *cpu);
 	/* False: this CPU cannot start so, one line printed. */
@@ -119,13 +119,14 @@ struct cpu_ops {
 	const char *(*last_failure)(struct cpu *cpu);
 	/* Optional. Prints profiles and features for `--cpu help`. */
 	void (*list_profiles)(void);
-	/* Optional. Whether this host can run hypervisors so; `why` says it in one line either way. */
+	/* Optional. Whether this host can run hypervisors so; `why` says it in one line either way.
+	 */
 	bool (*probe)(char *why, size_t size);
 	/* Optional. In VMX non-root operation; the registers, for onlookers. */
 	bool (*in_guest)(const struct cpu *cpu);
 	void (*context)(const struct cpu *cpu, struct context *context);
-	/* Optional, for a debugger, between instructions: takes general registers, RIP and RFLAGS (false:
-	 * refused); memory has been written behind the CPU's back. */
+	/* Optional, for a debugger, between instructions: takes general registers, RIP and RFLAGS
+	 * (false: refused); memory has been written behind the CPU's back. */
 	bool (*set_context)(struct cpu *cpu, const struct context *context);
 	void (*memory_written)(struct cpu *cpu, uint64_t hpa, unsigned size);
 	/* Optional. The interrupt controllers are the backend's own: the level of a line. */

@@ -20,7 +20,8 @@ struct observers {
  * observe_close is to be called all the same. */
 bool observe_open(struct observers *observers, struct machine *machine, const struct stack *stack,
 		  struct load_error *error) __attribute__((warn_unused_result));
-/* Writes what there is to write. False: one line printed for each file that could not be written. */
+/* Writes what there is to write. False: one line printed for each file that could not be written.
+ */
 bool observe_close(struct observers *observers, struct machine *machine)
 	__attribute__((warn_unused_result));
 

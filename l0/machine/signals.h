@@ -7,8 +7,8 @@
 
 struct machine;
 
-/* From now on SIGINT, SIGTERM and SIGHUP end the machine's run in good order, a second one at once; a
- * reader of our output that goes away ends nothing. */
+/* From now on SIGINT, SIGTERM and SIGHUP end the machine's run in good order, a second one at once;
+ * a reader of our output that goes away ends nothing. */
 void signals_catch(struct machine *machine);
 
 #endif

@@ -61,7 +61,8 @@ static unsigned stack_images(const struct run_options *options, struct stack *st
 	return n;
 }
 
-/* Deep in the stack the want of memory would show only after very many instructions: say so before. */
+/* Deep in the stack the want of memory would show only after very many instructions: say so before.
+ */
 static bool enough_memory(const struct run_options *options, struct load_error *error)
 {
 	uint64_t need = (options->depth + 1) * HV_KEEPS;

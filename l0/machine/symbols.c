@@ -41,8 +41,8 @@ void symbols_free(struct symbols *symbols)
 	free(symbols);
 }
 
-/* `count` elements of `size` bytes at `offset` of the file; structures are aligned as the format asks
- * (8 bytes). NULL: they are not, or not all there. */
+/* `count` elements of `size` bytes at `offset` of the file; structures are aligned as the format
+ * asks (8 bytes). NULL: they are not, or not all there. */
 static const void *part(const struct file *file, uint64_t offset, uint64_t count, size_t size)
 {
 	if ((size > 1 && offset % 8) || offset > file->size || count > (file->size - offset) / size)

@@ -7,8 +7,8 @@
  *                                     what L1 and L2 executed, C the cycles of the whole
  *   l1_ITEM insns=I cycles=C          an operation executed by L1 itself
  *
- * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0. Options:
- * iters=N, item=N (only the N-th l2_ line).
+ * On a bare machine I is 0 for l2_ lines and 1 for l1_ lines. insns=na: no fixed counter 0.
+ * Options: iters=N, item=N (only the N-th l2_ line).
  */
 #include "l1/guests/roundtrip/roundtrip.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A boot sector that prices, in real mode, what a machine may have to step in for: `item cycles=N`, the
- * TSC's cycles for one, each. The one image that any KVM runs. It leaves by port 0xf4 with 0.
+ * A boot sector that prices, in real mode, what a machine may have to step in for: `item cycles=N`,
+ * the TSC's cycles for one, each. The one image that any KVM runs. It leaves by port 0xf4 with 0.
  */
 #define COM1 0x3f8
 #define COM1_STATUS (COM1 + 5)

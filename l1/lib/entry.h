@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * For assembly, in 32-bit and 64-bit code: the ways in from C and from a vector that entry code shares.
+ * For assembly, in 32-bit and 64-bit code: the ways in from C and from a vector that entry code
+ * shares.
  */
 #ifndef L1_LIB_ENTRY_H
 #define L1_LIB_ENTRY_H

@@ -2,8 +2,8 @@
  *
  * Packs files into an initrd: mkinitrd OUT NAME=FILE|NAME@TARGET... A FILE becomes NAME,
  * executable; NAME@TARGET is a symbolic link. Folders above a NAME come by themselves, and
- * /dev/console, /proc, /sys and /tmp too. Format: Linux "Documentation/driver-api/early-userspace/buffer-format.rst"
- * (newc cpio).
+ * /dev/console, /proc, /sys and /tmp too. Format: Linux
+ * "Documentation/driver-api/early-userspace/buffer-format.rst" (newc cpio).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,7 +29,8 @@ static inline bool aligned_phys(check_env *env, uint64_t address, unsigned bits)
 	return !(address & (BIT64(bits) - 1)) && within_phys(env, address);
 }
 
-/* Bits of a linear address that the part supports, whatever the paging mode: 48, or 57 with LA57. */
+/* Bits of a linear address that the part supports, whatever the paging mode: 48, or 57 with LA57.
+ */
 static inline unsigned linear_width(check_env *env)
 {
 	return vmx_cap(env->caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
@@ -247,7 +248,8 @@ static inline bool usable(check_env *env, enum x86_seg seg)
 	return !(access_rights(env, seg) & AR_UNUSABLE);
 }
 
-/* Access rights of CS are checked always, of the others only if usable; of none in virtual-8086 mode. */
+/* Access rights of CS are checked always, of the others only if usable; of none in virtual-8086
+ * mode. */
 static inline bool checked(check_env *env, enum x86_seg seg)
 {
 	return !vm86(env) && (seg == SEG_CS || usable(env, seg));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMX with any VMCS: a host that launches, and resumes after whatever exit; fields that the bytes set
- * over a VMCS that enters; bytes in the pages that the controls may use; a guest whose code is the rest.
+ * VMX with any VMCS: a host that launches, and resumes after whatever exit; fields that the bytes
+ * set over a VMCS that enters; bytes in the pages that the controls may use; a guest whose code is
+ * the rest.
  *
  *   n, then n times: field number (1), value (8)
  *   m, then m times: page (1), offset / 8 (2), value (8)

@@ -3,10 +3,10 @@
  * The x87 FPU, MMX and SSE on whatever PC this runs on: a digest for each group of instructions
  * over random registers, precision and rounding; who may execute and how errors are reported; what
  * an exit leaves. The same lines at every depth. Options: rounds=N, verbose (a digest for each
- * operation, too), strict (other digests: NaNs, denormals, unsupported encodings, C1 and DE, unmasked
- * SSE exceptions, which QEMU's TCG does otherwise than the SDM, as it does groups microcoded and
- * mmx), transcendental (those instructions, too, which may differ by an ulp from part to part, and
- * by far more in QEMU and Bochs).
+ * operation, too), strict (other digests: NaNs, denormals, unsupported encodings, C1 and DE,
+ * unmasked SSE exceptions, which QEMU's TCG does otherwise than the SDM, as it does groups
+ * microcoded and mmx), transcendental (those instructions, too, which may differ by an ulp from
+ * part to part, and by far more in QEMU and Bochs).
  */
 #include <stdbool.h>
 #include <stddef.h>

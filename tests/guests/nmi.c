@@ -4,7 +4,8 @@
  * PIT, through an I/O APIC entry with delivery mode NMI, fires around a CPUID that exits to
  * whatever is beneath. Each must arrive once, and without a further exit to bring it. Option:
  * rounds=N; blocked: each comes with a second one, which arrives while the first is handled,
- * between exits, and has to wait for its IRET; faults: the exit ends in a fault, which is injected first.
+ * between exits, and has to wait for its IRET; faults: the exit ends in a fault, which is injected
+ * first.
  */
 #include "l1/lib/console.h"
 #include "l1/lib/cpu.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a debugger sees of one level: the registers of whoever runs now, of a guest as it was when it
- * exited, or of L0 while a guest runs; and memory through that level's paging and EPT, without any trace
- * in accessed or dirty flags.
+ * What a debugger sees of one level: the registers of whoever runs now, of a guest as it was when
+ * it exited, or of L0 while a guest runs; and memory through that level's paging and EPT, without
+ * any trace in accessed or dirty flags.
  */
 #ifndef L0_MACHINE_DEBUG_CONTEXT_H
 #define L0_MACHINE_DEBUG_CONTEXT_H
@@ -35,8 +35,8 @@ struct context {
 	uint64_t eptp;     /* 0: guest-physical addresses are the machine's */
 };
 
-/* Level `level` as it is now. False: nobody of that level is known. Needs machine->levels for levels
- * from 1 on that do not run now. */
+/* Level `level` as it is now. False: nobody of that level is known. Needs machine->levels for
+ * levels from 1 on that do not run now. */
 bool context_of_level(const struct machine *machine, unsigned level, struct context *context);
 /* The level that runs now: 0 in VMX root operation or outside VMX. */
 unsigned context_current_level(const struct machine *machine);

@@ -44,8 +44,8 @@ static void print_registers(const struct context *context)
 			i % 4 == 3 ? "\n" : "");
 }
 
-/* Words on the stack that point behind a CALL, as far as symbols tell: calls that have not returned,
- * and some that have. */
+/* Words on the stack that point behind a CALL, as far as symbols tell: calls that have not
+ * returned, and some that have. */
 static void print_stack(const struct machine *machine, const struct symbols *symbols,
 			const struct context *context)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a run that ended badly looked like at its end, level by level: where everyone is and how they got
- * there, the VMCSs with their fields named, the last VM exits.
+ * What a run that ended badly looked like at its end, level by level: where everyone is and how
+ * they got there, the VMCSs with their fields named, the last VM exits.
  */
 #ifndef L0_MACHINE_DEBUG_REPORT_H
 #define L0_MACHINE_DEBUG_REPORT_H

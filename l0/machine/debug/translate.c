@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Page walks for onlookers: paging in all its forms over EPT, reading tables and nothing else. SDM 3A
- * "Paging", SDM 3C "EPT Translation Mechanism".
+ * Page walks for onlookers: paging in all its forms over EPT, reading tables and nothing else. SDM
+ * 3A "Paging", SDM 3C "EPT Translation Mechanism".
  */
 #include "l0/machine/debug/context.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reasons to stop: breakpoints by linear address, watchpoints by a changed value, single steps that take
- * the levels below for hardware, VMX instructions. Entries and exits are told by gdb_saw_*().
+ * Reasons to stop: breakpoints by linear address, watchpoints by a changed value, single steps that
+ * take the levels below for hardware, VMX instructions. Entries and exits are told by gdb_saw_*().
  */
 #include "l0/machine/gdb/private.h"
 

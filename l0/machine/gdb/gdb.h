@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * --gdb: GDB's remote serial protocol over TCP, with a thread for each level: thread n + 1 is Ln, as it
- * runs or as it waits in its VMCS. The debugger sees levels that need not know of it, and changes nothing
- * that it is not told to: a run under it is the same run.
+ * runs or as it waits in its VMCS. The debugger sees levels that need not know of it, and changes
+ * nothing that it is not told to: a run under it is the same run.
  */
 #ifndef L0_MACHINE_GDB_GDB_H
 #define L0_MACHINE_GDB_GDB_H
@@ -21,8 +21,8 @@ void gdb_close(struct machine *machine, int status);
 
 /* True: gdb_before_insn() is to be called before the next instruction. */
 bool gdb_wants(const struct gdb *gdb);
-/* Between two instructions. Stops if there is a reason to, until the debugger lets go. True: registers
- * or memory may have changed. */
+/* Between two instructions. Stops if there is a reason to, until the debugger lets go. True:
+ * registers or memory may have changed. */
 bool gdb_before_insn(struct machine *machine);
 
 /* VM entries and exits, as they happen; `reason` is the basic exit reason. */

@@ -9,7 +9,8 @@
 
 struct machine;
 
-/* When something arrives at the socket, *flag becomes true and the machine is poked. One at a time. */
+/* When something arrives at the socket, *flag becomes true and the machine is poked. One at a time.
+ */
 void notice_input(int socket, volatile bool *flag, struct machine *machine);
 void notice_end(void);
 

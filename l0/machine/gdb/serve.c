@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the debugger asks for while the machine is stopped. GDB manual "Packets", "General Query Packets";
- * an empty answer says that a packet is not known here.
+ * What the debugger asks for while the machine is stopped. GDB manual "Packets", "General Query
+ * Packets"; an empty answer says that a packet is not known here.
  */
 #include "l0/machine/gdb/private.h"
 

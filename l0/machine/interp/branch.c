@@ -97,7 +97,8 @@ void branch_begin(struct cpu *cpu, const struct op *entry)
 	}
 }
 
-/* A conditional branch is taken if it leads elsewhere than to the next instruction; all others are. */
+/* A conditional branch is taken if it leads elsewhere than to the next instruction; all others are.
+ */
 void branch_attend(struct cpu *cpu)
 {
 	bool conditional = cpu->branch.kind == LBR_JCC;

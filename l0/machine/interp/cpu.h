@@ -166,8 +166,9 @@ struct cpu {
 	} branch;
 	struct lbr lbr;
 	struct {
-		/* Of the counters that are on: any interrupts, counts some rings only, counts branches;
-		 * user: the ring class that they are counting in; pmi: an overflow wants its interrupt. */
+		/* Of the counters that are on: any interrupts, counts some rings only, counts
+		 * branches; user: the ring class that they are counting in; pmi: an overflow wants
+		 * its interrupt. */
 		bool interrupts, rings, branches, user, pmi;
 	} perf;
 	uint8_t xsave_area[1024]
@@ -239,8 +240,8 @@ enum mem_access {
  * raise #PF, #AC or a VM exit. */
 uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, unsigned access);
-/* Host pointer to `size` bytes of one page that the first-level TLB lets the access at, NULL otherwise.
- * Raises nothing and leaves no trace. */
+/* Host pointer to `size` bytes of one page that the first-level TLB lets the access at, NULL
+ * otherwise. Raises nothing and leaves no trace. */
 uint8_t *lin_hit(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);
 /* Faults as a write (or read) of `size` bytes would, and changes nothing but A/D bits. */
 void lin_probe(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access);

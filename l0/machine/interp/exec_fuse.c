@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Compare and branch in one handler: CMP, TEST, SUB, AND or DEC on registers and immediates, with the Jcc
- * that follows. The handler stands at the first op and uses the edges of the second, which stays in
- * place.
+ * Compare and branch in one handler: CMP, TEST, SUB, AND or DEC on registers and immediates, with
+ * the Jcc that follows. The handler stands at the first op and uses the edges of the second, which
+ * stays in place.
  */
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Two register operations in one handler, for the pairs that compiled code is full of. The handler stands
- * at the first op; the second stays in place. The first one's flags are dead; nothing in a pair faults.
+ * Two register operations in one handler, for the pairs that compiled code is full of. The handler
+ * stands at the first op; the second stays in place. The first one's flags are dead; nothing in a
+ * pair faults.
  */
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/exec_template.h"
@@ -35,8 +36,8 @@
 	X(__VA_ARGS__, shr_ei, ALU_SHR, SOURCE_IMM)                                                \
 	X(__VA_ARGS__, rol_ei, ALU_ROL, SOURCE_IMM)
 
-/* What the second has to do with the first: its destination is the same, its source is what the first
- * has computed, or neither. The result of the first then need not go through memory. */
+/* What the second has to do with the first: its destination is the same, its source is what the
+ * first has computed, or neither. The result of the first then need not go through memory. */
 enum relation { APART, SAME, FEEDS, RELATIONS };
 
 ALWAYS_INLINE OP_RESULT both(struct cpu *cpu, const struct op *op, enum alu alu1,

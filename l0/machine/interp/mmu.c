@@ -13,7 +13,8 @@
 
 #define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
 
-/* ---- host memory: sizes are seldom constants here, and a call of memcpy costs more than the access ---- */
+/* ---- host memory: sizes are seldom constants here, and a call of memcpy costs more than the access ----
+ */
 
 static uint64_t host_read(const uint8_t *host, unsigned size)
 {
@@ -148,13 +149,13 @@ static unsigned right_of(unsigned access)
 }
 
 /* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C "Operations that
- * Invalidate Cached Mappings": a fault drops what is cached for its page, too. Only walks for data are
- * charged: when code is fetched is the block cache's business. */
+ * Invalidate Cached Mappings": a fault drops what is cached for its page, too. Only walks for data
+ * are charged: when code is fetched is the block cache's business. */
 static void walk_or_raise(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 			  struct walk *walk)
 {
-	/* Registers may hold what only 5-level paging can translate; SYSCALL, VM entries and such do not
-	 * look at the RIP that they load. */
+	/* Registers may hold what only 5-level paging can translate; SYSCALL, VM entries and such
+	 * do not look at the RIP that they load. */
 	if (cpu_long_mode(cpu) && !cpu_canonical(cpu, linear))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	paging_walk(cpu, linear, access & ACCESS_KIND, view, walk);

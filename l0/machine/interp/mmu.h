@@ -128,7 +128,8 @@ const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
 /* The new entry replaces whatever was cached for the page in the current space. */
 const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
 				     enum page_kind kind);
-/* The page's translation for fetch is known outside the TLB from now on: invalidations must tell. */
+/* The page's translation for fetch is known outside the TLB from now on: invalidations must tell.
+ */
 void tlb_note_fetch(struct cpu *cpu, uint64_t linear, const struct walk *walk);
 /* Gives the first level what the entry allows to `view`; fetches only if this is one. */
 void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, enum mmu_view view,

@@ -87,8 +87,8 @@ static uint64_t stos_run(struct cpu *cpu, const struct op *op, uint64_t most)
 	return count;
 }
 
-/* How many elements until REPE or REPNE ends, the one that ends it included; `step` moves b: 0 where it
- * is one value. Equal stretches are compared eight bytes at a time. */
+/* How many elements until REPE or REPNE ends, the one that ends it included; `step` moves b: 0
+ * where it is one value. Equal stretches are compared eight bytes at a time. */
 ALWAYS_INLINE uint64_t scan(const uint8_t *a, const uint8_t *b, unsigned step, unsigned size,
 			    uint64_t count, bool while_equal)
 {

@@ -96,8 +96,8 @@ static inline uint64_t op_displacement(const struct cpu *cpu, const struct op *o
 {
 	return (uint64_t)(int64_t)op->disp + (op->base == REG_RIP ? cpu->gpr[REG_RIP] : 0);
 }
-/* cpu_mode_changed, if the code segment, CPL or virtual-8086 mode make it necessary. What else the MMU
- * and the decoder depend on (CR, EFER, RFLAGS.AC, DR7) calls it outright. */
+/* cpu_mode_changed, if the code segment, CPL or virtual-8086 mode make it necessary. What else the
+ * MMU and the decoder depend on (CR, EFER, RFLAGS.AC, DR7) calls it outright. */
 static inline void cpu_mode_recheck(struct cpu *cpu)
 {
 	uint32_t mode = decode_mode_key(cpu), changed = mode ^ cpu->mode;

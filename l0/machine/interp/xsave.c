@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Saving and restoring extended state: FXSAVE, the XSAVE family, XCR0, MXCSR. The legacy region of an
- * area is cpu->xsave_area as it is; components beyond it are rows of xstate.def, which have a place
- * in struct cpu and one in each format (xstate.h).
+ * Saving and restoring extended state: FXSAVE, the XSAVE family, XCR0, MXCSR. The legacy region of
+ * an area is cpu->xsave_area as it is; components beyond it are rows of xstate.def, which have a
+ * place in struct cpu and one in each format (xstate.h).
  */
 #include "l0/machine/interp/mmu.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CPU backend 2: Linux KVM, with nested VMX where the host offers it. Only its table of operations and
- * its life are here.
+ * CPU backend 2: Linux KVM, with nested VMX where the host offers it. Only its table of operations
+ * and its life are here.
  */
 #include "l0/machine/kvm/kvm.h"
 

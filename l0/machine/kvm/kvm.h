@@ -42,7 +42,8 @@ static inline struct kvm_cpu *kvm_of(struct cpu *cpu)
 	return (struct kvm_cpu *)cpu;
 }
 
-/* host.c. What this host's KVM can do. fd: of /dev/kvm, -1: none; `why` says in one line what is missing. */
+/* host.c. What this host's KVM can do. fd: of /dev/kvm, -1: none; `why` says in one line what is
+ * missing. */
 int kvm_open(char *why, size_t size);
 /* The host's CPU has VMX or SVM that this system may use. */
 bool kvm_host_has_hardware(void);
@@ -78,8 +79,8 @@ void kvm_handle_exit(struct kvm_cpu *cpu);
 void kvm_report_exits(struct cpu *cpu,
 		      void (*emit)(void *opaque, const char *reason, uint64_t count), void *opaque);
 
-/* log.c. Every exit to this process as a record of the machine's own stream. qualification and gpa as
- * VMX would report such an exit. */
+/* log.c. Every exit to this process as a record of the machine's own stream. qualification and gpa
+ * as VMX would report such an exit. */
 void kvm_log_exit(struct kvm_cpu *cpu, uint32_t reason, uint64_t qualification, bool has_gpa,
 		  uint64_t gpa);
 void kvm_log_entry(struct kvm_cpu *cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Exits to this process as records of the machine's own stream. What KVM handles in the kernel is not
- * among them, and instructions are not counted here: the kernel knows, this process does not.
+ * Exits to this process as records of the machine's own stream. What KVM handles in the kernel is
+ * not among them, and instructions are not counted here: the kernel knows, this process does not.
  */
 #include "l0/machine/kvm/kvm.h"
 

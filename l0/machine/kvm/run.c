@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The loop around KVM_RUN, and the watchdog over it: a KVM that cannot run its guest may stay in the
- * kernel for ever, deaf to signals, and then the process says so and ends.
+ * The loop around KVM_RUN, and the watchdog over it: a KVM that cannot run its guest may stay in
+ * the kernel for ever, deaf to signals, and then the process says so and ends.
  */
 #include "l0/machine/kvm/kvm.h"
 
@@ -26,7 +26,8 @@ void kvm_poke(struct cpu *cpu)
 	kvm_of(cpu)->run->immediate_exit = 1;
 }
 
-/* HLT with interrupts off waits inside KVM; only an NMI could end it, and nothing here sends one. */
+/* HLT with interrupts off waits inside KVM; only an NMI could end it, and nothing here sends one.
+ */
 static bool halted_for_good(struct kvm_cpu *cpu)
 {
 	struct kvm_mp_state state;

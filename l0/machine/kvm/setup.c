@@ -124,7 +124,8 @@ bool kvm_make_vcpu(struct kvm_cpu *cpu)
 	cpu->sync_regs = sync > 0 && (sync & KVM_SYNC_X86_REGS);
 	if (cpu->sync_regs)
 		cpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
-	/* The TSC runs at the machine's rate where the host can scale it; else guests measure it. */
+	/* The TSC runs at the machine's rate where the host can scale it; else guests measure it.
+	 */
 	ioctl(cpu->vcpu, KVM_SET_TSC_KHZ, (unsigned long)(MACHINE_HZ / 1000));
 	set_microcode(cpu);
 	return set_cpuid(cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Both ends of the syscalls kernel. The user's part has a page to itself as far as it is executed in
- * ring 3: it is mapped there a second time.
+ * Both ends of the syscalls kernel. The user's part has a page to itself as far as it is executed
+ * in ring 3: it is mapped there a second time.
  */
 	.text
 	.balign 64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The way into L2 and back, and L2's code: each piece touches memory through the registers that chance has
- * set, then exits or tries to.
+ * The way into L2 and back, and L2's code: each piece touches memory through the registers that
+ * chance has set, then exits or tries to.
  */
 #include "l1/lib/entry.h"
 

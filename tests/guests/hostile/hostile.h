@@ -42,7 +42,8 @@ bool vmcs12_restore(void);
 void vmcs12_spoil(uint64_t top);
 
 /* ---- ept12.c ---- */
-/* EPTP of tables that show L2 L1's own image read-only, so that L2 has code and paging to run on. */
+/* EPTP of tables that show L2 L1's own image read-only, so that L2 has code and paging to run on.
+ */
 uint64_t ept12_create(void);
 /* Changes entries for L2's memory above HOSTILE_OWN. */
 void ept12_spoil(uint64_t top);
@@ -53,7 +54,8 @@ void ept12_spoil(uint64_t top);
 bool stray_instruction(uint64_t top);
 
 /* ---- enter.S ---- */
-/* VMLAUNCH or VMRESUME with RBX, RSI and R8 to R15 taken from `registers` (10 values). False: VMfail. */
+/* VMLAUNCH or VMRESUME with RBX, RSI and R8 to R15 taken from `registers` (10 values). False:
+ * VMfail. */
 bool hostile_enter(bool launched, const uint64_t *registers);
 extern const char *const hostile_l2_code[L2_CODES]; /* where L2 may start */
 

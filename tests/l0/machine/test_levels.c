@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Levels told apart by entries and exits: nests of hypervisors with a VMCS for each guest, and one that
- * loads whoever shall run next into the same VMCS.
+ * Levels told apart by entries and exits: nests of hypervisors with a VMCS for each guest, and one
+ * that loads whoever shall run next into the same VMCS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What --device adds. The device of test images: scratch port, interrupt lines, memory; the tick of a
- * BIOS. A machine that was not asked for it has none of it.
+ * What --device adds. The device of test images: scratch port, interrupt lines, memory; the tick of
+ * a BIOS. A machine that was not asked for it has none of it.
  */
 #include "l0/machine/devices/platform.h"
 #include "tests/l0/machine/fixture.h"

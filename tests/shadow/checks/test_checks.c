@@ -15,8 +15,8 @@
 
 #define REVISION_AT UINT64_C(0x9000)
 
-/* Physical memory of the tests: a VMCS header at REVISION_AT, a virtual-APIC page at 0x5000 whose VTPR
- * is what `opaque` points at (0 if NULL). */
+/* Physical memory of the tests: a VMCS header at REVISION_AT, a virtual-APIC page at 0x5000 whose
+ * VTPR is what `opaque` points at (0 if NULL). */
 static bool read_phys32(void *opaque, uint64_t address, uint32_t *value)
 {
 	if (address == REVISION_AT)

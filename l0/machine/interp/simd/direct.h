@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Direct handlers: the hot SSE instructions as ops of their own, without the generality of execute.c.
- * What is not the common case - a TLB miss, a misaligned operand, an operand or result that floating
- * point has rules for - goes to op_complex, before anything has changed. Only for modes with MODE_SSE.
+ * Direct handlers: the hot SSE instructions as ops of their own, without the generality of
+ * execute.c. What is not the common case - a TLB miss, a misaligned operand, an operand or result
+ * that floating point has rules for - goes to op_complex, before anything has changed. Only for
+ * modes with MODE_SSE.
  *
- * A body computes: bool body(cpu, op, d, s). d is the destination and first source, s the second source,
- * which may be the same register. false: nothing changed, op_complex is to do it.
+ * A body computes: bool body(cpu, op, d, s). d is the destination and first source, s the second
+ * source, which may be the same register. false: nothing changed, op_complex is to do it.
  */
 #ifndef L0_MACHINE_INTERP_SIMD_DIRECT_H
 #define L0_MACHINE_INTERP_SIMD_DIRECT_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Direct handlers of floating point, on the host's where that gives the same bits and flags for certain:
- * operands are normal numbers or zeros, the result is zero for that reason alone or well within the
- * normal range, rounding is to nearest, and inexactness has nothing to change any more - PE is set and
- * masked - or is proved absent. Everything else is fp/soft.c's. IEEE 754 leaves no choice in what
- * remains, so every host computes the same; contraction is off for the whole build.
+ * Direct handlers of floating point, on the host's where that gives the same bits and flags for
+ * certain: operands are normal numbers or zeros, the result is zero for that reason alone or well
+ * within the normal range, rounding is to nearest, and inexactness has nothing to change any more -
+ * PE is set and masked - or is proved absent. Everything else is fp/soft.c's. IEEE 754 leaves no
+ * choice in what remains, so every host computes the same; contraction is off for the whole build.
  */
 #include <float.h>
 #include <math.h>
@@ -216,7 +216,8 @@ ARITHMETIC(sub, SUB)
 ARITHMETIC(mul, MUL)
 ARITHMETIC(div, DIV)
 
-/* Operations of which a lane needs no more than an expression: of a, b and where the result goes. */
+/* Operations of which a lane needs no more than an expression: of a, b and where the result goes.
+ */
 #define LANE_BODY(name, bits_t, lane, count, expression)                                           \
 	DIRECT_BODY(body_##name)                                                                   \
 	{                                                                                          \

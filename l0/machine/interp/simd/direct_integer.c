@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Direct handlers of integer vectors: the rows of integer.def, shifts by an immediate, interleaving and
- * shuffling.
+ * Direct handlers of integer vectors: the rows of integer.def, shifts by an immediate, interleaving
+ * and shuffling.
  */
 #include "l0/machine/interp/simd/direct.h"
 #include "l0/machine/interp/simd/lanes.h"

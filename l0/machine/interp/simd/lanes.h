@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Lanes of a vector: floating-point ones for float.c and convert.c, what the expressions of integer.def
- * are made of.
+ * Lanes of a vector: floating-point ones for float.c and convert.c, what the expressions of
+ * integer.def are made of.
  */
 #ifndef L0_MACHINE_INTERP_SIMD_LANES_H
 #define L0_MACHINE_INTERP_SIMD_LANES_H

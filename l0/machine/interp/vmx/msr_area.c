@@ -34,7 +34,8 @@ static bool entry_index(struct cpu *cpu, uint64_t address, uint32_t *msr)
 }
 
 /* IA32_VMX_MISC recommends a limit: SDM 3D "Miscellaneous Data". What lies beyond it is "undefined
- * processor behavior (including a machine check)"; here the list fails, and nothing of it is done. */
+ * processor behavior (including a machine check)"; here the list fails, and nothing of it is done.
+ */
 static bool is_too_long(const struct cpu *cpu, uint32_t count, uint32_t *bad)
 {
 	*bad = 512 * ((vmx_cap(cpu->vmx->caps, MISC) >> VMX_MISC_MSR_LIST_SHIFT & 7) + 1) + 1;

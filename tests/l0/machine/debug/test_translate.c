@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The onlooker's page walks: every form of paging, large pages, EPT under them, and that a look leaves no
- * accessed flag behind.
+ * The onlooker's page walks: every form of paging, large pages, EPT under them, and that a look
+ * leaves no accessed flag behind.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The stub's parts: packets as they come, damaged ones too, registers by number, VMX instructions by
- * their bytes, breakpoints and watchpoints on a machine whose CPU is a fake.
+ * The stub's parts: packets as they come, damaged ones too, registers by number, VMX instructions
+ * by their bytes, breakpoints and watchpoints on a machine whose CPU is a fake.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -439,7 +439,8 @@ static void test_apic_access_page(void **state)
 	fixture_free(f);
 }
 
-/* Paging structures in the APIC-access page: a VM exit of their own kind, with the entry's offset. */
+/* Paging structures in the APIC-access page: a VM exit of their own kind, with the entry's offset.
+ */
 static void test_apic_access_by_page_walk(void **state)
 {
 	struct fixture *f = virtualized(NULL, 0, 0);

@@ -288,8 +288,8 @@ static __int128 as_ordered(const uint8_t *at)
 
 static unsigned worst_ulps;
 
-/* Transcendental instructions may be off by less than an ulp, on either part, in any direction: SDM 1
- * "Transcendental Instruction Accuracy". */
+/* Transcendental instructions may be off by less than an ulp, on either part, in any direction: SDM
+ * 1 "Transcendental Instruction Accuracy". */
 static void accept_transcendental(const struct insn_instance *instance, struct native_state *native,
 				  const struct native_state *ours)
 {

@@ -128,8 +128,8 @@ static void test_code_breakpoint(void **state)
 	fixture_free(f);
 }
 
-/* mov eax,ss; mov rcx,rsp; push rax; push rcx; pushfq; or dword [rsp],0x10000; mov eax,cs; push rax;
- * lea rax,[rip+3]; push rax; iretq: to what follows, with RF */
+/* mov eax,ss; mov rcx,rsp; push rax; push rcx; pushfq; or dword [rsp],0x10000; mov eax,cs; push
+ * rax; lea rax,[rip+3]; push rax; iretq: to what follows, with RF */
 #define IRET_WITH_RF                                                                               \
 	0x8c, 0xd0, 0x48, 0x89, 0xe1, 0x50, 0x51, 0x9c, 0x81, 0x0c, 0x24, 0, 0, 1, 0, 0x8c, 0xc8,  \
 		0x50, 0x48, 0x8d, 0x05, 3, 0, 0, 0, 0x50, 0x48, 0xcf

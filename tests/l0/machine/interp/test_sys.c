@@ -452,8 +452,8 @@ static void test_mwait(void **state)
 	fixture_free(f);
 }
 
-/* UMWAIT and TPAUSE from time 0: until the TSC of EDX:EAX, for no longer than IA32_UMWAIT_CONTROL and the
- * time that is left to the next event allow. */
+/* UMWAIT and TPAUSE from time 0: until the TSC of EDX:EAX, for no longer than IA32_UMWAIT_CONTROL
+ * and the time that is left to the next event allow. */
 static void test_timed_waits(void **state)
 {
 	static const struct {

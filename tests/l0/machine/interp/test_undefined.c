@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Every opcode of every map, with every ModRM byte and mandatory prefix, on every profile: it decodes
- * just if Zydis knows it as an instruction of an extension that the profile announces. All else is
- * #UD. (test_decode_zydis.c has the lengths, and streams that no sweep would make.)
+ * Every opcode of every map, with every ModRM byte and mandatory prefix, on every profile: it
+ * decodes just if Zydis knows it as an instruction of an extension that the profile announces. All
+ * else is #UD. (test_decode_zydis.c has the lengths, and streams that no sweep would make.)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -165,7 +165,8 @@ static void sweep_legacy(struct sweep *s)
 		}
 }
 
-/* Three-byte VEX: maps 1 to 3, W, L, pp, with vvvv unused and used; and a map that does not exist. */
+/* Three-byte VEX: maps 1 to 3, W, L, pp, with vvvv unused and used; and a map that does not exist.
+ */
 static void sweep_vex(struct sweep *s)
 {
 	for (unsigned map = 0; map < 5; map++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Machine code through the run loop while the processor watches itself: last-branch records, single
- * steps on branches, counters of branches, and the interrupt of a counter, at its exact instruction.
+ * steps on branches, counters of branches, and the interrupt of a counter, at its exact
+ * instruction.
  */
 #include "tests/l0/machine/interp/protect.h"
 

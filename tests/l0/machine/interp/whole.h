@@ -19,8 +19,8 @@
 void whole_create(struct machine *machine, uint64_t ram);
 void whole_put(struct machine *machine, uint64_t at, const void *bytes, size_t size);
 void whole_put64(struct machine *machine, uint64_t at, uint64_t value);
-/* 64-bit mode at ring 0 with no IDT, the first `mapped` bytes (whole 2 MiB pages, 1 GiB at most) mapped
- * one to one, writable and executable. */
+/* 64-bit mode at ring 0 with no IDT, the first `mapped` bytes (whole 2 MiB pages, 1 GiB at most)
+ * mapped one to one, writable and executable. */
 void whole_boot_long64(struct machine *machine, uint64_t mapped, uint64_t rip, uint64_t rsp);
 
 #endif

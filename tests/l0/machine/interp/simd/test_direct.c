@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Every direct handler against the general way: the same registers, flags and MXCSR for operands drawn
- * from where floating point changes its rules - zeros, denormals, the ends of the exponent's range, exact
- * results and halfway cases - in every rounding mode, with PE set and clear.
+ * Every direct handler against the general way: the same registers, flags and MXCSR for operands
+ * drawn from where floating point changes its rules - zeros, denormals, the ends of the exponent's
+ * range, exact results and halfway cases - in every rounding mode, with PE set and clear.
  */
 #include "tests/l0/machine/interp/fixture.h"
 
@@ -21,8 +21,8 @@ static uint64_t random64(void)
 	return z ^ z >> 31;
 }
 
-/* A number of the format: sign, an exponent from one of several neighbourhoods, a fraction with more or
- * fewer trailing zeros or ones. */
+/* A number of the format: sign, an exponent from one of several neighbourhoods, a fraction with
+ * more or fewer trailing zeros or ones. */
 static uint64_t random_number(unsigned fraction, unsigned width)
 {
 	uint64_t random = random64(), top = (UINT64_C(1) << width) - 1, bias = top / 2;

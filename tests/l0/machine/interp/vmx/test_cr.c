@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Accesses to control registers in non-root operation: masks and read shadows, CR3 targets, CR8, CLTS, LMSW.
+ * Accesses to control registers in non-root operation: masks and read shadows, CR3 targets, CR8,
+ * CLTS, LMSW.
  */
 #include "tests/l0/machine/interp/vmx/fixture.h"
 

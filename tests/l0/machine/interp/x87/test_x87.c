@@ -114,7 +114,8 @@ static void stack_faults(void **state)
 	fixture_free(f);
 }
 
-/* SDM 2 "FCOM/FCOMP/FCOMPP", "FCOMI": with invalid operation unmasked the result is not reported. */
+/* SDM 2 "FCOM/FCOMP/FCOMPP", "FCOMI": with invalid operation unmasked the result is not reported.
+ */
 static void unordered_unmasked(void **state)
 {
 	struct fixture *f = x87_new(PROTECTED, NULL);
@@ -263,7 +264,8 @@ static uint64_t pointer(const struct fixture *f, unsigned at)
 	return value;
 }
 
-/* CPUID.(EAX=07H,ECX=0):EBX[6] and [13]: FDP moves with unmasked exceptions only, selectors are 0. */
+/* CPUID.(EAX=07H,ECX=0):EBX[6] and [13]: FDP moves with unmasked exceptions only, selectors are 0.
+ */
 static void pointers(void **state)
 {
 	static const struct {
