@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "l0/machine/hang.h"
 #include "shadow/sdm/x86.h"
 
 /* Guests told apart at a time; the one that was entered longest ago is forgotten first. */
@@ -35,6 +36,7 @@ struct levels {
 		uint64_t used; /* the entry that used it last; 0: a free row */
 		unsigned level;
 		uint64_t gpr[REG_COUNT]; /* at its last exit; RSP is in the VMCS */
+		struct hang_place interrupted;
 	} rows[LEVELS_ROWS];
 	uint64_t entries;
 	unsigned launcher; /* the deepest guest whose VMLAUNCH or VMRESUME is not answered; 0: none */

@@ -62,6 +62,7 @@ enum machine_stop {
 	STOP_HALTED,       /* HLT with interrupts off and nothing that could wake it */
 	STOP_VMX_ABORT,
 	STOP_GUARD,        /* VMX non-root operation reached guarded memory (guard.h) */
+	STOP_HANG,         /* no progress, hang.h */
 	STOP_USER,         /* Ctrl-A X, SIGINT, SIGTERM */
 	STOP_ERROR,        /* backend failure, message printed */
 };
@@ -143,6 +144,7 @@ struct levels;
 struct pic;
 struct hits;            /* hits.h: instructions counted by address; NULL when off */
 struct gdb;
+struct hang;
 struct watch;
 struct trap_log_writer; /* traces/: the machine's own log; NULL when off */
 
@@ -167,6 +169,7 @@ struct machine {
 	struct gdb *gdb;       /* gdb/gdb.h; NULL: no debugger */
 	struct watch *watch;   /* debug/watch.h: events told as they happen; NULL: none */
 	struct levels *levels; /* which guest runs (levels.h); NULL: nobody asks */
+	struct hang *hang; /* hang.h: whether anything makes progress; NULL: nobody asks */
 	struct hits *hits;
 	volatile enum machine_stop stop;
 	uint32_t stop_value;

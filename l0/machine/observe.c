@@ -10,6 +10,7 @@
 
 #include "l0/machine/command.h"
 #include "l0/machine/debug/watch.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/hits.h"
 #include "l0/machine/levels.h"
 #include "l0/machine/machine.h"
@@ -56,6 +57,10 @@ bool observe_open(struct observers *observers, struct machine *machine, const st
 	const struct run_options *options = observers->options;
 
 	machine->levels = machine_alloc(machine, sizeof(*machine->levels));
+	if (options->hang) {
+		machine->hang = machine_alloc(machine, sizeof(*machine->hang));
+		machine->hang->limit = options->hang;
+	}
 	if (!symbols_open(observers, stack, error))
 		return false;
 	if (options->watch) {

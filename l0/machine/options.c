@@ -13,6 +13,7 @@
 
 #include "l0/machine/command.h"
 #include "l0/machine/debug/watch.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/machine.h"
 
 enum option_id {
@@ -230,6 +231,10 @@ static int take_option(struct run_options *options, int id, char *text)
 		if (!parse_size(text, 1000, &options->max_insns) || !options->max_insns)
 			return usage("--max-insns %s is not a number above 0", text);
 		return -1;
+	case OPTION_HANG:
+		if (!parse_size(text, 1000, &options->hang))
+			return usage("--hang %s is not a number", text);
+		return -1;
 	case OPTION_HELP:
 		print_help();
 		return STATUS_POWER_OFF;
@@ -284,7 +289,9 @@ int run_options_parse(int argc, char **argv, struct run_options *options)
 	char letters[2 * ROWS + 2];
 	int found, status = -1;
 
-	*options = (struct run_options){ .gdb = -1, .mem = UINT64_C(256) << 20 };
+	*options = (struct run_options){
+		.gdb = -1, .mem = UINT64_C(256) << 20, .hang = HANG_LIMIT
+	};
 	fill_getopt(long_options, letters);
 	optind = 0; /* start afresh: tests parse more than once */
 	opterr = 0;

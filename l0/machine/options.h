@@ -22,7 +22,7 @@ struct run_options {
 	const char *serial, *trace, *stats, *profile; /* NULL: stdio, off, off, off */
 	const char *image;
 	unsigned depth;
-	uint64_t mem, max_insns;
+	uint64_t mem, max_insns, hang;
 	unsigned watch; /* mask of 1 << enum watch_event */
 	int gdb;        /* port; -1: no debugger */
 	bool report;    /* at a bad end, the state of every level */

@@ -14,6 +14,7 @@
 #include "l0/machine/debug/report.h"
 #include "l0/machine/firmware.h"
 #include "l0/machine/gdb/gdb.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/observe.h"
 #include "l0/machine/options.h"
@@ -80,7 +81,8 @@ static const char *interp_only(const struct run_options *options)
 	       options->profile ? "--profile" :
 	       options->watch ? "--watch" :
 	       options->gdb >= 0 ? "--gdb" :
-	       options->max_insns ? "--max-insns" : NULL;
+	       options->max_insns ? "--max-insns" :
+	       options->hang != HANG_LIMIT ? "--hang" : NULL;
 }
 
 /* A choice that nobody made is told to people: on a terminal, or if they asked to be chosen for. */

@@ -23,6 +23,7 @@ static const struct {
 			  "halted: interrupts are off or nothing can come" },
 	[STOP_VMX_ABORT] = { "vmx-abort", STATUS_VMX_ABORT, "VMX abort" },
 	[STOP_GUARD] = { "guard", STATUS_GUARD, "a guest reached the hypervisor's memory" },
+	[STOP_HANG] = { "hang", STATUS_HANG, "hang" },
 	[STOP_USER] = { "user", STATUS_INTERRUPTED, "interrupted" },
 	[STOP_ERROR] = { "error", STATUS_ERROR, "the CPU backend failed" },
 };

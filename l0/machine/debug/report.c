@@ -125,6 +125,7 @@ static bool ended_badly(const struct machine *machine)
 	case STOP_HALTED:
 	case STOP_VMX_ABORT:
 	case STOP_GUARD:
+	case STOP_HANG:
 	case STOP_ERROR:
 	case STOP_USER:
 	case STOP_INSN_LIMIT:

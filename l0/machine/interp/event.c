@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "l0/machine/debug/watch.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
 
@@ -269,6 +270,22 @@ static void watch_event(struct cpu *cpu, const struct cpu_event *event)
 		   event->vector, event->injected ? " injected" : "", error, cr2);
 }
 
+/* INT n and its like retire, so whoever executes them makes progress. */
+static void tell_interruption(struct cpu *cpu, const struct cpu_event *event)
+{
+	if (event->injected || event->insn_length)
+		return;
+	hang_saw_interruption(cpu->machine,
+			      &(struct hang_interruption){
+				      .guest = cpu->vmx->nonroot,
+				      .cause = is_interrupt(event) ? HANG_INTERRUPT : HANG_EXCEPTION,
+				      .number = event->vector,
+				      .rip = cpu_rip(cpu),
+				      .retired = cpu->insns,
+				      .gpr = cpu->gpr,
+			      });
+}
+
 void cpu_deliver_event(struct cpu *cpu)
 {
 	struct cpu_event event = cpu->event;
@@ -281,6 +298,7 @@ void cpu_deliver_event(struct cpu *cpu)
 	cpu->delivering = event;
 	if (watches(cpu->machine, is_interrupt(&event) ? WATCH_INTERRUPTS : WATCH_EXCEPTIONS))
 		watch_event(cpu, &event);
+	tell_interruption(cpu, &event);
 	event_apply_payload(cpu, &event);
 	event_block_nmi(cpu, &event);
 	cpu->activity = ACTIVITY_ACTIVE;
@@ -293,6 +311,7 @@ void cpu_deliver_event(struct cpu *cpu)
 		cpu->insns++; /* the INT instruction retires with its delivery */
 	else
 		branch_event(cpu, from);
+	hang_saw_delivery(cpu->machine, cpu->insns);
 	if (wants_attention(cpu))
 		cpu->attention = true;
 	cpu_charge(cpu, COST_INTERRUPT);

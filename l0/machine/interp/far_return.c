@@ -4,6 +4,8 @@
  * "IRET/IRETD/IRETQ-- Interrupt Return".
  */
 #include "l0/machine/interp/sys.h"
+
+#include "l0/machine/hang.h"
 #include "l0/machine/interp/insns.h"
 
 void far_check_return(struct cpu *cpu, struct far_target *target)
@@ -262,7 +264,7 @@ static void iret_unblock_nmi(struct cpu *cpu)
 		cpu->attention = true;
 }
 
-void insn_iret(struct cpu *cpu, const struct op *op)
+static void iret(struct cpu *cpu, const struct op *op)
 {
 	if (cpu_vm86(cpu) && (cpu->eflags_rest & RFLAGS_IOPL) != RFLAGS_IOPL) {
 		iret_vme(cpu, op);
@@ -279,4 +281,12 @@ void insn_iret(struct cpu *cpu, const struct op *op)
 	} else {
 		iret_protected(cpu, op);
 	}
+}
+
+/* The IRET itself is yet to retire. */
+void insn_iret(struct cpu *cpu, const struct op *op)
+{
+	iret(cpu, op);
+	hang_saw_return(cpu->machine, cpu->vmx->nonroot, cpu->next_rip, cpu->gpr[REG_RSP],
+			cpu_retired(cpu) + 1);
 }

@@ -6,6 +6,7 @@
  */
 #include "l0/machine/debug/context.h"
 #include "l0/machine/gdb/gdb.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/hits.h"
 #include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/chain.h"
@@ -53,6 +54,8 @@ static void sleep_until_event(struct cpu *cpu)
 	}
 	if (next < now)
 		next = now;
+	hang_saw_sleep(machine, cpu->activity > ACTIVITY_HLT || !(cpu->eflags_rest & RFLAGS_IF),
+		       cpu->insns);
 	cpu->halted += next - now;
 	cpu->deadline = next;
 	cpu->budget = 0;

@@ -10,6 +10,7 @@
 
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/gdb/gdb.h"
+#include "l0/machine/hang.h"
 #include "l0/machine/interp/vmx/private.h"
 #include "l0/machine/levels.h"
 #include "traces/machine_log.h"
@@ -90,6 +91,37 @@ static void watch_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool f
 		watch_tell(cpu->machine, "%s", vmx_last_failure(cpu));
 }
 
+/* A hypervisor may let a guest that halts with interrupts on execute its HLT anew until one comes. */
+static bool waits(const struct cpu *cpu, enum vmx_exit_reason reason)
+{
+	return (reason == EXIT_REASON_HLT || reason == EXIT_REASON_MWAIT) &&
+	       (vmcs_get(cpu->vmx->vmcs, GUEST_RFLAGS) & RFLAGS_IF);
+}
+
+static bool reads(enum vmx_exit_reason reason)
+{
+	static const uint64_t reasons = BIT64(EXIT_REASON_CPUID) | BIT64(EXIT_REASON_RDTSC) |
+					BIT64(EXIT_REASON_RDTSCP) | BIT64(EXIT_REASON_RDPMC) |
+					BIT64(EXIT_REASON_RDMSR) | BIT64(EXIT_REASON_VMREAD) |
+					BIT64(EXIT_REASON_RDRAND) | BIT64(EXIT_REASON_RDSEED);
+
+	return reason < 64 && (reasons & BIT64(reason));
+}
+
+static void tell_interruption(struct cpu *cpu, enum vmx_exit_reason reason)
+{
+	hang_saw_interruption(cpu->machine,
+			      &(struct hang_interruption){
+				      .guest = true,
+				      .cause = HANG_EXIT,
+				      .number = reason,
+				      .rip = vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
+				      .retired = cpu_retired(cpu),
+				      .gpr = cpu->gpr,
+				      .reads = reads(reason),
+			      });
+}
+
 void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed_entry)
 {
 	watch_exit(cpu, info, failed_entry);
@@ -97,6 +129,8 @@ void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed
 		open_record(cpu, info, failed_entry);
 	if (!cpu->machine->levels || failed_entry)
 		return;
+	if (!waits(cpu, info->reason))
+		tell_interruption(cpu, info->reason);
 	levels_exit(cpu->machine->levels,
 		    &(struct levels_exit){.insns = cpu_retired(cpu),
 					  .rip = vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
@@ -114,6 +148,10 @@ void vmx_log_entry(struct cpu *cpu, bool failed)
 	if (!cpu->machine->levels || failed)
 		return;
 	unsigned level = levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
+
+	/* The VMLAUNCH or VMRESUME itself is yet to retire. */
+	hang_saw_return(cpu->machine, true, vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
+			vmcs_get(cpu->vmx->vmcs, GUEST_RSP), cpu_retired(cpu) + 1);
 
 	if (cpu->machine->gdb)
 		gdb_saw_entry(cpu->machine, level);
