@@ -84,6 +84,13 @@ static uint32_t highest_leaf(uint32_t range)
 	return hw_cpuid(range, 0).eax;
 }
 
+static uint32_t has_rtm(void)
+{
+	return highest_leaf(0) >= CPUID_STRUCTURED
+		   ? hw_cpuid(CPUID_STRUCTURED, 0).ebx & CPUID_STRUCTURED_EBX_RTM
+		   : 0;
+}
+
 /* What the checks of a VM entry want to know besides the capability MSRs. */
 static void read_facts(struct vmx_caps *caps)
 {
@@ -97,7 +104,8 @@ static void read_facts(struct vmx_caps *caps)
 	caps->efer_valid = cpuid_efer_valid(hw_cpuid(CPUID_EXTENDED_FEATURES, 0).edx);
 	caps->perf_global_ctrl_valid = cpuid_perf_global_ctrl_valid(perfmon.eax, perfmon.edx);
 	caps->debugctl_valid = cpuid_debugctl_valid(
-	    hw_cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_PDCM, perfmon.eax);
+	    hw_cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_PDCM, perfmon.eax,
+	    has_rtm());
 }
 
 static uint32_t find_level(void)

@@ -324,6 +324,14 @@ static inline bool pending_bs_ok(check_env *env)
 	return !!(FIELD(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS) == stepping;
 }
 
+static inline bool pending_rtm_ok(check_env *env)
+{
+	return (env->caps->debugctl_valid & DEBUGCTL_RTM) &&
+	       FIELD(GUEST_PENDING_DEBUG_EXCEPTIONS) ==
+		   (PENDING_DEBUG_RTM | PENDING_DEBUG_ENABLED_BREAKPOINT) &&
+	       !blocking(env, INTERRUPTIBILITY_MOV_SS);
+}
+
 static inline bool linked(check_env *env)
 {
 	return FIELD(VMCS_LINK_POINTER) != UINT64_MAX;

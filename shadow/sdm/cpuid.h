@@ -13,6 +13,8 @@
 
 #define CPUID_FEATURES UINT32_C(1)
 #define CPUID_FEATURES_ECX_PDCM BIT32(15)
+#define CPUID_STRUCTURED UINT32_C(7)
+#define CPUID_STRUCTURED_EBX_RTM BIT32(11)
 #define CPUID_PERFMON UINT32_C(0xa)
 #define CPUID_EXTENDED_FEATURES UINT32_C(0x80000001)
 #define CPUID_EXTENDED_EDX_SYSCALL BIT32(11)
@@ -40,12 +42,13 @@ static inline uint64_t cpuid_perf_global_ctrl_valid(uint32_t eax, uint32_t edx)
 }
 
 /* IA32_DEBUGCTL: freezing on a performance-monitoring interrupt comes with IA32_PERF_CAPABILITIES
- * (PDCM) and version 2. */
-static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax)
+ * (PDCM) and version 2, debugging of transactions with RTM. */
+static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax, uint32_t rtm)
 {
 	uint64_t freeze = DEBUGCTL_FREEZE_LBRS_ON_PMI | DEBUGCTL_FREEZE_PERFMON_ON_PMI;
 
-	return DEBUGCTL_LBR | DEBUGCTL_BTF | (pdcm && (perfmon_eax & 0xff) > 1 ? freeze : 0);
+	return DEBUGCTL_LBR | DEBUGCTL_BTF | (pdcm && (perfmon_eax & 0xff) > 1 ? freeze : 0) |
+	       (rtm ? DEBUGCTL_RTM : 0);
 }
 
 #endif

@@ -116,7 +116,9 @@ enum x86_vector {
 #define DR6_BD BIT64(13)
 #define DR6_BS BIT64(14)
 #define DR6_BT BIT64(15)
+#define DR6_RTM BIT64(16) /* 0: inside a transaction; the other way round where it is pending */
 #define DR7_FIXED1 BIT64(10)
+#define DR7_RTM BIT64(11)
 #define DR7_GD BIT64(13)
 
 /* Paging-structure entries, SDM 3A "Hierarchical Paging Structures" */

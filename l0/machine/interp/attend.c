@@ -6,6 +6,7 @@
  */
 #include "l0/machine/devices/lapic.h"
 #include "l0/machine/interp/branch.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
 /* True once an instruction has retired since the call that saw the condition first. */
@@ -49,6 +50,10 @@ static bool attend_deliver(struct cpu *cpu, uint8_t vector, enum vmx_intr_type t
 	cpu->event = (struct cpu_event){
 		.valid = true, .vector = vector, .type = (uint8_t)type, .dr6 = dr6
 	};
+	if (rtm_active(cpu) && !rtm_meet_event(cpu, &cpu->event)) {
+		cpu->event.valid = false;
+		return true;
+	}
 	cpu_deliver_event(cpu);
 	return true;
 }
@@ -59,6 +64,7 @@ static void init(struct cpu *cpu)
 {
 	struct lapic *lapic = cpu->machine->lapic;
 
+	rtm_interrupted(cpu);
 	cpu_reset(cpu, true);
 	lapic_reset(lapic, true);
 	if (!(lapic_base(lapic) & APIC_BASE_BSP))

@@ -26,6 +26,9 @@ enum branch_kind {
 	LBR_FAR_BRANCH = 0x100,
 };
 
+#define LBR_INFO_TSX_ABORT BIT64(61)
+#define LBR_INFO_IN_TX BIT64(62)
+
 static bool is_one_of(const char *mnemonic, const char *const *list)
 {
 	for (; *list; list++)
@@ -76,8 +79,17 @@ static void record(struct cpu *cpu, enum branch_kind kind, uint64_t from)
 	lbr->tos = (lbr->tos + 1) % cpu->profile->lbr_depth;
 	lbr->from[lbr->tos] = from;
 	lbr->to[lbr->tos] = cpu_rip(cpu);
-	lbr->info[lbr->tos] = cycles < 0xffff ? cycles : 0xffff;
+	lbr->info[lbr->tos] = (cycles < 0xffff ? cycles : 0xffff) | (cpu->rtm.depth ? LBR_INFO_IN_TX : 0);
 	lbr->last = now;
+}
+
+void branch_aborted(struct cpu *cpu, uint64_t from)
+{
+	uint64_t tos = cpu->lbr.tos;
+
+	record(cpu, LBR_FAR_BRANCH, from);
+	if (tos != cpu->lbr.tos)
+		cpu->lbr.info[cpu->lbr.tos] |= LBR_INFO_TSX_ABORT;
 }
 
 /* The entry op knows the block's instructions and cycles. No instruction is free, so that a block

@@ -19,6 +19,9 @@ void branch_attend(struct cpu *cpu);
 /* An exception or interrupt that no instruction raised as its effect went from `from` to RIP. */
 void branch_event(struct cpu *cpu, uint64_t from);
 
+/* A transaction was aborted at `from`, for RIP. */
+void branch_aborted(struct cpu *cpu, uint64_t from);
+
 /* The registers of last-branch recording. False: no such MSR here, or not this value. */
 bool branch_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value);
 bool branch_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value);

@@ -86,7 +86,7 @@ struct cpu_msrs {
 	uint64_t pat, misc_enable, debugctl, xss, feature_control, spec_ctrl, bndcfgs;
 	uint64_t tsc_adjust;
 	uint64_t mtrr_def_type, mtrr_var[20], mtrr_fixed[11];
-	uint64_t mcg_status, umwait_control;
+	uint64_t mcg_status, umwait_control, tsx_ctrl;
 	struct {
 		uint64_t ctl, addr, misc;
 	} mc[MC_BANKS];
@@ -101,6 +101,19 @@ struct cpu_msrs {
 struct lbr {
 	uint64_t from[LBR_MAX], to[LBR_MAX], info[LBR_MAX], tos, select;
 	uint64_t last; /* time of the newest */
+};
+
+/* The open transaction (rtm.h): the memory lines that it has written, as they were, in the sets and
+ * ways of a data cache of 32 KiB, and the registers. */
+#define RTM_SETS 64
+#define RTM_WAYS 8
+struct rtm {
+	uint32_t depth;		  /* of nesting; 0: none is open */
+	uint64_t begin, fallback; /* RIP of the outermost XBEGIN, and where it goes after an abort */
+	uint8_t registers[1280];
+	uint8_t used[RTM_SETS];
+	uint64_t line[RTM_SETS][RTM_WAYS]; /* host-physical */
+	uint8_t old[RTM_SETS][RTM_WAYS][64];
 };
 
 struct vmx_state;   /* vmx/vmx.h */
@@ -167,9 +180,10 @@ struct cpu {
 	struct lbr lbr;
 	struct {
 		/* Of the counters that are on: any interrupts, counts some rings only, counts
-		 * branches; user: the ring class that they are counting in; pmi: an overflow wants
-		 * its interrupt. */
-		bool interrupts, rings, branches, user, pmi;
+		 * branches, cares for transactions; user: the ring class that they are counting in;
+		 * pmi: an overflow wants its interrupt. */
+		bool interrupts, rings, branches, transactions, user, pmi;
+		uint64_t before_transaction; /* the counter that has IN_TXCP */
 	} perf;
 	uint8_t xsave_area[1024]
 	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
@@ -183,6 +197,7 @@ struct cpu {
 	const struct cpu_profile *profile;
 	struct machine *machine;
 	struct blocks *blocks; /* block cache, block.c */
+	struct rtm rtm;
 };
 
 /* ---- flags (flags.h has the inline form) ---- */

@@ -80,6 +80,8 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 	case 0x7:
 		if (subleaf == 0 && (cpu->cr4 & CR4_PKE))
 			out[CPUID_ECX] |= BIT32(4);
+		if (subleaf == 0 && (cpu->msrs.tsx_ctrl & TSX_CTRL_CPUID_CLEAR))
+			out[CPUID_EBX] &= ~(BIT32(4) | BIT32(11)); /* HLE, RTM */
 		break;
 	case 0xb:
 		out[CPUID_ECX] = (out[CPUID_ECX] & ~0xffu) | (subleaf & 0xff);

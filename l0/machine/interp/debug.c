@@ -3,14 +3,20 @@
  * Debug registers and breakpoint matching, SDM 3B "Debug Registers". Traps wait in
  * cpu->pending_debug for the instruction boundary.
  *
- *   DR7  31:16 LEN, R/W of 3..0 (2 bits each, R/W lower) | 13 GD | 9 GE | 8 LE
+ *   DR7  31:16 LEN, R/W of 3..0 (2 bits each, R/W lower) | 13 GD | 11 RTM | 9 GE | 8 LE
  *        | 7:0 G, L of 3..0 (L lower)
  */
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 
 #define DR6_WRITABLE UINT64_C(0xe00f)
 #define DR7_WRITABLE UINT64_C(0xffff23ff)
+
+static bool has_rtm(const struct cpu *cpu)
+{
+	return cpu_has(cpu->profile, RTM);
+}
 
 static bool breakpoint_enabled(const struct cpu *cpu, unsigned n)
 {
@@ -121,9 +127,10 @@ void insn_mov_to_dr(struct cpu *cpu, const struct op *op)
 	if (dr >= 6 && value >> 32)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	if (dr == 6)
-		cpu->dr6 = (value & DR6_WRITABLE) | DR6_FIXED1;
+		cpu->dr6 = has_rtm(cpu) ? (value & (DR6_WRITABLE | DR6_RTM)) | (DR6_FIXED1 & ~DR6_RTM)
+					: (value & DR6_WRITABLE) | DR6_FIXED1;
 	else if (dr == 7)
-		cpu->dr7 = (value & DR7_WRITABLE) | DR7_FIXED1;
+		cpu->dr7 = (value & (DR7_WRITABLE | (has_rtm(cpu) ? DR7_RTM : 0))) | DR7_FIXED1;
 	else
 		cpu->dr[dr] = value;
 	cpu->attention = true;

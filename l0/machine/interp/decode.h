@@ -21,6 +21,7 @@ enum decode_mode {
 	    64, /* memory accesses need a look each: alignment checks, data breakpoints */
 	MODE_SINGLE = 128, /* blocks of one instruction */
 	MODE_SSE = 256,	   /* SSE instructions raise neither #UD nor #NM for CR0 and CR4 */
+	MODE_RTM = 1024,   /* in a transaction */
 };
 #define MODE_CPL(mode) ((mode) >> MODE_CPL_SHIFT & 3)
 

@@ -47,5 +47,7 @@ uint32_t decode_mode_key(const struct cpu *cpu)
 		mode |= MODE_CAREFUL;
 	if (!(cpu->cr0 & (CR0_EM | CR0_TS)) && (cpu->cr4 & CR4_OSFXSR))
 		mode |= MODE_SSE;
+	if (cpu->rtm.depth)
+		mode |= MODE_RTM;
 	return mode;
 }

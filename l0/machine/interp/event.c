@@ -12,12 +12,15 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/hang.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
 static _Noreturn void event_raise(struct cpu *cpu, const struct cpu_event *event)
 {
 	cpu_unwind(cpu);
 	cpu->event = *event;
+	if (rtm_active(cpu))
+		cpu->event.valid = rtm_meet_event(cpu, &cpu->event);
 	cpu_escape(cpu);
 }
 
@@ -164,17 +167,19 @@ static void event_nest(struct cpu *cpu, struct cpu_event *event)
 }
 
 /* CR2, DR6 and DR7 change when the exception is delivered, not when a VM exit takes its place. Bits
- * B0-B3 are replaced, the other DR6 bits accumulate: SDM 3A "Debug Status Register (DR6)". */
+ * B0-B3 are replaced, RTM tells the opposite of the payload, the other DR6 bits accumulate: SDM 3A
+ * "Debug Status Register (DR6)". */
 static void event_apply_payload(struct cpu *cpu, const struct cpu_event *event)
 {
 	bool debug = event->vector == VECTOR_DB && event_is_exception(event);
+	uint64_t dr6 = event->dr6 & ~PENDING_DEBUG_ENABLED_BREAKPOINT;
 
 	if (event->injected)
 		return;
 	if (event->vector == VECTOR_PF && event->type == INTR_TYPE_HARDWARE_EXCEPTION)
 		cpu->cr2 = event->cr2;
-	if (debug && event->dr6)
-		cpu->dr6 = (cpu->dr6 & ~UINT64_C(0xf)) | event->dr6;
+	if (debug && dr6)
+		cpu->dr6 = ((cpu->dr6 & ~UINT64_C(0xf)) | dr6 | DR6_RTM) ^ (dr6 & DR6_RTM);
 	if (debug) {
 		cpu->dr7 &= ~DR7_GD;
 		cpu->msrs.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);

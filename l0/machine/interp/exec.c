@@ -4,6 +4,7 @@
  * the CPU's position and time in mid-block, and operand access for complex handlers.
  */
 #include "l0/machine/interp/chain.h"
+#include "l0/machine/interp/rtm.h"
 
 /* ---- position and time ---- */
 
@@ -196,6 +197,13 @@ OP_RESULT op_too_long(struct cpu *cpu, const struct op *op)
 {
 	slow_begin(cpu, op);
 	cpu_fault_code(cpu, VECTOR_GP, 0);
+}
+
+/* An instruction that aborts the transaction it is in. */
+OP_RESULT op_rtm_abort(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	rtm_abort_insn(cpu, 0);
 }
 
 /* ---- operands ---- */

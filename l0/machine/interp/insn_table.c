@@ -12,6 +12,7 @@
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/simd/direct.h"
 
 enum flag_set {
@@ -354,6 +355,7 @@ void insn_table_init(void)
 		if (table[row].simd.kernel)
 			parse_simd(&table[row]);
 		table[row].row.fast = table[row].family != NULL;
+		table[row].rtm_aborts = rtm_insn_aborts(&table[row]);
 		index_row(row);
 	}
 }

@@ -102,6 +102,7 @@ struct insn_info {
 	const struct op_family *family; /* of 16 if count == 16 */
 	struct simd_info simd;          /* rows of simd/rows.def */
 	struct x87_info x87;		/* rows of x87/rows.def */
+	bool rtm_aborts;		/* always aborts a transaction, rtm.def */
 };
 
 const struct insn_info *insn_info(unsigned row);

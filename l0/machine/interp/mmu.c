@@ -9,6 +9,7 @@
 
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
 #define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
@@ -97,6 +98,8 @@ void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value)
 
 _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk)
 {
+	if (cpu->rtm.depth)
+		rtm_abort_insn(cpu, 0);
 	if (walk->outcome == WALK_PAGE_FAULT)
 		cpu_page_fault(cpu, linear, walk->error);
 	if (walk->outcome == WALK_APIC_ACCESS)
@@ -217,7 +220,8 @@ uint8_t *lin_to_host(struct cpu *cpu, uint64_t linear, unsigned access, uint64_t
 		*hpa = entry->hpa | PAGE_OFFSET(linear);
 	if (entry->kind != PAGE_RAM ||
 	    (!(access & MEM_FETCH) && (mmu_space_mode(cpu) & SPACE_SLOW)) ||
-	    ((access & MEM_WRITE) && blocks_page_has_code(cpu, entry->hpa)))
+	    ((access & MEM_WRITE) &&
+	     ((mmu_space_mode(cpu) & SPACE_RTM) || blocks_page_has_code(cpu, entry->hpa))))
 		return NULL;
 	return memory_at(&cpu->machine->memory, entry->hpa) + PAGE_OFFSET(linear);
 }
@@ -265,6 +269,8 @@ static uint64_t load(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t l
 {
 	uint64_t hpa = entry->hpa | PAGE_OFFSET(linear);
 
+	if (cpu->rtm.depth)
+		rtm_access(cpu, entry->kind == PAGE_RAM, hpa, 0);
 	switch ((enum page_kind)entry->kind) {
 	case PAGE_APIC_ACCESS:
 		return vmx_apic_read(cpu, PAGE_OFFSET(linear), size, linear, access);
@@ -285,6 +291,8 @@ static void save(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linea
 {
 	uint64_t hpa = entry->hpa | PAGE_OFFSET(linear);
 
+	if (cpu->rtm.depth)
+		rtm_access(cpu, entry->kind == PAGE_RAM, hpa, size);
 	switch ((enum page_kind)entry->kind) {
 	case PAGE_APIC_ACCESS:
 		vmx_apic_write(cpu, PAGE_OFFSET(linear), size, value, linear, access);

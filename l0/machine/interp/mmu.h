@@ -40,6 +40,7 @@ enum mmu_view {
 #define SPACE_LA57 BIT32(11)
 #define SPACE_PKE BIT32(12) /* protection keys of user-mode addresses, of supervisor-mode ones */
 #define SPACE_PKS BIT32(13)
+#define SPACE_RTM BIT32(16) /* in a transaction: no write is fast */
 
 /* What protection keys know of a page: 3:0 the key | 4 user-mode address | 5 keys apply to it */
 #define KEY_NUMBER 0xfu

@@ -164,6 +164,15 @@ static bool write_debugctl(struct cpu *cpu, uint64_t value)
 	return true;
 }
 
+/* Not susceptible to Meltdown, L1TF, MDS, TAA, stale MMIO data (15:13), BHI (20), PBRSB (24), GDS
+ * (26), RFDS (27), ITS (62): nothing speculates here; enhanced IBRS. */
+static bool read_arch_capabilities(struct cpu *cpu, uint64_t *value)
+{
+	*value = UINT64_C(0x400000000d10e17b) |
+		 (cpu_has(cpu->profile, RTM) ? ARCH_CAPABILITIES_TSX_CTRL : 0);
+	return true;
+}
+
 /* 5:0 format of the last-branch records: 5 with INFO registers, 2 plain RIPs |
  * 13 full-width writes of the counters */
 static bool read_perf_capabilities(struct cpu *cpu, uint64_t *value)

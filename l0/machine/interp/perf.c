@@ -94,6 +94,9 @@ static unsigned enables(const struct cpu *cpu, unsigned counter)
 
 static bool running(const struct cpu *cpu, unsigned counter)
 {
+	if (counter >= FIXED_COUNTERS && !cpu->rtm.depth &&
+	    (cpu->msrs.perfevtsel[counter - FIXED_COUNTERS] & EVTSEL_IN_TX))
+		return false;
 	return enables(cpu, counter) & (cpu->perf.user ? FIXED_USR : FIXED_OS);
 }
 
@@ -148,6 +151,7 @@ void perf_set_counter(struct cpu *cpu, unsigned counter, uint64_t value)
 static void summarize(struct cpu *cpu)
 {
 	cpu->perf.interrupts = cpu->perf.rings = cpu->perf.branches = false;
+	cpu->perf.transactions = false;
 	for (unsigned i = 0; i < COUNTERS; i++) {
 		unsigned on = enables(cpu, i), rings = on & (FIXED_OS | FIXED_USR);
 
@@ -156,6 +160,9 @@ static void summarize(struct cpu *cpu)
 		cpu->perf.interrupts |= (on & FIXED_PMI) != 0;
 		cpu->perf.rings |= rings != (FIXED_OS | FIXED_USR);
 		cpu->perf.branches |= counts(cpu, i) == COUNT_BRANCHES;
+		cpu->perf.transactions |= i >= FIXED_COUNTERS &&
+					  (cpu->msrs.perfevtsel[i - FIXED_COUNTERS] &
+					   (EVTSEL_IN_TX | EVTSEL_IN_TXCP));
 	}
 	cpu->perf.user = cpu->cpl != 0;
 	cpu->attention = true;
@@ -177,6 +184,29 @@ void perf_change(struct cpu *cpu, uint64_t *control, uint64_t value)
 void perf_ring_changed(struct cpu *cpu)
 {
 	perf_change(cpu, &cpu->msrs.perf_global_ctrl, cpu->msrs.perf_global_ctrl);
+}
+
+#define CHECKPOINTED (FIXED_COUNTERS + 2)
+void perf_transaction(struct cpu *cpu, uint32_t depth, bool aborted)
+{
+	uint64_t count[COUNTERS];
+	bool checkpointed = cpu->msrs.perfevtsel[CHECKPOINTED - FIXED_COUNTERS] & EVTSEL_IN_TXCP;
+
+	if (!cpu->perf.transactions) {
+		cpu->rtm.depth = depth;
+		return;
+	}
+	for (unsigned i = 0; i < COUNTERS; i++)
+		count[i] = perf_counter(cpu, i);
+	if (aborted && checkpointed)
+		count[CHECKPOINTED] = cpu->perf.before_transaction;
+	else
+		perf_note_overflows(cpu);
+	cpu->rtm.depth = depth;
+	cpu->perf.before_transaction = count[CHECKPOINTED];
+	for (unsigned i = 0; i < COUNTERS; i++)
+		set_value(cpu, i, count[i]);
+	cpu->attention = true;
 }
 
 /* ---- overflow in time ---- */

@@ -19,7 +19,8 @@
 /* IA32_PERF_GLOBAL_STATUS, besides the overflows in the same places */
 #define PERF_STATUS_LBR_FRZ (UINT64_C(1) << 58)
 #define PERF_STATUS_CTR_FRZ (UINT64_C(1) << 59)
-/* IA32_PERFEVTSELx: 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
+/* IA32_PERFEVTSELx: 33 IN_TXCP (of counter 2: not what aborted transactions did) | 32 IN_TX (in
+ *                   transactions only), both with RTM | 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
  *                   17 OS | 16 USR | 15:8 unit mask | 7:0 event */
 #define EVTSEL_EVENT UINT64_C(0xffff)
 #define EVTSEL_USR (UINT64_C(1) << 16)
@@ -28,6 +29,8 @@
 #define EVTSEL_EN (UINT64_C(1) << 22)
 #define EVTSEL_INV (UINT64_C(1) << 23)
 #define EVTSEL_CMASK_SHIFT 24
+#define EVTSEL_IN_TX (UINT64_C(1) << 32)
+#define EVTSEL_IN_TXCP (UINT64_C(1) << 33)
 
 /* What RDPMC reads for ECX = selector (bit 30: fixed counters). False: no such counter. */
 bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value);
@@ -40,6 +43,9 @@ void perf_change(struct cpu *cpu, uint64_t *control, uint64_t value);
 void perf_note_overflows(struct cpu *cpu);
 /* Wanted when CPL has left or reached 0 while cpu->perf.rings. */
 void perf_ring_changed(struct cpu *cpu);
+/* A transaction opens (depth 1) or ends (0), and sets cpu->rtm.depth: what IN_TX and IN_TXCP make of
+ * it. */
+void perf_transaction(struct cpu *cpu, uint32_t depth, bool aborted);
 /* Cycles (absolute) at which the next look is due for an overflow that interrupts; UINT64_MAX. */
 uint64_t perf_next_event(const struct cpu *cpu, uint64_t now);
 /* At an instruction boundary: the performance-monitoring interrupt. */

@@ -4,6 +4,8 @@
  */
 #include "l0/machine/interp/perf.h"
 
+#include "l0/machine/interp/profile.h"
+
 #define FIXED_CTRL_WRITABLE UINT64_C(0xbbb) /* no AnyThread */
 #define EVTSEL_WRITABLE UINT64_C(0xffdfffff)
 #define STATUS_SETTABLE                                                                            \
@@ -27,6 +29,13 @@ static bool control_write(struct cpu *cpu, uint64_t *control, uint64_t value, ui
 		return false;
 	perf_change(cpu, control, value);
 	return true;
+}
+
+static uint64_t evtsel_writable(const struct cpu *cpu, unsigned counter)
+{
+	if (!cpu_has(cpu->profile, RTM))
+		return EVTSEL_WRITABLE;
+	return EVTSEL_WRITABLE | EVTSEL_IN_TX | (counter == 2 ? EVTSEL_IN_TXCP : 0);
 }
 
 static bool full_width_write(struct cpu *cpu, unsigned counter, uint64_t value)
@@ -75,7 +84,8 @@ FIXED_COUNTER(2)
 	}                                                                                          \
 	bool write_perfevtsel##n(struct cpu *cpu, uint64_t value)                                  \
 	{                                                                                          \
-		return control_write(cpu, &cpu->msrs.perfevtsel[n], value, EVTSEL_WRITABLE);       \
+		return control_write(cpu, &cpu->msrs.perfevtsel[n], value,                       \
+				     evtsel_writable(cpu, n));                                    \
 	}
 GENERAL_COUNTER(0)
 GENERAL_COUNTER(1)

@@ -19,7 +19,8 @@ enum part {
 };
 #define PART_SAPPHIRE_RAPIDS (1u << PART_INDEX_SAPPHIRE_RAPIDS)
 /* A part has what its predecessors had; what it lacks has another mask. */
-#define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE | PART_SAPPHIRE_RAPIDS)
+#define PART_CASCADE_LAKE (1u << PART_INDEX_CASCADE_LAKE)
+#define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE | PART_CASCADE_LAKE | PART_SAPPHIRE_RAPIDS)
 #define PART_NEHALEM (1u << PART_INDEX_NEHALEM)
 #define PART_ALL ((1u << PART_COUNT) - 1)
 
@@ -167,7 +168,7 @@ static void derive(struct cpu_profile *profile)
 	caps->efer_valid = (cpu_has(profile, SYSCALL) ? EFER_SCE : 0) |
 			   (cpu_has(profile, LM) ? EFER_LME | EFER_LMA : 0) |
 			   (cpu_has(profile, NX) ? EFER_NXE : 0);
-	caps->debugctl_valid = cpuid_debugctl_valid(cpu_has(profile, PDCM), 4);
+	caps->debugctl_valid = cpuid_debugctl_valid(cpu_has(profile, PDCM), 4, cpu_has(profile, RTM));
 	caps->perf_global_ctrl_valid = PERF_GLOBAL_CTRL_VALID;
 	vmx_caps_from_features(caps);
 }

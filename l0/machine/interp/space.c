@@ -149,7 +149,7 @@ static bool slow_access(const struct cpu *cpu)
 
 static uint32_t mode_bits(const struct cpu *cpu)
 {
-	uint32_t mode = slow_access(cpu) ? SPACE_SLOW : 0;
+	uint32_t mode = (slow_access(cpu) ? SPACE_SLOW : 0) | (cpu->rtm.depth ? SPACE_RTM : 0);
 
 	if (ept_enabled(cpu) && (cpu->vmx->secondary & SECONDARY_MODE_BASED_EXECUTE))
 		mode |= SPACE_MBEC;

@@ -118,6 +118,10 @@ void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 	unsigned size = (unsigned)__builtin_ctz(op->opsize);
 	op_fn fn;
 
+	if ((mode & MODE_RTM) && info->rtm_aborts) {
+		op->fn = op_rtm_abort;
+		return;
+	}
 	if (!family) {
 		op->fn = complex_form(op, info, mode);
 		return;

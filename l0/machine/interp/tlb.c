@@ -177,7 +177,8 @@ void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, 
 	if (!(s->current->key.mode & SPACE_SLOW)) {
 		if (rights & RIGHT_READ)
 			fill.read = hit;
-		if ((rights & RIGHT_WRITE) && !blocks_page_has_code(cpu, entry->hpa))
+		if ((rights & RIGHT_WRITE) && !(s->current->key.mode & SPACE_RTM) &&
+		    !blocks_page_has_code(cpu, entry->hpa))
 			fill.write = hit;
 	}
 	*slot = fill;

@@ -6,6 +6,7 @@
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/vmx/private.h"
 
 static _Noreturn void exit_at_boundary(struct cpu *cpu, enum vmx_exit_reason reason)
@@ -102,6 +103,7 @@ bool vmx_attend_virtual_interrupt(struct cpu *cpu)
 	if (!cpu->vmx->nonroot || !vmx_private(cpu)->virtual_interrupt || !interrupts_open(cpu) ||
 	    !active_or_halted(cpu))
 		return false;
+	rtm_interrupted(cpu);
 	vmx_deliver_virtual_interrupt(cpu);
 	return true;
 }
@@ -129,6 +131,7 @@ bool vmx_attend_interrupt(struct cpu *cpu)
 		return true;
 	if (!active_or_halted(cpu))
 		return false;
+	rtm_interrupted(cpu);
 	if (cpu->vmx->exit_controls & EXIT_ACK_INTERRUPT) {
 		vector = machine_interrupt_ack(cpu->machine);
 		if (vmx_pin(cpu, PIN_POSTED_INTERRUPTS) && vmx_posted_interrupt(cpu, vector))

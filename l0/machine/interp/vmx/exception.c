@@ -31,7 +31,7 @@ static uint64_t exception_qualification(const struct cpu_event *event)
 	if (event->vector == VECTOR_PF)
 		return event->cr2;
 	if (event->vector == VECTOR_DB)
-		return event->dr6 & (PENDING_DEBUG_B | DR6_BD | DR6_BS);
+		return event->dr6 & (PENDING_DEBUG_B | DR6_BD | DR6_BS | DR6_RTM);
 	return 0;
 }
 

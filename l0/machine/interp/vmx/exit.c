@@ -6,6 +6,7 @@
 #include "l0/machine/interp/vmx/vmx.h"
 
 #include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/vmx/private.h"
 
@@ -170,12 +171,23 @@ static bool store_guest_msrs(struct cpu *cpu)
 	return !bad;
 }
 
+/* SDM 1 "Runtime Considerations": what an instruction of a transaction would exit for aborts the
+ * transaction instead; what exits between instructions finds it aborted. */
+static void leave_transaction(struct cpu *cpu, const struct vmx_exit_info *info)
+{
+	if (rtm_active(cpu) && !info->trap)
+		rtm_abort_insn(cpu, 0);
+	rtm_interrupted(cpu);
+}
+
 _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 {
 	struct vmx_state *vmx = cpu->vmx;
 	struct vmx_exit_info info = *given;
-	bool delivery = during_delivery(cpu, &info), nmi = is_nmi(&info);
+	bool delivery, nmi = is_nmi(&info);
 
+	leave_transaction(cpu, given);
+	delivery = during_delivery(cpu, &info);
 	cpu_unwind(cpu);
 	if (nmi_unblocking(cpu, delivery))
 		mark_nmi_unblocking(&info);

@@ -27,7 +27,8 @@ enum pending_apic {
 #define VMX_CHECKED_COUNT 8
 #define VMX_QUICK_ROWS 32
 /* Bits of the pending-debug-exceptions field that exist here; cpu->pending_debug has them alike. */
-#define PENDING_DEBUG_SAVED (PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS)
+#define PENDING_DEBUG_SAVED                                                                        \
+	(PENDING_DEBUG_B | PENDING_DEBUG_ENABLED_BREAKPOINT | PENDING_DEBUG_BS | PENDING_DEBUG_RTM)
 
 struct vmx_private {
 	/* Kept while the guest runs. */

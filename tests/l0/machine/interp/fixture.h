@@ -19,6 +19,7 @@
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
 #define WEAK __attribute__((weak))
@@ -101,6 +102,15 @@ static _Noreturn void fake_event(struct cpu *cpu, unsigned vector, bool has_erro
 	cpu->event.vector = (uint8_t)vector;
 	cpu->event.has_error = has_error;
 	cpu->event.error = error;
+	longjmp(*cpu->escape, 1);
+}
+
+WEAK void rtm_access(struct cpu *cpu, bool ram, uint64_t hpa, unsigned written)
+{
+}
+
+WEAK _Noreturn void rtm_abort_insn(struct cpu *cpu, uint32_t status)
+{
 	longjmp(*cpu->escape, 1);
 }
 

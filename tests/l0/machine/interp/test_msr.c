@@ -211,7 +211,7 @@ static void test_every_row_is_reachable(void **state)
 #undef MSR_CONST
 #undef MSR_CALL
 	};
-	struct fixture *f = fixture_msr("sapphire-rapids,+xsaves,+mpx");
+	struct fixture *f = fixture_msr("sapphire-rapids,+xsaves,+mpx,+rtm");
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		uint64_t value;

@@ -263,9 +263,9 @@ static inline void guest_fields(struct fixture *f)
 }
 
 /* VMXON, and VMCS_A current: 64-bit host, 64-bit guest, nothing intercepted that need not be. */
-static inline void start_vmx(struct fixture *f)
+static inline void start_vmx_with(struct fixture *f, const char *profile)
 {
-	start(f);
+	start_with(f, profile);
 	assert_false(call_pointer(f, insn_vmxon, VMXON_REGION));
 	assert_false(call_pointer(f, insn_vmclear, VMCS_A));
 	assert_false(call_pointer(f, insn_vmptrld, VMCS_A));
@@ -276,6 +276,11 @@ static inline void start_vmx(struct fixture *f)
 	SET(f, ENTRY_CONTROLS, ENTRY_DEFAULT1_TRUE | ENTRY_IA32E_MODE_GUEST);
 	host_fields(f);
 	guest_fields(f);
+}
+
+static inline void start_vmx(struct fixture *f)
+{
+	start_vmx_with(f, NULL);
 }
 
 /* Adds a feature that the default part may lack. */
