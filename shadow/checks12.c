@@ -105,7 +105,7 @@ unsigned checks12_guest_registers(struct shadow_vcpu *v, struct shadow_slot *slo
 	const struct vmx_check *check;
 	struct vmx_check_env env;
 
-	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	env = check_env(v, slot);
 	check = vmx_checks_run(VMX_CHECK_GUEST, &env);
 	if (!check)

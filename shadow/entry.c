@@ -11,7 +11,7 @@
 #include "shadow/msr_list.h"
 #include "shadow/reflect.h"
 
-/* Everything that does not need a VMCS02. false: *r is the outcome. */
+/* Everything that does not need a VMCS02. v->l1 is up to date. false: *r is the outcome. */
 static bool basic_checks(struct shadow_vcpu *v, bool launch, struct vmx_result *r)
 {
 	struct shadow_slot *slot = v->current;
@@ -22,7 +22,7 @@ static bool basic_checks(struct shadow_vcpu *v, bool launch, struct vmx_result *
 		return false;
 	}
 	launched = slot->v12.launch_state == VMCS_STATE_LAUNCHED;
-	if (v->env->vmcs_read(v->env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
+	if (vmcs_get(&v->l1, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
 		*r = result_fail_valid(VMX_ERROR_ENTRY_BLOCKED_BY_MOV_SS);
 	else if (launch && launched)
 		*r = result_fail_valid(VMX_ERROR_VMLAUNCH_NOT_CLEAR);
@@ -120,7 +120,7 @@ static bool enter(struct shadow_vcpu *v, struct shadow_slot *slot, bool launch)
 	     slot->ept_generation != v->ept_generation) &&
 	    !prepare(v, slot, &eptp02))
 		return false;
-	v->env->vmptrld(v->env, slot->vmcs02.hpa);
+	v->env->vmptrld(v->env, &slot->vmcs02.hpa);
 	if ((slot->dirty & DIRTY_CONTROLS) || (slot->extras & (EXTRA_LINK | EXTRA_MSR_LISTS)))
 		push_controls(v, slot, eptp02);
 	guest02_push(v, slot);
@@ -140,7 +140,7 @@ static bool look_again(struct shadow_vcpu *v, struct shadow_slot *slot, bool lon
 		       struct vmx_result *r)
 {
 	if (slot_has_shadow(slot))
-		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+		v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	if (slot->dirty & DIRTY_CONTROLS)
 		slot_find_extras(v, slot);
 	*r = checks12_controls_and_host(v, slot);
@@ -150,30 +150,36 @@ static bool look_again(struct shadow_vcpu *v, struct shadow_slot *slot, bool lon
 
 #define LOOK_AGAIN (DIRTY_CHECKS | DIRTY_CHECKS_HOST | DIRTY_CONTROLS)
 
-static struct vmx_result attempt(struct shadow_vcpu *v, bool launch)
+/* false: *r is the outcome, or if it is VMX_DO_EXIT the entry failed late. */
+static bool attempt(struct shadow_vcpu *v, bool launch, struct vmx_result *r)
 {
-	bool long_mode = v->env->vmcs_read(v->env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L;
+	bool long_mode = vmcs_get(&v->l1, GUEST_CS_ACCESS_RIGHTS) & AR_L;
 	struct shadow_slot *slot = v->current;
-	struct vmx_result r;
 
-	if (!basic_checks(v, launch, &r))
-		return r;
+	if (!basic_checks(v, launch, r))
+		return false;
 	v->failed_check = NULL;
-	registers_read(v, v->l1.field); /* while VMCS01 is current */
 	slot_pull(v, slot);
 	note_changes(slot, long_mode);
-	if ((slot->dirty & LOOK_AGAIN) && !look_again(v, slot, long_mode, &r))
-		return r;
-	return enter(v, slot, launch) ? (struct vmx_result){.outcome = VMX_DO_ENTRY}
-				      : (struct vmx_result){.outcome = VMX_DO_EXIT};
+	if ((slot->dirty & LOOK_AGAIN) && !look_again(v, slot, long_mode, r))
+		return false;
+	r->outcome = VMX_DO_EXIT;
+	return enter(v, slot, launch);
 }
 
-struct vmx_result emulate_vmlaunch(struct shadow_vcpu *v, struct shadow_regs *regs)
+enum shadow_next entry_emulate(struct shadow_vcpu *v, bool launch)
 {
-	return attempt(v, true);
-}
+	struct vmx_result r;
 
-struct vmx_result emulate_vmresume(struct shadow_vcpu *v, struct shadow_regs *regs)
-{
-	return attempt(v, false);
+	registers_read(v, SHADOW_LIST_L1_ENTRY, v->l1.field);
+	if (!v->vmx_on)
+		r = result_fault(VECTOR_UD, 0);
+	else if (vmcs_get(&v->l1, GUEST_SS_ACCESS_RIGHTS) & AR_DPL)
+		r = result_fault(VECTOR_GP, 0);
+	else if (attempt(v, launch, &r))
+		return SHADOW_RESUME_L2;
+	if (v->dead)
+		return SHADOW_DEAD;
+	/* A failed entry is an exit: L1 goes on at its host RIP. */
+	return r.outcome == VMX_DO_EXIT ? SHADOW_RESUME_L1 : insn_finish(v, &r);
 }

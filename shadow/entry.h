@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12 (handlers emulate_vmlaunch,
- * emulate_vmresume).
+ * VM entry as L1 executes it: VMLAUNCH and VMRESUME on a VMCS12.
  */
 #ifndef SHADOW_ENTRY_H
 #define SHADOW_ENTRY_H
 
 #include "shadow/merge.h"
+
+/* L1's VMLAUNCH or VMRESUME, checks for #UD and #GP included. VMCS01 is current before. */
+enum shadow_next entry_emulate(struct shadow_vcpu *v, bool launch);
 
 /* Writes L2's guest state to VMCS02, which is current. v->l1 is up to date. */
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot);

@@ -11,8 +11,8 @@
 #include "shadow/types.h"
 
 /* Lists of fields that are read or written at one stroke: SHADOW_LIST_<list>, see lists.def. */
-#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES) X(L1_EVENT) X(REGISTERS)      \
-	X(L1_LOAD)
+#define SHADOW_LISTS(X) X(L2_EXIT) X(L2_RARE) X(L1_STATE) X(L1_WRITES) X(L1_EVENT) X(L1_ENTRY)       \
+	X(REGISTERS) X(L1_LOAD)
 enum shadow_list {
 #define X(list) SHADOW_LIST_##list,
 	SHADOW_LISTS(X)
@@ -68,7 +68,7 @@ struct shadow_env {
 	/* VMPTRLD and VMCLEAR of a VMCS of L0's. A page becomes a VMCS by vmcs_format: writes the
 	 * hardware's revision identifier, with the shadow-VMCS indicator if asked. */
 	void (*vmcs_format)(struct shadow_env *env, struct shadow_page page, bool is_shadow);
-	void (*vmptrld)(struct shadow_env *env, struct hpa vmcs);
+	void (*vmptrld)(struct shadow_env *env, const struct hpa *vmcs);
 	void (*vmclear)(struct shadow_env *env, struct hpa vmcs);
 
 	/* -- the rest of the CPU -- */

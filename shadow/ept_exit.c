@@ -54,7 +54,7 @@ static enum route violation12(struct l2_exit *x, const struct ept12_walk *w, uin
 			      uint64_t q)
 {
 	x->as.reason = EXIT_REASON_EPT_VIOLATION;
-	x->as.has_qualification = true;
+	x->as.given = GIVEN_QUALIFICATION;
 	x->as.qualification = qualification12(x, w, q);
 	return ve_convert(x, w, (struct l2_gpa){gpa});
 }
@@ -76,7 +76,7 @@ static enum route log_dirty(struct l2_exit *x, uint64_t gpa, uint64_t q)
 		return ROUTE_DONE;
 	if (index > 511) {
 		x->as.reason = EXIT_REASON_PML_FULL;
-		x->as.has_qualification = true;
+		x->as.given = GIVEN_QUALIFICATION;
 		x->as.qualification = q & EPT_QUAL_NMI_UNBLOCKING;
 		return ROUTE_L1;
 	}

@@ -39,9 +39,7 @@ enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
 	struct shadow_env *env = v->env;
 	const struct reflect_as nmi = {
 	    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
-	    .has_qualification = true,
-	    .has_interruption = true,
-	    .no_vectoring = true,
+	    .given = GIVEN_QUALIFICATION | GIVEN_INTERRUPTION | GIVEN_NO_VECTORING,
 	    .interruption =
 		INTR_INFO_VALID | INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT | VECTOR_NMI,
 	};
@@ -61,8 +59,7 @@ bool shadow_l2_init(struct shadow_vcpu *v)
 	struct shadow_env *env = v->env;
 	const struct reflect_as init = {
 	    .reason = EXIT_REASON_INIT_SIGNAL,
-	    .has_qualification = true,
-	    .no_vectoring = true,
+	    .given = GIVEN_QUALIFICATION | GIVEN_NO_VECTORING,
 	};
 
 	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
@@ -87,7 +84,7 @@ enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_res
 	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, 0);
 	if (v->launching)
 		slot->v12.launch_state = VMCS_STATE_CLEAR;
-	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	v->in_l2 = false;
 	v->linked = NULL;
 	v->launched = v->l0.vmcs01_launched;

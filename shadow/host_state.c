@@ -91,6 +91,7 @@ static void build_registers(struct shadow_slot *slot, uint64_t *s, uint64_t *loa
 	const struct vmcs *v12 = &slot->v12;
 	uint64_t cr4 = vmcs_get(v12, HOST_CR4);
 
+	s[L1_STATE_GUEST_CR0] = vmcs_get(v12, HOST_CR0) & CR0_LOADED;
 	load[L1_LOAD_GUEST_CR3] = vmcs_get(v12, HOST_CR3);
 	load[L1_LOAD_GUEST_CR4] = host_is_64bit(slot) ? cr4 | CR4_PAE : cr4 & ~CR4_PCIDE;
 	load[L1_LOAD_GUEST_RSP] = vmcs_get(v12, HOST_RSP);
@@ -165,6 +166,8 @@ static void load_differences(struct shadow_vcpu *v, struct shadow_slot *slot)
 		unsigned index = indices[i];
 		uint64_t want = slot->host01[i];
 
+		if (index == VMCS_INDEX_GUEST_CR0)
+			want |= v->state01.field[index] & ~CR0_LOADED;
 		if (v->state01.field[index] == want || is_idle_segment(v, slot, index))
 			continue;
 		v->state01.field[index] = want;
@@ -173,7 +176,7 @@ static void load_differences(struct shadow_vcpu *v, struct shadow_slot *slot)
 	v->loaded01 = slot->host_id;
 }
 
-/* Interruptibility and CR0 depend on more than VMCS12. */
+/* Interruptibility depends on more than VMCS12. */
 static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 			const struct l2_leftover *l2)
 {
@@ -188,8 +191,6 @@ static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 		blocked =
 		    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
 	load[L1_LOAD_GUEST_INTERRUPTIBILITY_STATE] = blocked ? INTERRUPTIBILITY_NMI : 0;
-	load[L1_LOAD_GUEST_CR0] = (vmcs_get(&slot->v12, HOST_CR0) & CR0_LOADED) |
-				  (env->vmcs_read(env, VMCS_GUEST_CR0) & ~CR0_LOADED);
 	env->vmcs_write_list(env, SHADOW_LIST_L1_LOAD, load);
 }
 

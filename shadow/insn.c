@@ -66,6 +66,8 @@ enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *r
 	const struct insn_row *row = &rows[basic];
 	struct vmx_result r;
 
+	if (basic == EXIT_REASON_VMRESUME || basic == EXIT_REASON_VMLAUNCH)
+		return entry_emulate(v, basic == EXIT_REASON_VMLAUNCH);
 	if (basic >= EXIT_REASON_COUNT || !row->handler || (row->vmx == INSN_IN && !v->vmx_on))
 		return refuse(v, VECTOR_UD);
 	if (row->vmx == INSN_IN && !is_cpl0(v))
@@ -73,9 +75,5 @@ enum shadow_next shadow_l1_vmx_insn(struct shadow_vcpu *v, struct shadow_regs *r
 	r = row->handler(v, regs);
 	if (v->dead)
 		return SHADOW_DEAD;
-	if (r.outcome == VMX_DO_ENTRY)
-		return SHADOW_RESUME_L2;
-	if (r.outcome == VMX_DO_EXIT)
-		return SHADOW_RESUME_L1; /* a failed entry: L1 goes on at its host RIP */
 	return insn_finish(v, &r);
 }

@@ -75,6 +75,20 @@ static __attribute__((noinline)) uint64_t read_details(struct shadow_vcpu *v,
 	return news;
 }
 
+static __attribute__((noinline)) uint64_t learn_given(struct shadow_slot *slot,
+						      const struct reflect_as *as)
+{
+	uint64_t news = 0;
+
+	if (as->given & GIVEN_QUALIFICATION)
+		news |= learn(slot, NEWS_EXIT_QUALIFICATION, as->qualification);
+	if (as->given & GIVEN_INTERRUPTION)
+		news |= learn(slot, NEWS_EXIT_INTERRUPTION_INFO, as->interruption);
+	if (as->given & GIVEN_NO_VECTORING)
+		news |= learn(slot, NEWS_IDT_VECTORING_INFO, 0);
+	return news;
+}
+
 static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 			  const struct reflect_as *as)
 {
@@ -84,12 +98,8 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 	unsigned info;
 
 	news |= learn(slot, NEWS_EXIT_REASON, as->reason);
-	if (as->has_qualification)
-		news |= learn(slot, NEWS_EXIT_QUALIFICATION, as->qualification);
-	if (as->has_interruption)
-		news |= learn(slot, NEWS_EXIT_INTERRUPTION_INFO, as->interruption);
-	if (as->no_vectoring)
-		news |= learn(slot, NEWS_IDT_VECTORING_INFO, 0);
+	if (as->given)
+		news |= learn_given(slot, as);
 	/* "... and Updating VM-Entry Control Fields": the exit clears the event's valid bit. */
 	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
 		news |= learn(slot, NEWS_ENTRY_INTERRUPTION_INFO,
@@ -101,7 +111,7 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 		 vmcs_get(&slot->have02, IDT_VECTORING_INFO);
 	if (info || (events & INTR_INFO_VALID))
 		news |= read_details(v, slot, info);
-	if (as->has_interruption && as->interruption & INTR_INFO_ERROR_CODE)
+	if ((as->given & GIVEN_INTERRUPTION) && as->interruption & INTR_INFO_ERROR_CODE)
 		news |= learn(slot, NEWS_EXIT_INTERRUPTION_ERROR_CODE, as->error_code);
 	return news;
 }
@@ -157,7 +167,7 @@ static void give(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t news)
 	bool shadow = slot_has_shadow(slot);
 
 	if (shadow)
-		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmptrld(v->env, &slot->shadow.hpa);
 	for (; news; news &= news - 1) {
 		unsigned index = news_index[__builtin_ctzll(news)];
 		uint64_t value = slot->have02.field[index];
@@ -190,7 +200,7 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 	struct l2_leftover l2 = {0};
 
 	if (slot->extras & (EXTRA_UNSTEADY | EXTRA_INHERIT)) {
-		registers_read(v, slot->have02.field);
+		registers_read(v, SHADOW_LIST_REGISTERS, slot->have02.field);
 		l2.efer = vmcs_get(&slot->have02, GUEST_IA32_EFER);
 		l2.pat = vmcs_get(&slot->have02, GUEST_IA32_PAT);
 	}
@@ -211,7 +221,7 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 static inline void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
 			 const struct l2_leftover *l2)
 {
-	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	v->in_l2 = false;
 	v->linked = NULL;
 	v->launched = v->l0.vmcs01_launched;

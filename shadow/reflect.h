@@ -9,10 +9,14 @@
 #include "shadow/vpid.h"
 
 /* What L1 is told. Normally what the hardware said; an exit that L0 makes up for L1 differs. */
+enum reflect_given {
+	GIVEN_QUALIFICATION = 1,
+	GIVEN_INTERRUPTION = 2,
+	GIVEN_NO_VECTORING = 4, /* between instructions: VMCS02 tells of an earlier exit */
+};
 struct reflect_as {
 	uint32_t reason;
-	bool has_qualification, has_interruption;
-	bool no_vectoring; /* between instructions: VMCS02 tells of an earlier exit */
+	uint8_t given; /* enum reflect_given: what does not come from VMCS02 */
 	uint64_t qualification;
 	uint32_t interruption, error_code; /* the latter if interruption has INTR_INFO_ERROR_CODE */
 };

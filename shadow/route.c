@@ -49,9 +49,8 @@ enum route route_fault(struct l2_exit *x, const struct vmx_result *fault)
 	if (bitmap_wants(&x->slot->v12, fault->vector, fault->error)) {
 		x->as = (struct reflect_as){
 		    .reason = EXIT_REASON_EXCEPTION_OR_NMI,
-		    .has_qualification = true,
+		    .given = GIVEN_QUALIFICATION | GIVEN_INTERRUPTION,
 		    .qualification = page ? linear : 0,
-		    .has_interruption = true,
 		    .interruption = INTR_INFO_VALID | fault->vector |
 				    INTR_TYPE_HARDWARE_EXCEPTION << INTR_INFO_TYPE_SHIFT |
 				    (coded ? INTR_INFO_ERROR_CODE : 0),
@@ -159,7 +158,6 @@ struct route_row {
 	uint32_t mask;
 	uint8_t word; /* enum route_word */
 	bool l1_always, known;
-	uint8_t info; /* enum route_info */
 };
 
 #define L0_NEVER .l0_asks = NULL
@@ -170,20 +168,26 @@ struct route_row {
 #define L1_PIN(name) .word = WORD_PIN, .mask = (uint32_t)PIN_##name
 #define L1_PRIMARY(name) .word = WORD_PRIMARY, .mask = (uint32_t)PRIMARY_##name
 #define L1_SECONDARY(name) .word = WORD_SECONDARY, .mask = (uint32_t)SECONDARY_##name
-#define I ROUTE_INFO_I
-#define L ROUTE_INFO_L
-#define G ROUTE_INFO_G
 #define NONE NULL
 #define ROUTE(reason, first_, l0, l1, info_)                                                       \
-	[EXIT_REASON_##                                                                            \
-	    reason] = {.first = (first_), L0_##l0, L1_##l1, .info = (info_), .known = true},
+	[EXIT_REASON_##reason] = {.first = (first_), L0_##l0, L1_##l1, .known = true},
 static const struct route_row rows[EXIT_REASON_COUNT] = {
 #include "shadow/exit_routes.def"
 };
+#undef ROUTE
+#undef NONE
+
+#define I ROUTE_INFO_I
+#define L ROUTE_INFO_L
+#define G ROUTE_INFO_G
+#define ROUTE(reason, first, l0, l1, info) [EXIT_REASON_##reason] = (info),
+const uint8_t route_infos[EXIT_REASON_COUNT] = {
+#include "shadow/exit_routes.def"
+};
+#undef ROUTE
 #undef I
 #undef L
 #undef G
-#undef NONE
 
 static bool l1_wants(const struct l2_exit *x, const struct route_row *row)
 {
@@ -237,9 +241,4 @@ enum route route_l2_exit(struct l2_exit *x)
 	if (row->l1_always && !row->first && !row->l0_asks) /* what needs no question */
 		return ROUTE_L1;
 	return ask(x, row);
-}
-
-unsigned route_exit_info(uint32_t basic_reason)
-{
-	return basic_reason < EXIT_REASON_COUNT ? rows[basic_reason].info : 0;
 }

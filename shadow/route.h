@@ -33,6 +33,10 @@ bool route_l1_asks(const struct l2_exit *x);
 
 enum route_info { ROUTE_INFO_I = 1, ROUTE_INFO_L = 2, ROUTE_INFO_G = 4 };
 /* Which of the optional exit fields the reason defines. */
-unsigned route_exit_info(uint32_t basic_reason);
+extern const uint8_t route_infos[EXIT_REASON_COUNT];
+static inline unsigned route_exit_info(uint32_t basic_reason)
+{
+	return basic_reason < EXIT_REASON_COUNT ? route_infos[basic_reason] : 0;
+}
 
 #endif

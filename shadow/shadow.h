@@ -58,7 +58,7 @@ struct shadow_slot;
 /* A page of L1's linear memory that an operand was found in, and by which paging-structure entries
  * (walk.c). */
 #define SHADOW_WALK_LEVELS 5
-#define SHADOW_WALK_NOTES 4
+#define SHADOW_WALK_NOTES 32
 struct shadow_walk_note {
 	uint64_t page; /* linear; 0: none */
 	uint64_t cr0, cr3, cr4;
@@ -88,6 +88,7 @@ struct shadow_vcpu {
 	uint64_t fault_linear; /* of the last #PF that a walk of guest paging found */
 	bool vmx_on;
 	bool hw_shadowing; /* the hardware has usable VMCS shadowing */
+	bool has_efer_pat; /* and the fields for EFER and PAT */
 	struct l1_gpa vmxon_pointer;
 	struct shadow_slot *current;  /* L1's current VMCS or NULL; while in_l2, what L2 runs on */
 	struct shadow_slot *linked;   /* while in_l2: what L2's VMCS link pointer names, or NULL */
@@ -109,8 +110,8 @@ struct shadow_vcpu {
 	 * state that was loaded into it last. */
 	struct vmcs state01;
 	uint64_t loaded01, host_ids;
-	/* L1's own registers of list REGISTERS when it executed VMLAUNCH or VMRESUME last, from
-	 * VMCS01: L2 inherits what VMCS12 does not load. 0 where the hardware has no field. */
+	/* Of VMCS01, list L1_ENTRY when L1 executed VMLAUNCH or VMRESUME last: L2 inherits what
+	 * VMCS12 does not load. 0 where the hardware has no field. */
 	struct vmcs l1;
 };
 

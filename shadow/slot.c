@@ -47,7 +47,7 @@ static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 /* Fills a new shadow VMCS from v12. Leaves it current. */
 static void push_shadow(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	v->env->vmptrld(v->env, slot->shadow.hpa);
+	v->env->vmptrld(v->env, &slot->shadow.hpa);
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
 		if (field_is_carried(i) && field_exists(v->l0.hw, i))
 			v->env->vmcs_write(v->env, vmcs_fields[i].encoding, slot->v12.field[i]);
@@ -101,7 +101,7 @@ struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address)
 		v->env->vmcs_format(v->env, slot->shadow, true);
 		v->env->vmclear(v->env, slot->shadow.hpa);
 		push_shadow(v, slot);
-		v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+		v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	}
 	slot->next = v->slots;
 	v->slots = slot;
@@ -112,7 +112,7 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	if (!slot_has_shadow(slot))
 		return;
-	v->env->vmptrld(v->env, slot->shadow.hpa);
+	v->env->vmptrld(v->env, &slot->shadow.hpa);
 	slot->written |=
 	    v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_WRITES, slot->v12.field);
 	if (vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
@@ -203,7 +203,7 @@ bool slot_fetch_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	if (!slot->rare_in_02)
 		return false;
-	v->env->vmptrld(v->env, slot->vmcs02.hpa);
+	v->env->vmptrld(v->env, &slot->vmcs02.hpa);
 	slot_read_rare(v, slot);
 	take_all(v, slot, false);
 	slot->rare_was_written = true;
@@ -223,16 +223,16 @@ static void answer_rare(struct shadow_vcpu *v, struct shadow_slot *slot, struct 
 {
 	slot->rare_credit = SLOT_RARE_CREDIT;
 	if (slot->rare_in_02) {
-		v->env->vmptrld(v->env, slot->vmcs02.hpa);
+		v->env->vmptrld(v->env, &slot->vmcs02.hpa);
 		slot_read_rare(v, slot);
-		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmptrld(v->env, &slot->shadow.hpa);
 		slot_show_rare(v, slot);
 	} else {
-		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmptrld(v->env, &slot->shadow.hpa);
 		push_rare(v, slot);
 		slot->rare_in_shadow = true;
 	}
-	v->env->vmptrld(v->env, resume);
+	v->env->vmptrld(v->env, &resume);
 	vcpu_show_rare(v, slot);
 }
 
@@ -245,11 +245,11 @@ uint64_t slot_read(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned ind
 		if (slot_has_shadow(slot) && field_is_shown(index) && !slot->rare_in_shadow)
 			answer_rare(v, slot, resume);
 		else if (slot_fetch_rare(v, slot))
-			v->env->vmptrld(v->env, resume);
+			v->env->vmptrld(v->env, &resume);
 	} else if (slot_has_shadow(slot) && field_is_carried_for_write(index)) {
-		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmptrld(v->env, &slot->shadow.hpa);
 		value = v->env->vmcs_read(v->env, vmcs_fields[index].encoding);
-		v->env->vmptrld(v->env, resume);
+		v->env->vmptrld(v->env, &resume);
 		return value;
 	}
 	return slot->v12.field[index];
@@ -299,16 +299,16 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 	bool decides = decides_mode(index);
 
 	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
-		v->env->vmptrld(v->env, resume);
+		v->env->vmptrld(v->env, &resume);
 	if (decides)
 		slot->dirty |= DIRTY_GUEST;
 	if (field_is_rare(index) && !slot->rare_in_shadow)
 		slot->rare_was_written = true;
 	if (slot_has_shadow(slot) && field_exists(v->l0.hw, index) &&
 	    (field_is_carried(index) || (field_is_shown(index) && slot->rare_in_shadow))) {
-		v->env->vmptrld(v->env, slot->shadow.hpa);
+		v->env->vmptrld(v->env, &slot->shadow.hpa);
 		v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
-		v->env->vmptrld(v->env, resume);
+		v->env->vmptrld(v->env, &resume);
 	}
 	slot->v12.field[index] = value;
 	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)
@@ -327,7 +327,7 @@ void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (slot_has_shadow(slot))
 		v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_EVENT, slot->v12.field);
 	slot_fetch_rare(v, slot);
-	v->env->vmptrld(v->env, v->l0.vmcs01_hpa);
+	v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
 	if (region)
 		memcpy(region, &slot->v12, sizeof(slot->v12));
 	for (struct shadow_slot **link = &v->slots; *link; link = &(*link)->next) {

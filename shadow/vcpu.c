@@ -32,6 +32,7 @@ bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
 		return false;
 	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
 	v->hw_shadowing = usable_shadowing(l0->hw);
+	v->has_efer_pat = (l0->hw->features & FIELDS_EFER_PAT) == FIELDS_EFER_PAT;
 	if (!v->hw_shadowing)
 		return true;
 	if (!v->env->page_alloc(v->env, &v->vmread_bitmap) ||
@@ -127,7 +128,7 @@ void shadow_ept01_changed(struct shadow_vcpu *v)
 void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field)
 {
 	static const uint8_t indices[] = {
-#define LIST_REGISTERS(field) VMCS_INDEX_##field,
+#define LIST_L1_ENTRY(field) VMCS_INDEX_##field,
 #include "shadow/lists.def"
 	};
 

@@ -14,12 +14,13 @@ struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v);
 /* L1's VMREAD and VMWRITE go to the shadow VMCS (on) or exit always (off). VMCS01 is current. */
 void vcpu_enable_shadowing(struct shadow_vcpu *v, bool on);
 
-/* Reads the list REGISTERS from the current VMCS, as far as the hardware has the fields. */
+/* Reads the list L1_ENTRY, or REGISTERS, which is a part of it, from the current VMCS, as far as the
+ * hardware has the fields. */
 void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field);
-static inline void registers_read(struct shadow_vcpu *v, uint64_t *field)
+static inline void registers_read(struct shadow_vcpu *v, enum shadow_list list, uint64_t *field)
 {
-	if ((v->l0.hw->features & FIELDS_EFER_PAT) == FIELDS_EFER_PAT)
-		v->env->vmcs_read_list(v->env, SHADOW_LIST_REGISTERS, field);
+	if (v->has_efer_pat)
+		v->env->vmcs_read_list(v->env, list, field);
 	else
 		registers_read_slowly(v, field);
 }

@@ -23,7 +23,7 @@ bool vmcs02_create(struct shadow_vcpu *v, struct shadow_slot *slot)
 		return false;
 	env->vmcs_format(env, slot->vmcs02, false);
 	env->vmclear(env, slot->vmcs02.hpa);
-	env->vmptrld(env, slot->vmcs02.hpa);
+	env->vmptrld(env, &slot->vmcs02.hpa);
 	slot->launched02 = false;
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++) {
 		uint32_t encoding = vmcs_fields[i].encoding;

@@ -101,6 +101,14 @@ static uint64_t read_l1_event(uint64_t *field)
 	return changed;
 }
 
+static uint64_t read_l1_entry(uint64_t *field)
+{
+	uint64_t changed = 0, bit = 1, value;
+#define LIST_L1_ENTRY READ
+#include "shadow/lists.def"
+	return changed;
+}
+
 static uint64_t read_registers(uint64_t *field)
 {
 	uint64_t changed = 0, bit = 1, value;
@@ -117,6 +125,7 @@ static uint64_t vmcs_read_list(struct shadow_env *env, enum shadow_list list, ui
 		[SHADOW_LIST_L1_STATE] = read_l1_state,
 		[SHADOW_LIST_L1_WRITES] = read_l1_writes,
 		[SHADOW_LIST_L1_EVENT] = read_l1_event,
+		[SHADOW_LIST_L1_ENTRY] = read_l1_entry,
 		[SHADOW_LIST_REGISTERS] = read_registers,
 	};
 
@@ -149,20 +158,24 @@ static void vmcs_format(struct shadow_env *env, struct shadow_page page, bool is
 }
 
 /* These operands are ours: a refusal is our own mistake. */
-static void must(struct vmx_result r, const char *insn, uint64_t operand)
+static void must(bool good, const char *insn, uint64_t operand)
 {
-	if (__builtin_expect(r.outcome != VMX_SUCCEED, 0))
-		hv_panic("%s of %lx failed with error %u", insn, operand, r.error);
+	uint64_t error = 0;
+
+	if (__builtin_expect(good, 1))
+		return;
+	(void)hw_try_vmread(VMCS_INSTRUCTION_ERROR, &error); /* there may be no current VMCS */
+	hv_panic("%s of %lx failed with error %u", insn, operand, (unsigned)error);
 }
 
-static void vmptrld(struct shadow_env *env, struct hpa vmcs)
+static void vmptrld(struct shadow_env *env, const struct hpa *vmcs)
 {
-	must(hw_vmptrld(vmcs.value), "VMPTRLD", vmcs.value);
+	must(hw_vmptrld(&vmcs->value), "VMPTRLD", vmcs->value);
 }
 
 static void vmclear(struct shadow_env *env, struct hpa vmcs)
 {
-	must(hw_vmclear(vmcs.value), "VMCLEAR", vmcs.value);
+	must(hw_vmclear(&vmcs.value), "VMCLEAR", vmcs.value);
 }
 
 /* A CPU without INVEPT or INVVPID flushes at every entry and exit instead. */

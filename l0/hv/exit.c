@@ -98,7 +98,7 @@ static void reset_launch_state(struct vcpu *vcpu)
 {
 	uint64_t vmcs = hw_vmptrst();
 
-	if (hw_vmclear(vmcs).outcome != VMX_SUCCEED || hw_vmptrld(vmcs).outcome != VMX_SUCCEED)
+	if (!hw_vmclear(&vmcs) || !hw_vmptrld(&vmcs))
 		hv_panic("a VMCS can't be cleared");
 	*vcpu->shadow.launched = false;
 }

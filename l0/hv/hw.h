@@ -283,15 +283,14 @@ static inline struct vmx_result hw_vmx_result(bool invalid, bool valid)
 	return r;
 }
 
+/* These say only whether they succeeded: both flags in one condition. The address of the VMCS is a
+ * memory operand, so it is taken from where it lies. */
 #define HW_VMX_POINTER(name)                                                                       \
-	static inline struct vmx_result hw_##name(uint64_t hpa)                                    \
+	static inline bool hw_##name(const uint64_t *hpa)                                          \
 	{                                                                                          \
-		bool invalid, valid;                                                               \
-		asm volatile(#name " %2"                                                           \
-			     : "=@ccc"(invalid), "=@ccz"(valid)                                    \
-			     : "m"(hpa)                                                            \
-			     : "memory");                                                          \
-		return hw_vmx_result(invalid, valid);                                              \
+		bool good;                                                                         \
+		asm volatile(#name " %1" : "=@cca"(good) : "m"(*hpa) : "memory");                  \
+		return good;                                                                       \
 	}
 HW_VMX_POINTER(vmxon)
 HW_VMX_POINTER(vmclear)
@@ -354,28 +353,28 @@ struct hw_invalidation {
 	uint64_t low, high;
 };
 
-static inline struct vmx_result hw_invept(uint64_t type, uint64_t eptp)
+static inline bool hw_invept(uint64_t type, uint64_t eptp)
 {
 	struct hw_invalidation descriptor = {.low = eptp};
-	bool invalid, valid;
+	bool good;
 
-	asm volatile("invept %3, %2"
-		     : "=@ccc"(invalid), "=@ccz"(valid)
+	asm volatile("invept %2, %1"
+		     : "=@cca"(good)
 		     : "r"(type), "m"(descriptor)
 		     : "memory");
-	return hw_vmx_result(invalid, valid);
+	return good;
 }
 
-static inline struct vmx_result hw_invvpid(uint64_t type, uint16_t vpid, uint64_t linear)
+static inline bool hw_invvpid(uint64_t type, uint16_t vpid, uint64_t linear)
 {
 	struct hw_invalidation descriptor = {.low = vpid, .high = linear};
-	bool invalid, valid;
+	bool good;
 
-	asm volatile("invvpid %3, %2"
-		     : "=@ccc"(invalid), "=@ccz"(valid)
+	asm volatile("invvpid %2, %1"
+		     : "=@cca"(good)
 		     : "r"(type), "m"(descriptor)
 		     : "memory");
-	return hw_vmx_result(invalid, valid);
+	return good;
 }
 
 #endif

@@ -171,7 +171,7 @@ void machine_enter_vmx(const struct hv_machine *machine)
 	const struct vmx_caps *caps = &machine->caps;
 	uint32_t *region = pool_need();
 	uint64_t cr4 = hw_read_cr4() | CR4_VMXE;
-	struct vmx_result r;
+	uint64_t hpa = memory_address(region);
 
 	if (hw_cpuid(1, 0).ecx & CPUID_FEATURES_XSAVE)
 		cr4 |= CR4_OSXSAVE; /* to execute XSETBV for the guest */
@@ -179,7 +179,6 @@ void machine_enter_vmx(const struct hv_machine *machine)
 	hw_write_cr0((hw_read_cr0() | vmx_cap(caps, CR0_FIXED0)) & vmx_cap(caps, CR0_FIXED1));
 	hw_write_cr4((cr4 | vmx_cap(caps, CR4_FIXED0)) & vmx_cap(caps, CR4_FIXED1));
 	*region = (uint32_t)(vmx_cap(caps, BASIC) & VMX_BASIC_REVISION);
-	r = hw_vmxon(memory_address(region));
-	if (r.outcome != VMX_SUCCEED)
+	if (!hw_vmxon(&hpa))
 		hv_panic("VMXON failed");
 }

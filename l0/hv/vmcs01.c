@@ -162,8 +162,7 @@ void vmcs01_create(struct vcpu *vcpu, const struct hv_host_tables *tables, uint6
 	setup_registers(vcpu, &s);
 	setup_msr_bitmap(vcpu, &s);
 	setup_io_bitmaps(vcpu, &s);
-	if (hw_vmclear(vcpu->vmcs01_hpa).outcome != VMX_SUCCEED ||
-	    hw_vmptrld(vcpu->vmcs01_hpa).outcome != VMX_SUCCEED)
+	if (!hw_vmclear(&vcpu->vmcs01_hpa) || !hw_vmptrld(&vcpu->vmcs01_hpa))
 		hv_panic("VMCS01 is refused");
 	write_rows(vcpu, &s);
 	if (vcpu->unpaged.table && start->mode == LOADER_PROTECTED32) {

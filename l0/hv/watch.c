@@ -33,7 +33,7 @@ bool watch_page(struct l1_gpa page, uint64_t eptp)
 		return false;
 	if (!ept01_protect(page, range->rights & (uint8_t)~EPT_W))
 		return false;
-	if (hw_invept(INVEPT_SINGLE, eptp).outcome != VMX_SUCCEED)
+	if (!hw_invept(INVEPT_SINGLE, eptp))
 		hv_panic("INVEPT of EPT01 failed");
 	watched[watched_count++] = page;
 	return true;

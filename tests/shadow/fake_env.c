@@ -139,6 +139,7 @@ static const struct list_row list_rows[] = {
 #define LIST_L1_STATE(name) ROW(L1_STATE, name)
 #define LIST_L1_WRITES(name) ROW(L1_WRITES, name)
 #define LIST_L1_EVENT(name) ROW(L1_EVENT, name)
+#define LIST_L1_ENTRY(name) ROW(L1_ENTRY, name)
 #define LIST_REGISTERS(name) ROW(REGISTERS, name)
 #define LIST_L1_LOAD(name) ROW(L1_LOAD, name)
 #include "shadow/lists.def"
@@ -196,12 +197,12 @@ static void vmcs_format(struct shadow_env *env, struct shadow_page page, bool is
 	*vmcs = (struct fake_vmcs){.hpa = page.hpa.value, .shadow = is_shadow};
 }
 
-static void vmptrld(struct shadow_env *env, struct hpa vmcs)
+static void vmptrld(struct shadow_env *env, const struct hpa *vmcs)
 {
 	struct fake_env *f = fake_of(env);
 
-	record(f, FAKE_VMPTRLD, vmcs.value, 0);
-	f->current = fake_vmcs_at(f, vmcs.value);
+	record(f, FAKE_VMPTRLD, vmcs->value, 0);
+	f->current = fake_vmcs_at(f, vmcs->value);
 }
 
 static void vmclear(struct shadow_env *env, struct hpa vmcs)
