@@ -18,15 +18,18 @@ static const char usage[] =
 	"                        FILE\n"
 	"       abyme trace tree [--level N] --seq N FILE\n"
 	"       abyme trace marks [--json] FILE\n"
+	"       abyme trace trips [--json] [--level N] [--reason NAME] [--limit N] FILE\n"
 	"       abyme trace diff [--level N|machine] FILE FILE\n"
 	"\n"
 	"report  per level, path and reason: exits, share, instructions and cycles from the exit to\n"
 	"        the next entry, exits caused by handling it; --check: fail unless L0's records and\n"
-	"        the machine's agree\n"
+	"        the machine's agree, and each other level's with what the one below reflected\n"
 	"dump    one line a record\n"
 	"tree    the exits beneath one exit\n"
 	"marks   between each mark that a guest set and the next: the machine's exits, instructions,\n"
 	"        cycles\n"
+	"trips   per guest, reason and place: what a round trip takes, from the exit until the guest\n"
+	"        goes on, at L0 and at the levels between; --limit: rows (10)\n"
 	"diff    where two logs first differ\n"
 	"\n"
 	"Exit status: 0; 1 logs disagree, differ or are damaged; 64 usage; 65 not a log or no such\n"
@@ -61,6 +64,7 @@ static const struct verb {
 	{"dump", trace_cmd_dump},
 	{"tree", trace_cmd_tree},
 	{"marks", trace_cmd_marks},
+	{"trips", trace_cmd_trips},
 };
 
 static int refuse(int status, const char *text)
@@ -195,7 +199,7 @@ int cmd_trace(int argc, char **argv)
 
 	if (argc < 2)
 		return refuse(EX_USAGE,
-			      "no verb: report, dump, tree, marks or diff (abyme trace --help)");
+			      "no verb: report, dump, tree, marks, trips or diff (abyme trace --help)");
 	status = parse_options(argc, argv, &options);
 	if (status == -1) {
 		fputs(usage, stdout);
@@ -212,5 +216,5 @@ int cmd_trace(int argc, char **argv)
 			return argc == 2 ? run_one(&verbs[i], &options, argv[1])
 					 : refuse(EX_USAGE, "give one trace file");
 	return refuse(EX_USAGE,
-		      "unknown verb: report, dump, tree, marks or diff (abyme trace --help)");
+		      "unknown verb: report, dump, tree, marks, trips or diff (abyme trace --help)");
 }

@@ -126,6 +126,27 @@ static uint64_t count_reason(const struct trap_report *report, uint16_t stream, 
 	return total;
 }
 
+/* Exits that the level saw, reason by reason, and those that the level below says it reflected. */
+static bool reflections_agree(const struct trap_report *report, uint16_t level, char *why,
+			      size_t size)
+{
+	for (uint16_t reason = 0; reason < EXIT_REASON_COUNT; reason++) {
+		uint64_t below = 0, above = count_reason(report, level, reason);
+
+		for (size_t i = 0; i < report->count; i++)
+			if (report->rows[i].stream == level - 1 &&
+			    report->rows[i].path == TRAP_PATH_201 &&
+			    report->rows[i].reason == reason)
+				below += report->rows[i].count;
+		if (below == above)
+			continue;
+		snprintf(why, size, "%s: L%u logged %" PRIu64 " exits, L%u reflected %" PRIu64,
+			 trap_reason_name(reason), level, above, level - 1u, below);
+		return false;
+	}
+	return true;
+}
+
 bool trap_report_agrees(const struct trap_report *report, char *why, size_t size)
 {
 	if (!trap_report_total(report, 0) || !trap_report_total(report, TRAP_LOG_MACHINE)) {
@@ -143,5 +164,8 @@ bool trap_report_agrees(const struct trap_report *report, char *why, size_t size
 			 trap_reason_name(reason), level0, machine);
 		return false;
 	}
+	for (uint16_t level = 1; trap_report_total(report, level); level++)
+		if (!reflections_agree(report, level, why, size))
+			return false;
 	return true;
 }

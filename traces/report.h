@@ -35,8 +35,9 @@ void trap_report_free(struct trap_report *report);
 /* Exits of one stream. */
 uint64_t trap_report_total(const struct trap_report *report, uint16_t stream);
 
-/* True if the log of level 0 and the machine's agree: as many exits, reason by reason. Otherwise
- * `why` holds one line. Logs without both streams do not agree. */
+/* True if the log of level 0 and the machine's agree: as many exits, reason by reason; and that of each
+ * level above with what the level below reflected. Otherwise `why` holds one line. Logs without
+ * both streams do not agree. */
 bool trap_report_agrees(const struct trap_report *report, char *why, size_t size);
 
 #endif

@@ -23,6 +23,7 @@
 struct hv_options {
 	bool verbose;
 	bool map_offset; /* map=offset: swap two halves of RAM under the guest */
+	bool nolog;      /* writes no trap log */
 };
 
 /* What the CPU beneath us offers, read once. */

@@ -20,6 +20,8 @@ void options_parse(struct hv_options *options, const char *line)
 			options->verbose = true;
 		else if (word_is(line, "map=offset"))
 			options->map_offset = true;
+		else if (word_is(line, "nolog"))
+			options->nolog = true;
 		while (*line && *line != ' ')
 			line++;
 		while (*line == ' ')

@@ -59,7 +59,7 @@ _Noreturn static void go_on(void)
 	memory_protect(&hv.machine);
 	cpuid_init();
 	ask_for_guard();
-	if (log_start())
+	if (!hv.options.nolog && log_start())
 		hv_vcpu.attention |= HV_ATTENTION_LOG;
 	loader_load(&entry);
 	range_build(hv.machine.caps.maxphyaddr, hv.options.map_offset);

@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "shadow/sdm/vmx.h"
-
 static bool is_guest(const struct levels_row *row, uint64_t vmcs, uint64_t eptp)
 {
 	return row->used && row->vmcs == vmcs && row->eptp == eptp;
@@ -49,10 +47,32 @@ static unsigned last_level(const struct levels *levels, uint64_t vmcs)
 	return level;
 }
 
-unsigned levels_enter(struct levels *levels, uint64_t vmcs, uint64_t eptp)
+static struct levels_sum *sum_of(struct levels *levels, unsigned level)
+{
+	return &levels->sums[level < LEVELS_SUMMED ? level : LEVELS_SUMMED - 1];
+}
+
+void levels_settle(struct levels *levels, uint64_t insns)
+{
+	unsigned level = levels_current(levels);
+	uint64_t retired = insns - levels->since;
+
+	levels->since = insns;
+	if (levels->in_guest) {
+		sum_of(levels, level)->insns += retired;
+		return;
+	}
+	levels->sums[0].insns += retired;
+	if (level)
+		sum_of(levels, level)->l0_insns += retired;
+}
+
+unsigned levels_enter(struct levels *levels, uint64_t vmcs, uint64_t eptp, uint64_t insns)
 {
 	struct levels_row *row = find(levels, vmcs, eptp);
 
+	levels_settle(levels, insns);
+	levels->in_guest = true;
 	if (!is_guest(row, vmcs, eptp))
 		*row = (struct levels_row){
 			.vmcs = vmcs,
@@ -73,12 +93,20 @@ void levels_exit(struct levels *levels, const struct levels_exit *exit,
 	unsigned level = levels_current(levels);
 	struct levels_exit *last = &levels->last[levels->exits++ % LEVELS_LAST];
 
+	levels_settle(levels, exit->insns);
+	levels->in_guest = false;
+	sum_of(levels, level)->exits[exit->reason]++;
 	*last = *exit;
 	last->level = level;
 	memcpy(levels->rows[levels->current].gpr, gpr, sizeof(levels->rows[0].gpr));
 	if ((exit->reason == EXIT_REASON_VMLAUNCH || exit->reason == EXIT_REASON_VMRESUME) &&
 	    level > levels->launcher)
 		levels->launcher = level;
+}
+
+void levels_fail(struct levels *levels, uint32_t reason)
+{
+	levels->sums[0].exits[reason]++;
 }
 
 unsigned levels_current(const struct levels *levels)

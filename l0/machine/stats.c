@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "l0/machine/console.h"
+#include "l0/machine/levels.h"
 #include "l0/machine/machine.h"
 #include "l0/machine/options.h"
 #include "l0/machine/stop.h"
@@ -90,6 +91,40 @@ static void add_exits(struct json *json, struct machine *machine)
 	json_close(json);
 }
 
+static void add_guest(struct json *json, unsigned level, const struct levels_sum *sum)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "L%u", level);
+	json_open_object(json, name);
+	json_count(json, "retired", sum->insns);
+	if (level)
+		json_count(json, "retired_by_l0", sum->l0_insns);
+	json_open_object(json, "exits");
+	for (uint32_t reason = 0; reason < EXIT_REASON_COUNT; reason++)
+		if (sum->exits[reason])
+			json_count(json, trap_reason_name(reason), sum->exits[reason]);
+	json_close(json);
+	json_close(json);
+}
+
+/* What the machine tells apart by itself, log or not: docs/machine.md. */
+static void add_guests(struct json *json, struct machine *machine)
+{
+	struct cpu_stats stats = { 0 };
+
+	machine->cpu_ops->stats(machine->cpu, &stats);
+	if (!stats.instructions || !machine->levels)
+		return;
+	levels_settle(machine->levels, stats.instructions);
+	json_open_object(json, "by_level");
+	for (unsigned level = 0; level < LEVELS_SUMMED; level++)
+		if (!level || machine->levels->sums[level].insns ||
+		    machine->levels->sums[level].l0_insns)
+			add_guest(json, level, &machine->levels->sums[level]);
+	json_close(json);
+}
+
 /* The rows of the stream that totals[first] is the first of. */
 static void add_level(struct json *json, const struct trap_log_total *totals, size_t first,
 		      size_t count)
@@ -142,6 +177,7 @@ bool stats_write(struct machine *machine, const struct run_facts *facts)
 		json_start(&json, file, false);
 		add_run(&json, machine, facts);
 		add_exits(&json, machine);
+		add_guests(&json, machine);
 		if (machine->log)
 			add_log(&json, machine);
 		ok = json_end(&json);

@@ -320,6 +320,12 @@ static void report_sums_and_agrees(void **state)
 	assert_false(trap_report_agrees(&report, text, sizeof(text)));
 	assert_string_equal(text, "VMRESUME: L0 logged 0 exits, the machine saw 1");
 	trap_report_free(&report);
+	log.streams[0].count++;
+	log.streams[1].records[0].reason = EXIT_REASON_HLT; /* L1 says something else */
+	trap_report_make(&report, &log);
+	assert_false(trap_report_agrees(&report, text, sizeof(text)));
+	assert_string_equal(text, "CPUID: L1 logged 0 exits, L0 reflected 1");
+	trap_report_free(&report);
 	trap_log_unload(&log);
 }
 

@@ -180,7 +180,7 @@ static void exits(uint32_t reason, bool reads)
 static void emulated_and_not_advanced(void **state)
 {
 	guest = true;
-	levels_enter(&levels, 0x1000, 0x1e);
+	levels_enter(&levels, 0x1000, 0x1e, 0);
 	for (unsigned i = 0; i < 5 * LIMIT; i++)
 		exits(EXIT_REASON_IO_INSTRUCTION, false);
 	hung(false);
@@ -196,12 +196,12 @@ static void guests_are_told_apart(void **state)
 {
 	guest = true;
 	for (unsigned i = 0; i < 2 * LIMIT; i++) {
-		levels_enter(&levels, 0x1000 * (1 + i % 3), 0x1e);
+		levels_enter(&levels, 0x1000 * (1 + i % 3), 0x1e, 0);
 		exits(EXIT_REASON_CPUID, true);
 	}
 	hung(false);
 	for (unsigned i = 0; i < 3 * LIMIT; i++) {
-		levels_enter(&levels, 0x1000 * (1 + i % 3), 0x1e);
+		levels_enter(&levels, 0x1000 * (1 + i % 3), 0x1e, 0);
 		returns(HERE);
 		exits(EXIT_REASON_CPUID, true);
 	}

@@ -28,7 +28,7 @@ static int setup(void **state)
 	return 0;
 }
 
-#define enters(level, ...) assert_int_equal(levels_enter(&levels, __VA_ARGS__), level)
+#define enters(level, ...) assert_int_equal(levels_enter(&levels, __VA_ARGS__, 0), level)
 #define launches() levels_exit(&levels, &(struct levels_exit){.reason = EXIT_REASON_VMRESUME}, gpr)
 #define exits() levels_exit(&levels, &(struct levels_exit){.reason = EXIT_REASON_CPUID}, gpr)
 
@@ -144,6 +144,34 @@ static void many_guests(void **state)
 	enters(1, L1);
 }
 
+static void exits_at(uint64_t insns, uint32_t reason)
+{
+	levels_exit(&levels, &(struct levels_exit){.insns = insns, .reason = reason}, gpr);
+}
+
+/* Every instruction is somebody's, and every exit its guest's. */
+static void sums(void **state)
+{
+	levels_settle(&levels, 5);
+	levels_enter(&levels, L1, 100);
+	exits_at(130, EXIT_REASON_VMLAUNCH);
+	levels_fail(&levels, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE);
+	levels_enter(&levels, L2, 200);
+	exits_at(201, EXIT_REASON_CPUID);
+	levels_enter(&levels, L1, 1201);
+	levels_settle(&levels, 1203);
+	levels_settle(&levels, 1211);
+	assert_int_equal(levels.sums[0].insns, 100 + 70 + 1000);
+	assert_int_equal(levels.sums[0].l0_insns, 0);
+	assert_int_equal(levels.sums[0].exits[EXIT_REASON_ENTRY_FAILURE_GUEST_STATE], 1);
+	assert_int_equal(levels.sums[1].insns, 30 + 10);
+	assert_int_equal(levels.sums[1].l0_insns, 70);
+	assert_int_equal(levels.sums[1].exits[EXIT_REASON_VMLAUNCH], 1);
+	assert_int_equal(levels.sums[2].insns, 1);
+	assert_int_equal(levels.sums[2].l0_insns, 1000);
+	assert_int_equal(levels.sums[2].exits[EXIT_REASON_CPUID], 1);
+}
+
 static void nothing_ran(void **state)
 {
 	assert_int_equal(levels_current(&levels), 0);
@@ -159,6 +187,7 @@ int main(void)
 		cmocka_unit_test_setup(shared_vmcs, setup),
 		cmocka_unit_test_setup(cleared, setup),
 		cmocka_unit_test_setup(many_guests, setup),
+		cmocka_unit_test_setup(sums, setup),
 		cmocka_unit_test_setup(nothing_ran, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

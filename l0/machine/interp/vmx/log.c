@@ -22,13 +22,14 @@ static uint32_t saturate(uint64_t value)
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-static void close_record(struct cpu *cpu, uint8_t flags)
+/* `retired`: at the end of what the exit led to. */
+static void close_record(struct cpu *cpu, uint64_t retired, uint8_t flags)
 {
 	struct vmx_private *private = vmx_private(cpu);
 	struct trap_record *record = &private->record;
 
 	record->cycles = saturate(cpu_now(cpu) - record->cycles_at);
-	record->insns = saturate(cpu_retired(cpu) - record->insns_at);
+	record->insns = saturate(retired - record->insns_at);
 	record->flags |= flags;
 	private->record_open = false;
 	trap_log_append(cpu->machine->log, record);
@@ -62,7 +63,7 @@ static void open_record(struct cpu *cpu, const struct vmx_exit_info *info, bool 
 
 	/* An exit whose host never entered again, because it left VMX operation. */
 	if (private->record_open)
-		close_record(cpu, 0);
+		close_record(cpu, cpu_retired(cpu), 0);
 	private->record = (struct trap_record){
 		.cause = TRAP_NO_CAUSE,
 		.qualification = info->qualification,
@@ -127,8 +128,12 @@ void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed
 	watch_exit(cpu, info, failed_entry);
 	if (cpu->machine->log)
 		open_record(cpu, info, failed_entry);
-	if (!cpu->machine->levels || failed_entry)
+	if (!cpu->machine->levels)
 		return;
+	if (failed_entry) {
+		levels_fail(cpu->machine->levels, info->reason);
+		return;
+	}
 	if (!waits(cpu, info->reason))
 		tell_interruption(cpu, info->reason);
 	levels_exit(cpu->machine->levels,
@@ -143,16 +148,17 @@ void vmx_log_exit(struct cpu *cpu, const struct vmx_exit_info *info, bool failed
 
 void vmx_log_entry(struct cpu *cpu, bool failed)
 {
+	/* VMLAUNCH or VMRESUME itself is still to be counted, and is L0's. */
+	uint64_t retired = cpu_retired(cpu) + !failed;
+	unsigned level;
+
 	if (cpu->machine->log && vmx_private(cpu)->record_open)
-		close_record(cpu, failed ? TRAP_ENTRY_FAILED : 0);
+		close_record(cpu, retired, failed ? TRAP_ENTRY_FAILED : 0);
 	if (!cpu->machine->levels || failed)
 		return;
-	unsigned level = levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp);
-
-	/* The VMLAUNCH or VMRESUME itself is yet to retire. */
+	level = levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp, retired);
 	hang_saw_return(cpu->machine, true, vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
-			vmcs_get(cpu->vmx->vmcs, GUEST_RSP), cpu_retired(cpu) + 1);
-
+			vmcs_get(cpu->vmx->vmcs, GUEST_RSP), retired);
 	if (cpu->machine->gdb)
 		gdb_saw_entry(cpu->machine, level);
 	if (watches(cpu->machine, WATCH_VMENTRY))
@@ -163,7 +169,7 @@ void vmx_log_entry(struct cpu *cpu, bool failed)
 void vmx_finish(struct cpu *cpu)
 {
 	if (cpu->machine->log && vmx_private(cpu)->record_open)
-		close_record(cpu, 0);
+		close_record(cpu, cpu_retired(cpu), 0);
 }
 
 /* ---- failed entries ---- */
