@@ -27,13 +27,18 @@
 #define DEFAULT_ITERATIONS 1000
 #define WARM_UP 16
 #define TOUCHED UINT64_C(0x40000000) /* mapped by L1's paging, absent from its EPT */
+#define WALKED UINT64_C(0x80000000)  /* the same, until L1 maps it page by page */
+#define WALKED_PAGES 4096
 
 enum roundtrip_status { ROUNDTRIP_NO_VMX = 1, ROUNDTRIP_ENTRY_FAILED };
 
 extern uint64_t boot_gdt[];
-static uint8_t l2_stack[4096] __attribute__((aligned(16)));
+static uint8_t l2_stack[4096] __attribute__((aligned(4096)));
+static uint64_t walked_tables[WALKED_PAGES] __attribute__((aligned(4096)));
+static unsigned walked; /* pages that are mapped */
 
-/* Identity, 2 MiB pages, without [TOUCHED, TOUCHED + 1 GiB). 0: no EPT here. */
+/* Identity, 2 MiB pages, without [TOUCHED, TOUCHED + 1 GiB); the first WALKED_PAGES from WALKED on
+ * have empty tables. */
 static uint64_t build_ept(void)
 {
 	uint64_t *root = page_alloc(), *pointers = page_alloc();
@@ -43,6 +48,8 @@ static uint64_t build_ept(void)
 
 		for (uint64_t j = 0; j < 512; j++)
 			directory[j] = (uint64_t)i << 30 | j << 21 | EPT_RWX | EPT_PS | EPT_MT_WB;
+		for (uint64_t j = 0; i == WALKED >> 30 && j < WALKED_PAGES / 512; j++)
+			directory[j] = (uint64_t)&walked_tables[512 * j] | EPT_RWX;
 		if (i != TOUCHED >> 30)
 			pointers[i] = (uint64_t)directory | EPT_RWX;
 	}
@@ -81,20 +88,30 @@ static const struct l2_item {
 	bool (*run)(struct trip *trip);
 	unsigned own;
 	bool needs_ept;
+	uint64_t limit; /* most iterations; 0: no limit */
 } l2_items[] = {
-	{"l2_cpuid", l2_cpuid, trip_bare, OWN_BARE, false},
-	{"l2_cpuid_usual", l2_cpuid, trip_usual, OWN_USUAL, false},
-	{"l2_vmcall", l2_vmcall, trip_bare, OWN_BARE, false},
-	{"l2_out", l2_out, trip_bare, OWN_BARE, false},
-	{"l2_rdmsr", l2_rdmsr, trip_bare, OWN_BARE, false},
-	{"l2_ept_touch", l2_touch, trip_bare, OWN_BARE, true},
+	{"l2_cpuid", l2_cpuid, trip_bare, OWN_BARE, false, 0},
+	{"l2_cpuid_usual", l2_cpuid, trip_usual, OWN_USUAL, false, 0},
+	{"l2_vmcall", l2_vmcall, trip_bare, OWN_BARE, false, 0},
+	{"l2_out", l2_out, trip_bare, OWN_BARE, false, 0},
+	{"l2_rdmsr", l2_rdmsr, trip_bare, OWN_BARE, false, 0},
+	{"l2_ept_touch", l2_touch, trip_bare, OWN_BARE, true, 0},
+	{"l2_ept_map", l2_walk, trip_map, OWN_MAP, true, WALKED_PAGES - 3 * WARM_UP},
 };
 
 static struct counter run_trips(const struct l2_item *item, uint64_t count)
 {
 	static bool launched;
 	bool insns = counter_has_insns();
-	struct trip trip = {count, (uint64_t)item->code, TOUCHED, launched};
+	bool maps = item->run == trip_map;
+	struct trip trip = {
+		.count = count,
+		.l2_rip = (uint64_t)item->code,
+		.l2_rsi = maps ? WALKED + walked * PAGE_SIZE : TOUCHED,
+		.launched = launched,
+		.slot = &walked_tables[walked],
+		.entry = (uint64_t)l2_stack | EPT_RWX | EPT_MT_WB,
+	};
 	struct counter before = counter_read(insns), after;
 
 	if (!item->run(&trip))
@@ -102,6 +119,7 @@ static struct counter run_trips(const struct l2_item *item, uint64_t count)
 			      item->name, vmx_vmread(VMCS_INSTRUCTION_ERROR));
 	after = counter_read(insns);
 	launched = true;
+	walked += maps ? count - 1 : 0; /* the last one is only counted */
 	return (struct counter){after.insns - before.insns, after.cycles - before.cycles};
 }
 
@@ -111,6 +129,8 @@ static void measure_l2(const struct l2_item *item, uint64_t iterations)
 	struct counter few, many;
 	uint64_t insns, cycles;
 
+	if (item->limit && iterations > item->limit)
+		iterations = item->limit;
 	run_trips(item, WARM_UP);
 	few = run_trips(item, WARM_UP);
 	many = run_trips(item, WARM_UP + iterations);

@@ -143,6 +143,34 @@ static enum answer on_xsetbv(struct guest *guest)
 	return trap_catch(&info, xsetbv, guest) ? inject(VECTOR_GP, true) : ADVANCE;
 }
 
+/* An event was on its way to the guest when its stack or a table turned out not to be mapped: it sets
+ * out again (SDM 3C "Information for VM Exits That Occur During Event Delivery"). Likewise NMIs, which
+ * IRET had unblocked ("Exit Qualification for EPT Violations"). */
+static void deliver_again(void)
+{
+	uint64_t info = vmx_vmread(VMCS_IDT_VECTORING_INFO);
+
+	if (info & INTR_INFO_VALID) {
+		vmx_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info & ~(uint64_t)INTR_INFO_NMI_UNBLOCKING);
+		vmx_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE,
+			    vmx_vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+		vmx_vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH,
+			    vmx_vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	} else if (vmx_vmread(VMCS_EXIT_QUALIFICATION) & EPT_QUAL_NMI_UNBLOCKING) {
+		vmx_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			    vmx_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) |
+				    INTERRUPTIBILITY_NMI);
+	}
+}
+
+static enum answer on_ept_violation(struct guest *guest)
+{
+	if (!ept_map(vmx_vmread(VMCS_GUEST_PHYSICAL_ADDRESS)))
+		return GIVE_UP;
+	deliver_again();
+	return RETRY;
+}
+
 static enum answer on_invd(struct guest *guest)
 {
 	__asm__ volatile("wbinvd" : : : "memory"); /* INVD would lose tiny's own writes */
@@ -159,6 +187,7 @@ static enum answer (*const handlers[EXIT_REASON_COUNT])(struct guest *guest) = {
 	[EXIT_REASON_RDMSR] = on_msr,
 	[EXIT_REASON_WRMSR] = on_msr,
 	[EXIT_REASON_XSETBV] = on_xsetbv,
+	[EXIT_REASON_EPT_VIOLATION] = on_ept_violation,
 	[EXIT_REASON_GETSEC] = on_vmx_instruction,
 	[EXIT_REASON_VMCLEAR] = on_vmx_instruction,
 	[EXIT_REASON_VMLAUNCH] = on_vmx_instruction,
@@ -187,7 +216,7 @@ bool exits_handle(struct guest *guest, uint32_t reason)
 {
 	enum answer answer;
 
-	/* An EPT violation, a triple fault, a failed entry: no handler, the guest has had it. */
+	/* A triple fault, a failed entry: no handler, the guest has had it. */
 	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
 		return false;
 	counts[reason]++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * tiny's life: load the guest, set up VMX, and go round the loop for ever. See tiny.h.
+ * tiny's life: load the guest, set up VMX, and go round the loop for ever. See tiny.h. Option: lazy (the
+ * guest's memory is mapped as it is touched).
  */
 #include "l1/tiny/tiny.h"
 
@@ -57,7 +58,7 @@ int main(void)
 	struct guest guest = {0};
 	uint32_t reason;
 
-	vmcs_setup(&start, ept_build(tiny_start(), tiny_end()));
+	vmcs_setup(&start, ept_build(tiny_start(), tiny_end(), multiboot_has_word("lazy")));
 	guest.gpr[REG_RAX] = MULTIBOOT_MAGIC;
 	guest.gpr[REG_RBX] = start.information;
 

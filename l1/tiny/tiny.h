@@ -38,8 +38,11 @@ struct guest_start {
 /* guest.c: loads the first module; ends the run with a message if it cannot. */
 struct guest_start guest_load(void);
 
-/* ept.c: identity map of the low 4 GiB without [hole, hole_end); returns the EPTP. */
-uint64_t ept_build(uint64_t hole, uint64_t hole_end);
+/* ept.c: identity map of the low 4 GiB without [hole, hole_end); returns the EPTP. Lazy: RAM beyond the
+ * first 2 MiB is left out for ept_map. */
+uint64_t ept_build(uint64_t hole, uint64_t hole_end, bool lazy);
+/* Maps the page with this address. False: there is nothing for the guest. */
+bool ept_map(uint64_t gpa);
 
 /* vmcs.c: VMX on, VMCS made and filled. Ends the run with a message if the CPU lacks something. */
 void vmcs_setup(const struct guest_start *start, uint64_t eptp);

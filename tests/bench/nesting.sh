@@ -31,7 +31,7 @@ for cpu in skylake skylake,-vmcs-shadowing; do
 	done
 done
 
-# An iteration makes six round trips, one L1 CPUID, one VMREAD and one VMWRITE.
+# An iteration makes seven round trips, one L1 CPUID, one VMREAD and one VMWRITE.
 for cpu in skylake skylake,-vmcs-shadowing; do
 	trips 1 $cpu 100
 	cp "$out/stats.json" "$out/few.json"
@@ -44,5 +44,5 @@ for cpu in skylake skylake,-vmcs-shadowing; do
 		total=$((total + each))
 		[ "$each" = 0 ] || line="$line $reason $each"
 	done
-	echo "hardware exits of six L2 round trips and one L1 CPUID, VMREAD, VMWRITE at depth 1, $cpu: $total =$line"
+	echo "hardware exits of seven L2 round trips and one L1 CPUID, VMREAD, VMWRITE at depth 1, $cpu: $total =$line"
 done

@@ -59,7 +59,7 @@ done
 # 2: roundtrip.
 insns() { sed -n "s/^$1 insns=\([0-9]*\) .*/\1/p" "$out/roundtrip"; }
 abyme "$images/roundtrip.elf" >"$out/roundtrip" || fail "roundtrip on the bare machine"
-for item in l2_cpuid l2_cpuid_usual l2_vmcall l2_out l2_rdmsr l2_ept_touch; do
+for item in l2_cpuid l2_cpuid_usual l2_vmcall l2_out l2_rdmsr l2_ept_touch l2_ept_map; do
 	[ "$(insns $item)" = 0 ] || fail "$item: $(insns $item) instructions that nobody executed"
 done
 for item in l1_cpuid l1_vmread l1_vmwrite; do
@@ -84,6 +84,13 @@ done
 abyme --stack "$images/tiny.elf,$images/exitbench.elf" >"$out/exitbench" || fail "exitbench over tiny"
 cost() { sed -n "s/^item=$1 insns=\([0-9]*\),.*/\1/p" "$out/exitbench"; }
 [ "$(cost out_intercepted)" -gt "$(cost out_passed)" ] || fail "tiny does not intercept its port"
+
+# lazy: the same guest, and pages that it has not touched cost it an exit.
+touch=$(cost first_touch)
+abyme --hv-append lazy --append 'rounds=1' --stack "$images/tiny.elf,$images/equiv.elf" >"$out/lazy" || fail "equiv over a lazy tiny"
+abyme --append 'rounds=1' "$images/equiv.elf" | cmp - "$out/lazy" || fail "equiv's digest over a lazy tiny"
+abyme --hv-append lazy --stack "$images/tiny.elf,$images/exitbench.elf" >"$out/exitbench" || fail "exitbench over a lazy tiny"
+[ "$(cost first_touch)" -gt $((touch + 50)) ] || fail "first_touch: $touch, lazily $(cost first_touch)"
 
 # 4: what tiny refuses, and how.
 refused() {

@@ -10,6 +10,7 @@
  * them (trip.S). The instruction that exits does not retire; VMRESUME does. */
 #define OWN_BARE 4
 #define OWN_USUAL 9
+#define OWN_MAP 8
 /* The same for what surrounds the operation in the l1_ functions. */
 #define OWN_L1_CPUID 3
 #define OWN_L1_VMREAD 1
@@ -24,15 +25,19 @@ struct trip {
 	uint64_t l2_rip; /* the code in L2 */
 	uint64_t l2_rsi; /* what the code accesses, if it does */
 	bool launched;   /* VMRESUME rather than VMLAUNCH; set once it has run */
+	uint64_t *slot;  /* trip_map: the EPT entry of the page that l2_rsi is in */
+	uint64_t entry;  /* trip_map: what becomes of it and the next ones */
 };
 
 /* Makes the round trips. False: VM entry failed. Bare: L1 writes GUEST_RIP and resumes. Usual:
- * L1 reads the exit reason, the instruction length and GUEST_RIP before that. */
+ * L1 reads the exit reason, the instruction length and GUEST_RIP before that. Map: L1 maps the page, the
+ * one behind the one before, and resumes. */
 bool trip_bare(struct trip *trip);
 bool trip_usual(struct trip *trip);
+bool trip_map(struct trip *trip);
 
 /* L2's code: one exit each time round. */
-extern char l2_cpuid[], l2_vmcall[], l2_out[], l2_rdmsr[], l2_touch[];
+extern char l2_cpuid[], l2_vmcall[], l2_out[], l2_rdmsr[], l2_touch[], l2_walk[];
 /* Single operations for L1 to call. */
 void l1_nothing(void);
 void l1_cpuid(void);

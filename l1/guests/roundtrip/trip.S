@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The round trip. L1 and L2 share the general registers: CPUID changes RAX to RDX, so the handlers
- * live in the others. RDI counts down, R8 is L2's RIP, R9 and R13 to R15 hold field encodings.
+ * live in the others. RDI counts down, R8 is L2's RIP, R9 and R13 to R15 hold field encodings, R10 and R11 what trip_map
+ * writes where.
  */
 #include "l1/guests/roundtrip/roundtrip.h"
 #include "l1/lib/entry.h"
@@ -17,14 +18,21 @@
 #define TRIP_L2_RIP 8
 #define TRIP_L2_RSI 16
 #define TRIP_LAUNCHED 24
+#define TRIP_SLOT 32
+#define TRIP_ENTRY 40
 
 	.text
-	.globl trip_bare, trip_usual
+	.globl trip_bare, trip_usual, trip_map
 trip_bare:
 	leaq handle_bare(%rip), %rcx
 	jmp start
 trip_usual:
 	leaq handle_usual(%rip), %rcx
+	jmp start
+trip_map:
+	leaq handle_map(%rip), %rcx
+	movq TRIP_SLOT(%rdi), %r10
+	movq TRIP_ENTRY(%rdi), %r11
 start:
 	push_callee_saved
 	pushq %rdi
@@ -67,6 +75,16 @@ handle_usual:
 	decq %rdi
 	jz done
 	vmresume
+	jmp failed
+
+/* OWN_MAP: five here and three in L2. */
+	.balign 16
+handle_map:
+	decq %rdi
+	jz done
+	movq %r11, (%r10)
+	addq $8, %r10
+	vmresume
 
 failed:
 	xorl %eax, %eax
@@ -77,7 +95,7 @@ done:
 	pop_callee_saved
 	ret
 
-	.globl l2_cpuid, l2_vmcall, l2_out, l2_rdmsr, l2_touch
+	.globl l2_cpuid, l2_vmcall, l2_out, l2_rdmsr, l2_touch, l2_walk
 	.balign 16
 l2_cpuid:
 	cpuid
@@ -98,6 +116,11 @@ l2_rdmsr:
 l2_touch:
 	movq (%rsi), %rax
 	jmp l2_touch
+	.balign 16
+l2_walk:
+	movq (%rsi), %rax
+	addq $4096, %rsi
+	jmp l2_walk
 
 	.globl l1_nothing, l1_cpuid, l1_vmread, l1_vmwrite
 l1_nothing:
