@@ -216,7 +216,7 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(O)
 
-# KUT=DIR; DEPTH, TESTS, JOBS and SCALE as tests/conformance/README.md says.
+# KUT=DIR; DEPTH, PLACE, TESTS, JOBS and SCALE as tests/conformance/README.md says.
 conformance:
 	@$(MAKE) --no-print-directory all
 	@tests/conformance/run.sh "$(KUT)" $(O)

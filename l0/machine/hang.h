@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A run that goes on and gets nowhere. Whoever is interrupted (by an exception, an interrupt or a VM exit),
- * gets control back where it was, and is interrupted again with the same registers and without one
- * instruction retired, has made no progress; as many times in a row as the limit says is a hang. So
- * is a CPU that sleeps with interrupts off while as many events pass and none wakes it. Only
- * instructions and events count, never time.
+ * A run that goes on and gets nowhere. Whoever is interrupted (by an exception, an interrupt or a
+ * VM exit), gets control back where it was, and is interrupted again with the same registers and
+ * without one instruction retired, has made no progress; as many times in a row as the limit says
+ * is a hang. So is a CPU that sleeps with interrupts off while as many events pass and none wakes
+ * it. Only instructions and events count, never time.
  */
 #ifndef L0_MACHINE_HANG_H
 #define L0_MACHINE_HANG_H
