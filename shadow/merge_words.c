@@ -104,6 +104,6 @@ uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_s
 
 	entry |= slot_entry_controls(slot) &
 		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_BNDCFGS |
-		  ENTRY_LOAD_PKRS);
+		  ENTRY_LOAD_PKRS | ENTRY_LOAD_CET);
 	return allowed(v, VMX_ENTRY_CONTROLS, entry);
 }

@@ -63,6 +63,7 @@ static const struct capability_row ept_vpid_rows[] = {
 	{EPT_CAP_1G, VMX_FEATURE_EPT_1G},
 	{EPT_CAP_AD, VMX_FEATURE_EPT_AD},
 	{EPT_CAP_ADVANCED_INFO, VMX_FEATURE_EPT_ADVANCED_INFO},
+	{EPT_CAP_SHADOW_STACK, VMX_FEATURE_EPT_SHADOW_STACK},
 	{EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_GLOBAL, VMX_FEATURE_INVEPT},
 	{VPID_CAP_INVVPID | VPID_CAP_INVVPID_ADDRESS | VPID_CAP_INVVPID_SINGLE |
 		 VPID_CAP_INVVPID_ALL | VPID_CAP_INVVPID_SINGLE_NONGLOBAL,
@@ -123,6 +124,8 @@ void vmx_caps_from_features(struct vmx_caps *caps)
 			       VMX_BASIC_MEMORY_TYPE_WB | VMX_BASIC_INS_OUTS_INFO;
 	if (vmx_features_have(features, VMX_FEATURE_TRUE_CONTROLS))
 		vmx_cap(caps, BASIC) |= VMX_BASIC_TRUE_CONTROLS;
+	if (vmx_features_have(features, VMX_FEATURE_INJECT_ANY_ERROR_CODE))
+		vmx_cap(caps, BASIC) |= VMX_BASIC_ANY_ERROR_CODE;
 	set_controls(caps);
 	vmx_cap(caps, MISC) =
 		collect(features, misc_rows, sizeof(misc_rows) / sizeof(misc_rows[0]));

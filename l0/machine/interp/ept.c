@@ -77,6 +77,8 @@ static bool violation(struct cpu *cpu, struct walk *walk, uint64_t gpa,
 		qualification |= EPT_QUAL_ENTRY_X;
 	if (mbec(cpu) && (rights & EPT_XU))
 		qualification |= EPT_QUAL_ENTRY_XU;
+	if (rights && (cpu->vmx->eptp & EPTP_SSS) && (entry & EPT_SSS))
+		qualification |= EPT_QUAL_SSS;
 	if (!(entry & EPT_SUPPRESS_VE))
 		qualification |= VMX_EPT_CONVERTIBLE;
 	return fail(walk, WALK_EPT_VIOLATION, gpa, qualification);
@@ -86,6 +88,8 @@ static bool allowed(const struct cpu *cpu, const struct ept_access *access, uint
 {
 	uint64_t execute = mbec(cpu) && access->user_page ? EPT_XU : EPT_X;
 
+	if (access->supervisor_shadow_stack && (cpu->vmx->eptp & EPTP_SSS))
+		return rights & EPT_SSS;
 	return (!(access->qualification & EPT_QUAL_READ) || (rights & EPT_R)) &&
 	       (!(access->qualification & EPT_QUAL_WRITE) || (rights & EPT_W)) &&
 	       (!(access->qualification & EPT_QUAL_FETCH) || (rights & execute));
@@ -140,11 +144,20 @@ static void remember(struct cpu *cpu, uint64_t gpa, const struct ept_leaf *leaf)
 	entry->leaf.hpa = PAGE_BASE(leaf->hpa);
 }
 
+/* SDM 3C "EPT Violations": a supervisor shadow stack is readable, and writable but for its leaf, which
+ * says so. EPT_SSS in the rights of a page stands for all that. */
+static uint64_t page_rights(uint64_t above, uint64_t rights, uint64_t leaf)
+{
+	bool shadow_stack = (above & EPT_W) && (rights & EPT_R) && (leaf & EPT_SSS);
+
+	return shadow_stack ? rights | EPT_SSS : rights & ~EPT_SSS;
+}
+
 static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
 		     struct walk *walk, struct ept_leaf *leaf)
 {
 	uint64_t eptp = cpu->vmx->eptp, table = eptp & EPT_ADDRESS, rights = UINT64_MAX, entry = 0;
-	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0);
+	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0), above = UINT64_MAX;
 	struct ept_step step[5];
 	unsigned steps = 0, level, shift;
 
@@ -162,7 +175,9 @@ static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *acc
 		if (is_leaf(cpu, level, entry))
 			break;
 		table = entry & EPT_ADDRESS;
+		above &= entry;
 	}
+	rights = page_rights(above, rights, entry);
 	if (!allowed(cpu, access, rights))
 		return violation(cpu, walk, gpa, access, rights, entry);
 	if (eptp & EPTP_AD)

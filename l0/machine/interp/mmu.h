@@ -19,11 +19,13 @@ enum mmu_view {
 	VIEW_COUNT,
 };
 
-/* Rights of a page: three bits for each view. */
+/* Rights of a page: three bits for each view; then two (no FETCH) for shadow-stack accesses of user
+ * mode, two for those of supervisor mode. */
 #define RIGHT_READ 1u
 #define RIGHT_WRITE 2u
 #define RIGHT_FETCH 4u
 #define RIGHTS_SHIFT(view) (3 * (view))
+#define RIGHTS_SHADOW_SHIFT(view) ((view) == VIEW_USER ? 9 : 11)
 
 /* What a translation depends on besides VPID, PCID and EPTP. Without paging only the last two. */
 #define SPACE_PG BIT32(0)
@@ -70,7 +72,7 @@ struct walk {
 };
 
 /* Walks the paging structures for one access; `access` as enum mem_access, already reduced to
- * READ, WRITE or FETCH. Sets accessed and dirty flags if the access is allowed. */
+ * READ, WRITE or FETCH, and SHADOW_STACK. Sets accessed and dirty flags if the access is allowed. */
 void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 		 struct walk *walk);
 
@@ -84,10 +86,11 @@ _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *wa
 struct ept_access {
 	uint64_t qualification; /* EPT_QUAL_* but for the rights of the entries */
 	bool user_page; /* MBEC: the linear address is a user-mode address */
+	bool supervisor_shadow_stack;
 };
 struct ept_leaf {
 	uint64_t hpa;
-	uint64_t rights; /* EPT_R, EPT_W, EPT_X, EPT_XU: logical AND over the levels */
+	uint64_t rights; /* EPT_R, EPT_W, EPT_X, EPT_XU: logical AND over the levels; EPT_SSS */
 	bool dirty;      /* writes need not set a dirty flag */
 };
 /* Translates gpa. False: walk->outcome, gpa and qualification say why. */
@@ -119,6 +122,19 @@ static inline uint16_t tlb2_rights(const struct cpu *cpu, const struct tlb2_entr
 {
 	return entry->key ? entry->rights & (uint16_t)~key_denies(cpu, entry->key, mmu_space_mode(cpu))
 			  : entry->rights;
+}
+/* Whether the entry lets `view` do what `access` names. */
+static inline bool tlb2_allows(const struct cpu *cpu, const struct tlb2_entry *entry,
+			       enum mmu_view view, unsigned access)
+{
+	unsigned right = access & MEM_FETCH ? RIGHT_FETCH
+					    : access & MEM_WRITE ? RIGHT_WRITE : RIGHT_READ;
+	unsigned denied;
+
+	if (!(access & MEM_SHADOW_STACK))
+		return tlb2_rights(cpu, entry) >> RIGHTS_SHIFT(view) & right;
+	denied = key_denies(cpu, entry->key, mmu_space_mode(cpu)) >> RIGHTS_SHIFT(view);
+	return entry->rights >> RIGHTS_SHADOW_SHIFT(view) & right & ~denied;
 }
 enum mmu_view mmu_current_view(const struct cpu *cpu);
 /* First-level slot of the page for `view` and the tag it must carry. */

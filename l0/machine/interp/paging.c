@@ -22,6 +22,7 @@ struct pager {
 	struct walk *walk;
 	uint64_t linear;
 	unsigned access; /* MEM_READ, MEM_WRITE or MEM_FETCH */
+	bool shadow_stack;
 	enum mmu_view view;
 	uint32_t mode;
 	unsigned entry_size; /* 4 or 8 bytes */
@@ -37,6 +38,8 @@ static bool page_fault(struct pager *p, uint32_t error)
 		error |= PFEC_W;
 	if (p->view == VIEW_USER)
 		error |= PFEC_U;
+	if (p->shadow_stack)
+		error |= PFEC_SS;
 	if (p->access == MEM_FETCH &&
 	    ((p->mode & SPACE_SMEP) ||
 	     (p->mode & (SPACE_PAE | SPACE_NXE)) == (SPACE_PAE | SPACE_NXE)))
@@ -210,9 +213,25 @@ static uint16_t page_rights(uint32_t mode, bool user, bool writable, bool nx)
 			  s_ac << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC));
 }
 
+#define RIGHTS_SHADOW(view) ((RIGHT_READ | RIGHT_WRITE) << RIGHTS_SHADOW_SHIFT(view))
 #define RIGHTS_ALL_VIEWS(right)                                                                    \
 	((right) << RIGHTS_SHIFT(VIEW_USER) | (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR) |           \
-	 (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC))
+	 (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC) |                                             \
+	 ((right) & ~RIGHT_FETCH) << RIGHTS_SHADOW_SHIFT(VIEW_USER) |                              \
+	 ((right) & ~RIGHT_FETCH) << RIGHTS_SHADOW_SHIFT(VIEW_SUPERVISOR))
+
+/* SDM 3A "Determination of Access Rights", shadow-stack pages: read-only and dirty by the leaf,
+ * writable by all above it. */
+static uint16_t shadow_stack_rights(const struct pager *p, uint64_t leaf)
+{
+	uint64_t above = UINT64_MAX;
+
+	for (unsigned i = 0; i + 1 < p->steps; i++)
+		above &= p->step[i].entry;
+	if (!(above & PTE_W) || (leaf & (PTE_W | PTE_D)) != PTE_D)
+		return 0;
+	return p->all & PTE_U ? RIGHTS_SHADOW(VIEW_USER) : RIGHTS_SHADOW(VIEW_SUPERVISOR);
+}
 
 static unsigned access_right(unsigned access)
 {
@@ -273,13 +292,16 @@ static uint8_t page_key(const struct pager *p, uint64_t leaf)
 static bool check_and_flag(struct pager *p)
 {
 	bool user = p->all & PTE_U, writable = p->all & PTE_W;
-	unsigned right = access_right(p->access), denied;
+	unsigned right = access_right(p->access), denied, shift = RIGHTS_SHIFT(p->view);
 	uint64_t leaf = p->step[p->steps - 1].entry;
 
 	p->walk->rights = page_rights(p->mode, user, writable, p->nx != 0);
+	p->walk->rights |= shadow_stack_rights(p, leaf);
 	p->walk->key = page_key(p, leaf);
-	denied = key_denies(p->cpu, p->walk->key, p->mode) >> RIGHTS_SHIFT(p->view) & right;
-	if (denied || !(p->walk->rights >> RIGHTS_SHIFT(p->view) & right))
+	denied = key_denies(p->cpu, p->walk->key, p->mode) >> shift & right;
+	if (p->shadow_stack)
+		shift = RIGHTS_SHADOW_SHIFT(p->view);
+	if (denied || !(p->walk->rights >> shift & right))
 		return page_fault(p, denied ? PFEC_P | PFEC_PK : PFEC_P);
 	if (!set_flags(p))
 		return false;
@@ -290,16 +312,30 @@ static bool check_and_flag(struct pager *p)
 	return true;
 }
 
+/* What EPT leaves of the rights of supervisor shadow-stack accesses. */
+static unsigned supervisor_shadow_rights(const struct pager *p, const struct ept_leaf *leaf)
+{
+	bool sss = p->cpu->vmx->eptp & EPTP_SSS;
+	bool read = leaf->rights & (sss ? EPT_SSS : EPT_R);
+	bool write = (leaf->rights & (sss ? EPT_SSS : EPT_W)) && leaf->dirty;
+	unsigned rights = (read ? RIGHT_READ : 0) | (write ? RIGHT_WRITE : 0);
+
+	return p->walk->rights & rights << RIGHTS_SHADOW_SHIFT(VIEW_SUPERVISOR);
+}
+
 /* The access to the translated address itself. */
 static void through_ept(struct pager *p, uint64_t gpa)
 {
 	static const uint64_t kind[] = {EPT_QUAL_READ, EPT_QUAL_WRITE, EPT_QUAL_FETCH};
 	bool user = p->all & PTE_U;
 	struct ept_access access = {
-		.qualification = kind[p->access] | EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED,
+		.qualification = kind[p->access] | EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED |
+				 (p->shadow_stack ? EPT_QUAL_SHADOW_STACK : 0),
 		.user_page = user,
+		.supervisor_shadow_stack = p->shadow_stack && p->view != VIEW_USER,
 	};
 	struct ept_leaf leaf;
+	unsigned shadow;
 	uint64_t x;
 
 	/* Advanced information, SDM 3C "Exit Qualification for EPT Violations". */
@@ -310,6 +346,7 @@ static void through_ept(struct pager *p, uint64_t gpa)
 	if (!ept_translate(p->cpu, gpa, &access, p->walk, &leaf))
 		return;
 	p->walk->hpa = leaf.hpa;
+	shadow = supervisor_shadow_rights(p, &leaf);
 	x = (p->mode & SPACE_MBEC) && user ? EPT_XU : EPT_X;
 	if (!(leaf.rights & EPT_R))
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_READ);
@@ -317,13 +354,16 @@ static void through_ept(struct pager *p, uint64_t gpa)
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_WRITE);
 	if (!(leaf.rights & x))
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_FETCH);
+	p->walk->rights = (uint16_t)((p->walk->rights & ~RIGHTS_SHADOW(VIEW_SUPERVISOR)) | shadow);
 }
 
 void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 		 struct walk *walk)
 {
-	struct pager p = {.cpu = cpu, .walk = walk, .linear = linear, .access = access,
-			  .view = view, .mode = mmu_space_mode(cpu), .all = UINT64_MAX};
+	struct pager p = {.cpu = cpu, .walk = walk, .linear = linear, .view = view,
+			  .access = access & ~(unsigned)MEM_SHADOW_STACK,
+			  .shadow_stack = access & MEM_SHADOW_STACK,
+			  .mode = mmu_space_mode(cpu), .all = UINT64_MAX};
 	uint64_t base = 0;
 
 	*walk = (struct walk){.outcome = WALK_OK};
