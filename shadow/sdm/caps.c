@@ -140,6 +140,32 @@ void vmx_caps_from_features(struct vmx_caps *caps)
 		vmx_cap(caps, VMFUNC) = 1;
 }
 
+/* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */
+static bool capability_exists(vmx_features features, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_IA32_VMX_PROCBASED_CTLS2:
+		return vmx_features_have(features, VMX_FEATURE_SECONDARY);
+	case MSR_IA32_VMX_EPT_VPID_CAP:
+		return vmx_features_have(features, VMX_FEATURE_EPT) ||
+		       vmx_features_have(features, VMX_FEATURE_VPID);
+	case MSR_IA32_VMX_TRUE_PINBASED_CTLS ... MSR_IA32_VMX_TRUE_ENTRY_CTLS:
+		return vmx_features_have(features, VMX_FEATURE_TRUE_CONTROLS);
+	case MSR_IA32_VMX_VMFUNC:
+		return vmx_features_have(features, VMX_FEATURE_VMFUNC);
+	default:
+		return msr >= MSR_IA32_VMX_BASIC && msr <= MSR_IA32_VMX_VMCS_ENUM;
+	}
+}
+
+bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value)
+{
+	if (!capability_exists(caps->features, msr))
+		return false;
+	*value = caps->msr[msr - MSR_IA32_VMX_BASIC];
+	return true;
+}
+
 uint64_t vmx_caps_allowed(const struct vmx_caps *caps, enum vmx_control_word word)
 {
 	uint8_t true_msr = words[word].true_msr;
