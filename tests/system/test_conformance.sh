@@ -3,14 +3,7 @@
 # The conformance runner on a suite of its own making: images are shell scripts, and so is `abyme`. What
 # unittests.cfg says must reach the command line, and every kind of end its verdict.
 set -u
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "${0%/*}/common.sh"
 
 mkdir -p "$out/suite/x86" "$out/build"
 cat >"$out/build/abyme" <<'END'
