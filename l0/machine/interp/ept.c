@@ -84,7 +84,7 @@ static bool violation(struct cpu *cpu, struct walk *walk, uint64_t gpa,
 	return fail(walk, WALK_EPT_VIOLATION, gpa, qualification);
 }
 
-static bool allowed(const struct cpu *cpu, const struct ept_access *access, uint64_t rights)
+static inline bool allowed(const struct cpu *cpu, const struct ept_access *access, uint64_t rights)
 {
 	uint64_t execute = mbec(cpu) && access->user_page ? EPT_XU : EPT_X;
 
@@ -114,20 +114,13 @@ static void set_flags(struct cpu *cpu, uint64_t gpa, bool write, struct ept_step
 	}
 }
 
-static struct gpa_entry *cache_slot(struct mmu_spaces *s, uint64_t gpa)
-{
-	return &s->gpa[(gpa >> PAGE_SHIFT ^ s->ept_id * 37) & (GPA_ENTRIES - 1)];
-}
-
 /* A cached mapping that allows the access; writes only where no dirty flag is left to set. */
-static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+static inline bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
 		   struct ept_leaf *leaf)
 {
-	struct mmu_spaces *s = cpu->mmu.spaces;
-	const struct gpa_entry *entry = cache_slot(s, gpa);
+	const struct gpa_entry *entry = ept_cached(cpu->mmu.spaces, gpa);
 
-	if (entry->id != s->ept_id || entry->gpa != PAGE_BASE(gpa) ||
-	    !allowed(cpu, access, entry->leaf.rights) ||
+	if (!entry || !allowed(cpu, access, entry->leaf.rights) ||
 	    ((access->qualification & EPT_QUAL_WRITE) && !entry->leaf.dirty))
 		return false;
 	*leaf = entry->leaf;
@@ -138,7 +131,7 @@ static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *acces
 static void remember(struct cpu *cpu, uint64_t gpa, const struct ept_leaf *leaf)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
-	struct gpa_entry *entry = cache_slot(s, gpa);
+	struct gpa_entry *entry = gpa_slot(s, gpa);
 
 	*entry = (struct gpa_entry){.gpa = PAGE_BASE(gpa), .id = s->ept_id, .leaf = *leaf};
 	entry->leaf.hpa = PAGE_BASE(leaf->hpa);
@@ -164,7 +157,7 @@ static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *acc
 	for (level = (unsigned)((eptp & EPTP_WALK) >> EPTP_WALK_SHIFT) + 1;; level--) {
 		shift = 12 + 9 * (level - 1);
 		step[steps].hpa = table + (gpa >> shift & 0x1ff) * 8;
-		entry = step[steps].entry = phys_read(cpu, step[steps].hpa, 8);
+		entry = step[steps].entry = phys_read64(cpu, step[steps].hpa);
 		steps++;
 		walk->references++;
 		rights &= entry;
@@ -194,7 +187,7 @@ bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *acces
 	if (cached(cpu, gpa, access, leaf))
 		return true;
 	if (!walk_ept(cpu, gpa, access, walk, leaf)) {
-		cache_slot(cpu->mmu.spaces, gpa)->id = 0;
+		gpa_slot(cpu->mmu.spaces, gpa)->id = 0;
 		return false;
 	}
 	remember(cpu, gpa, leaf);

@@ -177,7 +177,7 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 
 	if (!entry || !tlb2_allows(cpu, entry, view, access)) {
 		walk_or_raise(cpu, linear, access, view, &walk);
-		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
+		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa), entry != NULL);
 	}
 	tlb_fill(cpu, entry, linear, view, access & MEM_FETCH);
 	return entry;

@@ -9,6 +9,8 @@
 #ifndef L0_MACHINE_INTERP_MMU_H
 #define L0_MACHINE_INTERP_MMU_H
 
+#include <string.h>
+
 #include "l0/machine/interp/vmx/vmx.h"
 
 /* Privilege under which an access is made. */
@@ -82,6 +84,18 @@ uint16_t key_denies(const struct cpu *cpu, uint8_t key, uint32_t mode);
 /* Raises what the walk found: #PF, or a VM exit. linear: of the access, 0 if it has none. */
 _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk);
 
+/* phys_read of 8 bytes within a page, for the walks. */
+static inline uint64_t phys_read64(const struct cpu *cpu, uint64_t hpa)
+{
+	const uint8_t *host =
+	    memory_at(&cpu->machine->memory, machine_a20(cpu->machine, hpa));
+	uint64_t value = UINT64_MAX;
+
+	if (host)
+		memcpy(&value, host, sizeof(value));
+	return value;
+}
+
 /* A guest-physical access on its way through EPT. */
 struct ept_access {
 	uint64_t qualification; /* EPT_QUAL_* but for the rights of the entries */
@@ -142,9 +156,10 @@ struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_vi
 				   uint64_t *tag);
 /* Second-level entry of the page in the current space, NULL if absent. */
 const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
-/* The new entry replaces whatever was cached for the page in the current space. */
+/* The new entry replaces whatever was cached for the page in the current space; known: tlb2_find has
+ * found something. */
 const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
-				     enum page_kind kind);
+				     enum page_kind kind, bool known);
 /* The page's translation for fetch is known outside the TLB from now on: invalidations must tell.
  */
 void tlb_note_fetch(struct cpu *cpu, uint64_t linear, const struct walk *walk);
