@@ -176,7 +176,7 @@ static void push_copies(struct shadow_vcpu *v, struct shadow_slot *slot)
 	const struct vmcs *v12 = &slot->v12;
 
 	push02_by_name(v, slot, CR3_TARGET_COUNT, vmcs_get(v12, CR3_TARGET_COUNT));
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4 && i < vmcs_get(v12, CR3_TARGET_COUNT); i++)
 		push02(v, slot, VMCS_INDEX_CR3_TARGET_VALUE0 + i,
 		       v12->field[VMCS_INDEX_CR3_TARGET_VALUE0 + i]);
 	if (slot_secondary(slot) & SECONDARY_PAUSE_LOOP_EXITING) {
