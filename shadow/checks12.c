@@ -121,8 +121,10 @@ unsigned checks12_guest(struct shadow_vcpu *v, struct shadow_slot *slot)
 	const unsigned invalid_link = 4;
 
 	if (vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT)) {
-		unsigned failed = checks12_guest_registers(v, slot);
+		unsigned failed;
 
+		(void)slot_fetch_rare(v, slot);
+		failed = checks12_guest_registers(v, slot);
 		if (failed)
 			return failed;
 	}

@@ -54,7 +54,7 @@ void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot)
 	uint32_t extras = registers(v, slot) | by_secondary(v, slot);
 
 	if (vmcs_get(v12, ENTRY_MSR_LOAD_COUNT) | vmcs_get(v12, EXIT_MSR_STORE_COUNT) |
-	    vmcs_get(v12, EXIT_MSR_LOAD_COUNT))
+	    vmcs_get(v12, EXIT_MSR_LOAD_COUNT) | vmcs_get(v->l0.vmcs01, ENTRY_MSR_LOAD_COUNT))
 		extras |= EXTRA_MSR_LISTS;
 	if (vmcs_get(v12, VMCS_LINK_POINTER) != UINT64_MAX)
 		extras |= EXTRA_LINK;

@@ -197,6 +197,17 @@ static void push_cr_controls(struct shadow_vcpu *v, struct shadow_slot *slot)
 	push02_by_name(v, slot, CR4_GUEST_HOST_MASK, vmcs_get(&slot->v12, CR4_GUEST_HOST_MASK));
 }
 
+/* L1's are worked off in software; these are L0's. */
+static void push_msr_lists(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	const struct vmcs *v01 = v->l0.vmcs01;
+
+	push02_by_name(v, slot, ENTRY_MSR_LOAD_ADDRESS, vmcs_get(v01, ENTRY_MSR_LOAD_ADDRESS));
+	push02_by_name(v, slot, ENTRY_MSR_LOAD_COUNT, vmcs_get(v01, ENTRY_MSR_LOAD_COUNT));
+	push02_by_name(v, slot, EXIT_MSR_LOAD_ADDRESS, vmcs_get(v01, EXIT_MSR_LOAD_ADDRESS));
+	push02_by_name(v, slot, EXIT_MSR_LOAD_COUNT, vmcs_get(v01, EXIT_MSR_LOAD_COUNT));
+}
+
 void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t eptp02)
 {
 	struct exception_filter filter = merge_exceptions(v->l0.vmcs01, &slot->v12);
@@ -207,6 +218,7 @@ void merge_push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint64
 	push_apic(v, slot);
 	push_tsc(v, slot);
 	push_copies(v, slot);
+	push_msr_lists(v, slot);
 	push_cr_controls(v, slot);
 	push02_by_name(v, slot, EXCEPTION_BITMAP, filter.bitmap);
 	push02_by_name(v, slot, PAGE_FAULT_ERROR_CODE_MASK, filter.mask);

@@ -118,10 +118,21 @@ static uint64_t list_limit(const struct shadow_vcpu *v)
 	return 512 * ((vmx_cap(&v->caps, MISC) >> VMX_MISC_MSR_LIST_SHIFT & 7) + 1);
 }
 
+/* What VMCS02 does not load for L1 because L0 has a list of its own, merge_entry_controls(). The
+ * value has been checked. */
+static void load_by_control(struct shadow_vcpu *v, const struct shadow_slot *slot)
+{
+	if ((slot_entry_controls(slot) & ENTRY_LOAD_PERF_GLOBAL_CTRL) &&
+	    vmcs_get(v->l0.vmcs01, ENTRY_MSR_LOAD_COUNT))
+		(void)v->env->wrmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL,
+				    vmcs_get(&slot->v12, GUEST_IA32_PERF_GLOBAL_CTRL));
+}
+
 unsigned msr_list_load_entry(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t count = vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT);
 
+	load_by_control(v, slot);
 	if (count > list_limit(v))
 		return (unsigned)list_limit(v) + 1;
 	if (!count)

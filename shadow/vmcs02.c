@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What a field starts as: HOST fields are L0's for good, MSR lists are empty, the rest follows. */
+/* What a field starts as: HOST fields are L0's for good, the rest follows. */
 static uint64_t initial_value(const struct shadow_vcpu *v, unsigned index)
 {
 	if (vmcs_fields[index].rule == VMCS_RULE_HOST)

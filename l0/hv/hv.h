@@ -182,9 +182,15 @@ uint64_t unpaged_cr4_mask(const struct unpaged *unpaged);
 /* Reads the leaves once: an answer from memory costs no exit to a hypervisor beneath us. */
 void cpuid_init(void);
 
+/* ---- pebs.c: IA32_PEBS_ENABLE and IA32_PERF_GLOBAL_CTRL as the guest has them ---- */
+bool pebs_read_msr(uint32_t msr, uint64_t *value);
+bool pebs_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
 /* ---- msr.c ---- */
 /* The bitmap of MSRs that exit: all that are not passed through. */
 void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap);
+/* WRMSR of a low MSR exits from now on, or no longer; the caller tells shadow/. */
+void msr_intercept_write(struct vcpu *vcpu, uint32_t msr, bool on);
 /* RDMSR and WRMSR by L1. False: #GP(0). */
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);

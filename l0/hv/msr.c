@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit, and moving the local APIC; an MSR
- * that the machine lacks faults in L1 as it would there. Without them everything does, and
+ * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit, moving the local APIC, and PEBS;
+ * an MSR that the machine lacks faults in L1 as it would there. Without them everything does, and
  * what a VMCS field holds for the guest is read and written there.
  */
 #include "l0/hv/hv.h"
@@ -46,6 +46,22 @@ static void set_bit(uint64_t *bitmap, unsigned byte, uint32_t msr)
 	bitmap[byte / 8 + msr / 64] |= UINT64_C(1) << (msr % 64);
 }
 
+/* A register of pebs.c's. */
+static bool is_pebs(uint32_t msr)
+{
+	return msr == MSR_IA32_PEBS_ENABLE || msr == MSR_IA32_PERF_GLOBAL_CTRL;
+}
+
+void msr_intercept_write(struct vcpu *vcpu, uint32_t msr, bool on)
+{
+	uint64_t *word;
+
+	if (!vcpu->msr_bitmap)
+		return;
+	word = &vcpu->msr_bitmap[BITMAP_WRITE_LOW / 8 + msr / 64];
+	*word = (*word & ~(UINT64_C(1) << msr % 64)) | (uint64_t)on << msr % 64;
+}
+
 void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 {
 	if (vcpu->unpaged.table) {
@@ -53,6 +69,7 @@ void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 		set_bit(bitmap, BITMAP_WRITE_HIGH, MSR_IA32_EFER & MSR_INDEX);
 	}
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_APIC_BASE);
+	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_PEBS_ENABLE);
 	for (unsigned i = 0; i < COUNT(shadow_msrs); i++) {
 		for (uint32_t msr = shadow_msrs[i].first; msr <= shadow_msrs[i].last; msr++) {
 			set_bit(bitmap, BITMAP_READ_LOW, msr);
@@ -87,6 +104,8 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 		*value = efer_read(vcpu);
 		return true;
 	}
+	if (is_pebs(msr))
+		return pebs_read_msr(msr, value);
 	if (row >= 0 && hw_try_vmread(field_msrs[row].field, value))
 		return true;
 	return hw_try_rdmsr(msr, value);
@@ -145,6 +164,8 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		return efer_write(vcpu, value);
 	if (msr == MSR_IA32_APIC_BASE)
 		return apic_base_write(vcpu, value);
+	if (is_pebs(msr))
+		return pebs_write_msr(vcpu, msr, value);
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
 	if (!field_accepts(field_msrs[row].kind, value))

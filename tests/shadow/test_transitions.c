@@ -90,35 +90,6 @@ static void rare_fields_on_demand(void **state)
 		assert_true(without > 2 * SLOT_RARE_CREDIT);
 }
 
-/* What the exit of host_state() makes of VMCS01. */
-static const struct {
-	const char *name;
-	enum vmcs_index index;
-	uint64_t value;
-} host_values[] = {
-#define LOADED(name, value) {#name, VMCS_INDEX_##name, value}
-	LOADED(GUEST_RIP, L1_HOST_RIP),
-	LOADED(GUEST_RSP, 0x32000),
-	LOADED(GUEST_RFLAGS, RFLAGS_FIXED1),
-	LOADED(GUEST_CR0, CR0_PG | CR0_PE | CR0_NE | CR0_WP | CR0_ET | CR0_CD),
-	LOADED(GUEST_CS_SELECTOR, 8),
-	LOADED(GUEST_CS_ACCESS_RIGHTS, 0xa09b),
-	LOADED(GUEST_DS_ACCESS_RIGHTS, 0xc093),
-	LOADED(GUEST_FS_SELECTOR, 0),
-	LOADED(GUEST_FS_BASE, 0x1234000),
-	LOADED(GUEST_TR_SELECTOR, 24),
-	LOADED(GUEST_TR_BASE, 0x4321000),
-	LOADED(GUEST_TR_LIMIT, 0x67),
-	LOADED(GUEST_TR_ACCESS_RIGHTS, 0x8b),
-	LOADED(GUEST_GDTR_BASE, 0x30000),
-	LOADED(GUEST_GDTR_LIMIT, 0xffff),
-	LOADED(GUEST_IDTR_BASE, 0x31000),
-	LOADED(GUEST_DR7, DR7_FIXED1),
-	LOADED(GUEST_IA32_SYSENTER_CS, 8),
-	LOADED(GUEST_IA32_PAT, UINT64_C(0x0007040600070406)),
-#undef LOADED
-};
-
 static void host_state(void **state)
 {
 	struct fixture *f = *state;
@@ -132,16 +103,27 @@ static void host_state(void **state)
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	assert_false(f->v.in_l2);
 	assert_ptr_equal(f->v.launched, &f->launched01);
-	for (unsigned i = 0; i < sizeof(host_values) / sizeof(host_values[0]); i++) {
-		uint64_t value =
-		    fake_vmcs_at(&f->fake, VMCS01_HPA)->field[host_values[i].index];
-
-		if (value != host_values[i].value)
-			fail_msg("%s is %#lx, not %#lx", host_values[i].name, value,
-				 host_values[i].value);
-	}
+	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
+	assert_int_equal(GET01(f, GUEST_RSP), 0x32000);
+	assert_int_equal(GET01(f, GUEST_RFLAGS), RFLAGS_FIXED1);
+	assert_int_equal(GET01(f, GUEST_CR0), CR0_PG | CR0_PE | CR0_NE | CR0_WP | CR0_ET | CR0_CD);
+	assert_int_equal(GET01(f, GUEST_CS_SELECTOR), 8);
+	assert_int_equal(GET01(f, GUEST_CS_ACCESS_RIGHTS), 0xa09b);
+	assert_int_equal(GET01(f, GUEST_DS_ACCESS_RIGHTS), 0xc093);
+	assert_int_equal(GET01(f, GUEST_FS_SELECTOR), 0);
 	assert_true(GET01(f, GUEST_FS_ACCESS_RIGHTS) & AR_UNUSABLE);
+	assert_int_equal(GET01(f, GUEST_FS_BASE), 0x1234000);
+	assert_int_equal(GET01(f, GUEST_TR_SELECTOR), 24);
+	assert_int_equal(GET01(f, GUEST_TR_BASE), 0x4321000);
+	assert_int_equal(GET01(f, GUEST_TR_LIMIT), 0x67);
+	assert_int_equal(GET01(f, GUEST_TR_ACCESS_RIGHTS), 0x8b);
 	assert_true(GET01(f, GUEST_LDTR_ACCESS_RIGHTS) & AR_UNUSABLE);
+	assert_int_equal(GET01(f, GUEST_GDTR_BASE), 0x30000);
+	assert_int_equal(GET01(f, GUEST_GDTR_LIMIT), 0xffff);
+	assert_int_equal(GET01(f, GUEST_IDTR_BASE), 0x31000);
+	assert_int_equal(GET01(f, GUEST_DR7), DR7_FIXED1);
+	assert_int_equal(GET01(f, GUEST_IA32_SYSENTER_CS), 8);
+	assert_int_equal(GET01(f, GUEST_IA32_PAT), UINT64_C(0x0007040600070406));
 	/* What L1 then changes is put right again at the next exit. */
 	SET01(f, GUEST_DS_SELECTOR, 0x33);
 	SET01(f, GUEST_DS_LIMIT, 0x1234);
@@ -350,6 +332,63 @@ static void msr_lists(void **state)
 	assert_int_equal(GET01(f, GUEST_IA32_SYSENTER_EIP), 0x4000);
 	reenter(f);
 	assert_int_equal(GET02(f, GUEST_IA32_SYSENTER_ESP), 0x2222);
+}
+
+/* L0's own areas are in VMCS02, too; then IA32_PERF_GLOBAL_CTRL, which they may name, is loaded by
+ * way of L0. */
+static void msr_lists_of_l0(void **state)
+{
+	struct fixture *f = *state;
+
+	l1_prepare(f);
+	fake_set_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL, 0);
+	l1_write(f, VMCS_ENTRY_CONTROLS,
+		 l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_PERF_GLOBAL_CTRL);
+	l1_write(f, VMCS_GUEST_IA32_PERF_GLOBAL_CTRL, 3);
+	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_COUNT, 2);
+	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_ADDRESS, 0x1000);
+	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_COUNT, 1);
+	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_ADDRESS, 0x2000);
+	l1_launch(f);
+	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_COUNT), 2);
+	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_ADDRESS), 0x1000);
+	assert_int_equal(GET02(f, EXIT_MSR_LOAD_COUNT), 1);
+	assert_int_equal(GET02(f, EXIT_MSR_LOAD_ADDRESS), 0x2000);
+	assert_false(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PERF_GLOBAL_CTRL);
+	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL), 3);
+
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_COUNT, 0);
+	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_COUNT, 0);
+	shadow_l0_changed(&f->v);
+	l1_write(f, VMCS_GUEST_IA32_PERF_GLOBAL_CTRL, 1);
+	reenter(f);
+	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_COUNT), 0);
+	assert_int_equal(GET02(f, EXIT_MSR_LOAD_COUNT), 0);
+	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PERF_GLOBAL_CTRL);
+	assert_int_equal(GET02(f, GUEST_IA32_PERF_GLOBAL_CTRL), 1);
+	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL), 3);
+}
+
+/* With a load area the guest state is checked before it is loaded: the state that L2 left, in its
+ * rare fields, too. */
+static void msr_list_and_rare_fields(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t dpl3 = 3 << AR_DPL_SHIFT;
+
+	l1_prepare(f);
+	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 1);
+	put_msr(f, AREA, 0, MSR_IA32_LSTAR, 0x1000);
+	l1_write(f, VMCS_ENTRY_MSR_LOAD_ADDRESS, AREA);
+	l1_write(f, VMCS_ENTRY_MSR_LOAD_COUNT, 1);
+	l1_launch(f);
+	SET02(f, GUEST_CS_SELECTOR, GET02(f, GUEST_CS_SELECTOR) | 3);
+	SET02(f, GUEST_SS_SELECTOR, GET02(f, GUEST_SS_SELECTOR) | 3);
+	SET02(f, GUEST_CS_ACCESS_RIGHTS, GET02(f, GUEST_CS_ACCESS_RIGHTS) | dpl3);
+	SET02(f, GUEST_SS_ACCESS_RIGHTS, GET02(f, GUEST_SS_ACCESS_RIGHTS) | dpl3);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	reenter(f);
 }
 
 /* Which entries of a load area are refused; the qualification is the entry's number. */
@@ -573,6 +612,11 @@ static void eviction(void **state)
 	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP);
 }
 
+#define BOTH(test)                                                                                 \
+	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
+	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
+					    fixture_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -584,6 +628,8 @@ int main(void)
 	    BOTH(refused_entries),
 	    BOTH(failed_entries),
 	    BOTH(msr_lists),
+	    BOTH(msr_list_and_rare_fields),
+	    BOTH(msr_lists_of_l0),
 	    BOTH(tsc_in_store_list),
 	    BOTH(protection_keys),
 	    BOTH(nmi_between_exits),

@@ -72,14 +72,14 @@ static void record(struct cpu *cpu, enum branch_kind kind, uint64_t from)
 {
 	struct lbr *lbr = &cpu->lbr;
 	uint64_t ring = cpu->cpl ? LBR_CPL_NEQ_0 : LBR_CPL_EQ_0, now = cpu_now(cpu);
-	uint64_t cycles = now - lbr->last;
+	uint64_t cycles = now - lbr->last, in_tx = cpu->rtm.depth ? LBR_INFO_IN_TX : 0;
 
 	if (!recording(cpu) || (lbr->select & (kind | ring)))
 		return;
 	lbr->tos = (lbr->tos + 1) % cpu->profile->lbr_depth;
 	lbr->from[lbr->tos] = from;
 	lbr->to[lbr->tos] = cpu_rip(cpu);
-	lbr->info[lbr->tos] = (cycles < 0xffff ? cycles : 0xffff) | (cpu->rtm.depth ? LBR_INFO_IN_TX : 0);
+	lbr->info[lbr->tos] = (cycles < 0xffff ? cycles : 0xffff) | in_tx;
 	lbr->last = now;
 }
 

@@ -3,8 +3,8 @@
  * The registers of last-branch recording, SDM 3B "LBR Stack", "Filtering of Last Branch Records".
  * As many as the profile has records; those with INFO registers have them for every record.
  *
- *   MSR_LBR_INFO_x  62 from within a transaction | 61 an abort | 15:0 cycles since the previous record,
- *                   saturating; nothing here mispredicts
+ *   MSR_LBR_INFO_x  62 from within a transaction | 61 an abort | 15:0 cycles since the previous
+ *                   record, saturating; nothing here mispredicts
  */
 #include "l0/machine/interp/branch.h"
 

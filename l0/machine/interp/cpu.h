@@ -92,6 +92,7 @@ struct cpu_msrs {
 	} mc[MC_BANKS];
 	uint64_t fixed_ctr_ctrl, perf_global_ctrl, perf_global_status;
 	uint64_t perfevtsel[4];
+	uint64_t pebs_enable, pebs_data_cfg, ds_area;
 	uint64_t counter_base[3 + 4]; /* fixed, general-purpose; value = base + the machine's count
 					 (perf.c) */
 };
@@ -109,7 +110,7 @@ struct lbr {
 #define RTM_WAYS 8
 struct rtm {
 	uint32_t depth;		  /* of nesting; 0: none is open */
-	uint64_t begin, fallback; /* RIP of the outermost XBEGIN, and where it goes after an abort */
+	uint64_t begin, fallback; /* RIP of the outermost XBEGIN, and after an abort */
 	uint8_t registers[1280];
 	uint8_t used[RTM_SETS];
 	uint64_t line[RTM_SETS][RTM_WAYS]; /* host-physical */
@@ -151,11 +152,6 @@ struct cpu {
 	struct table_register gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, xcr0, efer; /* CR8 is the local APIC's */
 	uint32_t pkru, pkrs; /* protection keys; after a change: mmu_keys_changed */
-	struct {
-		uint64_t u_cet, pl3_ssp; /* XSAVE component 11 in its order */
-		uint64_t pl_ssp[3];	 /* component 12: IA32_PL0_SSP to IA32_PL2_SSP */
-		uint64_t s_cet, ssp_table, ssp;
-	} cet; /* after a change of u_cet or s_cet: cpu_mode_changed */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pdpte[4]; /* PAE paging, loaded with CR3 */
 	uint8_t cpl;
@@ -185,11 +181,19 @@ struct cpu {
 	struct lbr lbr;
 	struct {
 		/* Of the counters that are on: any interrupts, counts some rings only, counts
-		 * branches, cares for transactions; user: the ring class that they are counting in;
-		 * pmi: an overflow wants its interrupt. */
-		bool interrupts, rings, branches, transactions, user, pmi;
+		 * branches, cares for transactions, makes records (pebs.h): then
+		 * instructions are executed one by one; user: the ring class that they are counting
+		 * in; pmi: an overflow wants its interrupt. */
+		bool interrupts, rings, branches, transactions, precise, user, pmi;
 		uint64_t before_transaction; /* the counter that has IN_TXCP */
 	} perf;
+	struct {
+		uint64_t last; /* RIP of the last instruction, while perf.precise */
+		uint64_t rip;  /* due: of the instruction that overflowed a counter */
+		uint64_t due, writing; /* counters (IA32_PERF_GLOBAL_STATUS) whose record is due, is
+					  being written */
+		bool nonroot;	       /* due: in VMX non-root operation */
+	} pebs;
 	uint8_t xsave_area[1024]
 	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */
 

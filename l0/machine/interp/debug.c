@@ -13,11 +13,6 @@
 #define DR6_WRITABLE UINT64_C(0xe00f)
 #define DR7_WRITABLE UINT64_C(0xffff23ff)
 
-static bool has_rtm(const struct cpu *cpu)
-{
-	return cpu_has(cpu->profile, RTM);
-}
-
 static bool breakpoint_enabled(const struct cpu *cpu, unsigned n)
 {
 	return cpu->dr7 >> 2 * n & 3;
@@ -123,14 +118,15 @@ void insn_mov_to_dr(struct cpu *cpu, const struct op *op)
 {
 	unsigned dr = check_dr(cpu, op, false);
 	uint64_t value = reg_read(cpu, op, op->rm, op->opsize);
+	bool has_rtm = cpu_has(cpu->profile, RTM);
 
 	if (dr >= 6 && value >> 32)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	if (dr == 6)
-		cpu->dr6 = has_rtm(cpu) ? (value & (DR6_WRITABLE | DR6_RTM)) | (DR6_FIXED1 & ~DR6_RTM)
-					: (value & DR6_WRITABLE) | DR6_FIXED1;
+		cpu->dr6 = has_rtm ? (value & (DR6_WRITABLE | DR6_RTM)) | (DR6_FIXED1 & ~DR6_RTM)
+				   : (value & DR6_WRITABLE) | DR6_FIXED1;
 	else if (dr == 7)
-		cpu->dr7 = (value & (DR7_WRITABLE | (has_rtm(cpu) ? DR7_RTM : 0))) | DR7_FIXED1;
+		cpu->dr7 = (value & (DR7_WRITABLE | (has_rtm ? DR7_RTM : 0))) | DR7_FIXED1;
 	else
 		cpu->dr[dr] = value;
 	cpu->attention = true;

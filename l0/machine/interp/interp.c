@@ -111,7 +111,9 @@ static void execute(struct cpu *cpu)
 	blocks_refresh_key(cpu);
 	cpu->stepping = cpu->attention;
 	cpu->attention = false;
-	if (!cpu->stepping && likely(!cpu->machine->hits) && likely(!debugged(cpu)))
+	if (unlikely(cpu->perf.precise))
+		cpu->pebs.last = cpu_rip(cpu);
+	else if (!cpu->stepping && likely(!cpu->machine->hits) && likely(!debugged(cpu)))
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = find_single(cpu);

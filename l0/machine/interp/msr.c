@@ -11,9 +11,9 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/canonical.h"
-#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/keys.h"
+#include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/xstate.h"
@@ -133,12 +133,13 @@ static bool read_zero(struct cpu *cpu, uint64_t *value)
 /* 0 fast strings, 7 performance monitoring available (read-only), 11 BTS and 12 PEBS unavailable
  * (read-only), 16 enhanced SpeedStep, 18 MONITOR, 22 limit CPUID, 23 xTPR disable, 34 XD disable */
 #define MISC_ENABLE_READ_ONLY UINT64_C(0x1880)
+#define MISC_ENABLE_NO_PEBS BIT64(12)
 #define MISC_ENABLE_WRITABLE                                                                       \
 	(BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(23) | BIT64(34))
 
 static bool read_misc_enable(struct cpu *cpu, uint64_t *value)
 {
-	*value = cpu->msrs.misc_enable;
+	*value = cpu->msrs.misc_enable & ~(cpu_has(cpu->profile, DS) ? MISC_ENABLE_NO_PEBS : 0);
 	return true;
 }
 
@@ -175,10 +176,11 @@ static bool read_arch_capabilities(struct cpu *cpu, uint64_t *value)
 }
 
 /* 5:0 format of the last-branch records: 5 with INFO registers, 2 plain RIPs |
- * 13 full-width writes of the counters */
+ * 13 full-width writes of the counters | PEBS (pebs.h) */
 static bool read_perf_capabilities(struct cpu *cpu, uint64_t *value)
 {
-	*value = BIT64(13) | (cpu->profile->lbr_depth == LBR_MAX ? 5 : 2);
+	*value = BIT64(13) | (cpu->profile->lbr_depth == LBR_MAX ? 5 : 2) |
+		 (cpu_has(cpu->profile, DS) ? PERF_CAPABILITIES_PEBS : 0);
 	return true;
 }
 

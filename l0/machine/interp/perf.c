@@ -7,6 +7,7 @@
 #include "l0/machine/interp/perf.h"
 
 #include "l0/machine/devices/lapic.h"
+#include "l0/machine/interp/pebs.h"
 
 #define COUNTERS (FIXED_COUNTERS + GENERAL_COUNTERS)
 #define FIXED_OS 1u
@@ -92,6 +93,17 @@ static unsigned enables(const struct cpu *cpu, unsigned counter)
 	       (evtsel & EVTSEL_INT ? FIXED_PMI : 0);
 }
 
+static bool makes_records(const struct cpu *cpu, unsigned counter)
+{
+	return cpu->msrs.pebs_enable & global_bit(counter);
+}
+
+/* Is the boundary after the instruction that overflows it wanted? */
+static bool is_exact(const struct cpu *cpu, unsigned counter)
+{
+	return (enables(cpu, counter) & FIXED_PMI) || makes_records(cpu, counter);
+}
+
 static bool running(const struct cpu *cpu, unsigned counter)
 {
 	if (counter >= FIXED_COUNTERS && !cpu->rtm.depth &&
@@ -119,8 +131,12 @@ static void note_overflow(struct cpu *cpu, unsigned counter)
 	value += machine_count(cpu, counter);
 	if (!(value & ~COUNTER_MASK))
 		return;
-	cpu->msrs.perf_global_status |= global_bit(counter);
 	cpu->msrs.counter_base[counter] -= value & ~COUNTER_MASK;
+	if (makes_records(cpu, counter)) {
+		pebs_overflow(cpu, global_bit(counter));
+		return;
+	}
+	cpu->msrs.perf_global_status |= global_bit(counter);
 	if (enables(cpu, counter) & FIXED_PMI) {
 		cpu->perf.pmi = true;
 		cpu->attention = true;
@@ -151,13 +167,14 @@ void perf_set_counter(struct cpu *cpu, unsigned counter, uint64_t value)
 static void summarize(struct cpu *cpu)
 {
 	cpu->perf.interrupts = cpu->perf.rings = cpu->perf.branches = false;
-	cpu->perf.transactions = false;
+	cpu->perf.transactions = cpu->perf.precise = false;
 	for (unsigned i = 0; i < COUNTERS; i++) {
 		unsigned on = enables(cpu, i), rings = on & (FIXED_OS | FIXED_USR);
 
 		if (!rings)
 			continue;
-		cpu->perf.interrupts |= (on & FIXED_PMI) != 0;
+		cpu->perf.interrupts |= is_exact(cpu, i);
+		cpu->perf.precise |= makes_records(cpu, i);
 		cpu->perf.rings |= rings != (FIXED_OS | FIXED_USR);
 		cpu->perf.branches |= counts(cpu, i) == COUNT_BRANCHES;
 		cpu->perf.transactions |= i >= FIXED_COUNTERS &&
@@ -222,7 +239,7 @@ uint64_t perf_next_event(const struct cpu *cpu, uint64_t now)
 	for (unsigned i = 0; i < COUNTERS; i++) {
 		uint64_t missing = COUNTER_MASK + 1 - perf_counter(cpu, i);
 
-		if (running(cpu, i) && (enables(cpu, i) & FIXED_PMI) && missing < at - now)
+		if (running(cpu, i) && is_exact(cpu, i) && missing < at - now)
 			at = now + missing;
 	}
 	return at;
@@ -245,6 +262,8 @@ void perf_attend(struct cpu *cpu)
 {
 	if (cpu->perf.interrupts)
 		perf_note_overflows(cpu);
+	if (cpu->pebs.due)
+		pebs_attend(cpu);
 	if (!cpu->perf.pmi)
 		return;
 	cpu->perf.pmi = false;

@@ -20,8 +20,9 @@
 #define PERF_STATUS_LBR_FRZ (UINT64_C(1) << 58)
 #define PERF_STATUS_CTR_FRZ (UINT64_C(1) << 59)
 /* IA32_PERFEVTSELx: 33 IN_TXCP (of counter 2: not what aborted transactions did) | 32 IN_TX (in
- *                   transactions only), both with RTM | 31:24 CMASK | 23 INV | 22 EN | 21 any thread (reserved) | 20 INT | 19 PC | 18 E
- *                   17 OS | 16 USR | 15:8 unit mask | 7:0 event */
+ *                   transactions only), both with RTM | 31:24 CMASK | 23 INV | 22 EN
+ *                   | 21 any thread (reserved) | 20 INT | 19 PC | 18 E | 17 OS | 16 USR
+ *                   | 15:8 unit mask | 7:0 event */
 #define EVTSEL_EVENT UINT64_C(0xffff)
 #define EVTSEL_USR (UINT64_C(1) << 16)
 #define EVTSEL_OS (UINT64_C(1) << 17)
@@ -43,8 +44,8 @@ void perf_change(struct cpu *cpu, uint64_t *control, uint64_t value);
 void perf_note_overflows(struct cpu *cpu);
 /* Wanted when CPL has left or reached 0 while cpu->perf.rings. */
 void perf_ring_changed(struct cpu *cpu);
-/* A transaction opens (depth 1) or ends (0), and sets cpu->rtm.depth: what IN_TX and IN_TXCP make of
- * it. */
+/* A transaction opens (depth 1) or ends (0), and sets cpu->rtm.depth: what IN_TX and IN_TXCP make
+ * of it. */
 void perf_transaction(struct cpu *cpu, uint32_t depth, bool aborted);
 /* Cycles (absolute) at which the next look is due for an overflow that interrupts; UINT64_MAX. */
 uint64_t perf_next_event(const struct cpu *cpu, uint64_t now);

@@ -4,6 +4,7 @@
  */
 #include "l0/machine/interp/perf.h"
 
+#include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/profile.h"
 
 #define FIXED_CTRL_WRITABLE UINT64_C(0xbbb) /* no AnyThread */
@@ -33,9 +34,11 @@ static bool control_write(struct cpu *cpu, uint64_t *control, uint64_t value, ui
 
 static uint64_t evtsel_writable(const struct cpu *cpu, unsigned counter)
 {
+	uint64_t writable = EVTSEL_WRITABLE | (cpu_has(cpu->profile, DS) ? EVTSEL_ADAPTIVE : 0);
+
 	if (!cpu_has(cpu->profile, RTM))
-		return EVTSEL_WRITABLE;
-	return EVTSEL_WRITABLE | EVTSEL_IN_TX | (counter == 2 ? EVTSEL_IN_TXCP : 0);
+		return writable;
+	return writable | EVTSEL_IN_TX | (counter == 2 ? EVTSEL_IN_TXCP : 0);
 }
 
 static bool full_width_write(struct cpu *cpu, unsigned counter, uint64_t value)
@@ -100,7 +103,23 @@ bool read_fixed_ctr_ctrl(struct cpu *cpu, uint64_t *value)
 
 bool write_fixed_ctr_ctrl(struct cpu *cpu, uint64_t value)
 {
-	return control_write(cpu, &cpu->msrs.fixed_ctr_ctrl, value, FIXED_CTRL_WRITABLE);
+	return control_write(cpu, &cpu->msrs.fixed_ctr_ctrl, value,
+			     FIXED_CTRL_WRITABLE |
+				 (cpu_has(cpu->profile, DS) ? FIXED_CTRL_ADAPTIVE : 0));
+}
+
+bool read_pebs_enable(struct cpu *cpu, uint64_t *value)
+{
+	*value = cpu->msrs.pebs_enable;
+	return true;
+}
+
+bool write_pebs_enable(struct cpu *cpu, uint64_t value)
+{
+	if (value & ~PERF_GLOBAL_CTRL_VALID)
+		return false;
+	perf_change(cpu, &cpu->msrs.pebs_enable, value);
+	return true;
 }
 
 bool read_perf_global_status(struct cpu *cpu, uint64_t *value)

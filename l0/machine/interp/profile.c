@@ -17,8 +17,7 @@ enum part {
 #undef PROFILE
 	PART_COUNT,
 };
-#define PART_SIERRA_FOREST (1u << PART_INDEX_SIERRA_FOREST)
-#define PART_SAPPHIRE_RAPIDS (1u << PART_INDEX_SAPPHIRE_RAPIDS | PART_SIERRA_FOREST)
+#define PART_SAPPHIRE_RAPIDS (1u << PART_INDEX_SAPPHIRE_RAPIDS)
 /* A part has what its predecessors had; what it lacks has another mask. */
 #define PART_CASCADE_LAKE (1u << PART_INDEX_CASCADE_LAKE)
 #define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE | PART_CASCADE_LAKE | PART_SAPPHIRE_RAPIDS)
@@ -72,8 +71,6 @@ static const struct {
     {VMX_FEATURE_RDSEED_EXITING, CPU_FEATURE_RDSEED},
     {VMX_FEATURE_VIRTUALIZE_X2APIC, CPU_FEATURE_X2APIC},
     {VMX_FEATURE_PKRS, CPU_FEATURE_PKS},
-    {VMX_FEATURE_CET, CPU_FEATURE_CET_SS},
-    {VMX_FEATURE_EPT_SHADOW_STACK, CPU_FEATURE_CET_SS},
     {VMX_FEATURE_USER_WAIT, CPU_FEATURE_WAITPKG},
 };
 
@@ -90,8 +87,7 @@ static const struct {
 	{CR4_PCIDE, CPU_FEATURE_PCID},        {CR4_OSXSAVE, CPU_FEATURE_XSAVE},
 	{CR4_SMEP, CPU_FEATURE_SMEP},         {CR4_SMAP, CPU_FEATURE_SMAP},
 	{CR4_PKE, CPU_FEATURE_PKU},           {CR4_LA57, CPU_FEATURE_LA57},
-	{CR4_PKS, CPU_FEATURE_PKS},           {CR4_CET, CPU_FEATURE_CET_SS},
-	{CR4_CET, CPU_FEATURE_CET_IBT},       {CR4_LAM_SUP, CPU_FEATURE_LAM},
+	{CR4_PKS, CPU_FEATURE_PKS},
 };
 
 static void set_feature(struct cpu_profile *profile, unsigned feature, bool on)
@@ -172,7 +168,8 @@ static void derive(struct cpu_profile *profile)
 	caps->efer_valid = (cpu_has(profile, SYSCALL) ? EFER_SCE : 0) |
 			   (cpu_has(profile, LM) ? EFER_LME | EFER_LMA : 0) |
 			   (cpu_has(profile, NX) ? EFER_NXE : 0);
-	caps->debugctl_valid = cpuid_debugctl_valid(cpu_has(profile, PDCM), 4, cpu_has(profile, RTM));
+	caps->debugctl_valid =
+	    cpuid_debugctl_valid(cpu_has(profile, PDCM), 4, cpu_has(profile, RTM));
 	caps->perf_global_ctrl_valid = PERF_GLOBAL_CTRL_VALID;
 	vmx_caps_from_features(caps);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Restricted transactional memory, SDM 1 "Programming with Intel Transactional Synchronization
- * Extensions". While a transaction is open, stores are not fast (SPACE_RTM withholds the TLB's write
- * tags) and code is decoded anew (MODE_RTM), with instructions that always abort doing just that;
+ * Extensions". While a transaction is open, stores are not fast (SPACE_RTM withholds the TLB's
+ * write tags) and code is decoded anew (MODE_RTM), with instructions that always abort doing just that;
  * outside of one all of it costs nothing.
  *
  * An abort's status in EAX:

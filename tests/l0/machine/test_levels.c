@@ -40,43 +40,40 @@ static void l1_works(void)
 	enters(1, L1);
 }
 
-/* A guest above L1 enters one of its own: that is L1's to do. */
-static void launches_by_l1(void)
-{
-	launches();
-	l1_works();
-	launches();
-}
-
-/* A guest above L1 exits for another reason: L1 enters whoever handles that. */
-static void exits_by_l1(void)
-{
-	exits();
-	l1_works();
-	launches();
-}
-
 static void nest(void)
 {
 	enters(1, L1);
 	launches();
 	enters(2, L2);
-	launches_by_l1();
+	launches();
+	l1_works();
+	launches();
 	enters(3, L3);
-	launches_by_l1(); /* L3's VMLAUNCH is L2's to answer */
+	launches();
+	/* L3's VMLAUNCH is L2's to answer, and L2 runs by a VMRESUME of L1's. */
+	l1_works();
+	launches();
 	enters(2, L2);
-	exits_by_l1();
+	exits();
+	l1_works();
+	launches();
 	enters(2, L2);
-	launches_by_l1();
+	launches();
+	l1_works();
+	launches();
 	enters(4, L4);
 }
 
 static void own_vmcs_each(void **state)
 {
 	nest();
-	exits_by_l1();
+	exits();
+	l1_works();
+	launches();
 	enters(2, L2);
-	launches_by_l1();
+	launches();
+	l1_works();
+	launches();
 	enters(3, L3);
 	exits();
 	assert_int_equal(levels_current(&levels), 3);
@@ -93,9 +90,13 @@ static void failed_launch(void **state)
 	enters(1, L1);
 	launches();
 	enters(2, L2);
-	launches_by_l1();
+	launches();
+	l1_works();
+	launches();
 	enters(2, L2);
-	exits_by_l1();
+	exits();
+	l1_works();
+	launches();
 	enters(2, 0x5000, 0x5e);
 }
 
@@ -105,10 +106,14 @@ static void shared_vmcs(void **state)
 	enters(1, L1);
 	launches();
 	enters(2, 0x2000, 0x2e);
-	launches_by_l1();
+	launches();
+	l1_works();
+	launches();
 	enters(3, 0x2000, 0x3e);
 	assert_null(levels_find(&levels, 2)); /* its state is no longer there */
-	exits_by_l1();
+	exits();
+	l1_works();
+	launches();
 	enters(2, 0x2000, 0x2e);
 	exits();
 	/* Another EPT for the guest that runs: nobody launched anything. */

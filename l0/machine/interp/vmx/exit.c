@@ -97,6 +97,12 @@ static void save_exit_information(struct cpu *cpu, const struct vmx_exit_info *i
 	save_event_fields(cpu, info, delivery);
 }
 
+static bool is_asynchronous(const struct vmx_exit_info *info)
+{
+	return info->reason == EXIT_REASON_EPT_VIOLATION &&
+	       (info->qualification & EPT_QUAL_ASYNCHRONOUS);
+}
+
 /* SDM 3C "Saving RIP, RSP, RFLAGS, and SSP": RF as the event would have pushed it, 0 for
  * instructions, 1 for faulting accesses. */
 static uint64_t saved_rflags(const struct cpu *cpu, const struct vmx_exit_info *info, bool delivery)
@@ -107,7 +113,7 @@ static uint64_t saved_rflags(const struct cpu *cpu, const struct vmx_exit_info *
 		return event_pushed_rflags(cpu, &cpu->delivering);
 	if (is_instruction[info->reason])
 		return cpu_rflags(cpu) & ~RFLAGS_RF;
-	if (may_be_access(info->reason))
+	if (may_be_access(info->reason) && !is_asynchronous(info))
 		return cpu_rflags(cpu) | RFLAGS_RF;
 	return cpu_rflags(cpu);
 }

@@ -18,6 +18,7 @@
 #include "l0/machine/interp/block.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/mmu.h"
+#include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
@@ -109,6 +110,19 @@ WEAK void rtm_access(struct cpu *cpu, bool ram, uint64_t hpa, unsigned written)
 {
 }
 
+WEAK void pebs_overflow(struct cpu *cpu, uint64_t counters)
+{
+}
+
+WEAK void pebs_attend(struct cpu *cpu)
+{
+}
+
+WEAK bool pebs_postpone(struct cpu *cpu)
+{
+	return false;
+}
+
 WEAK _Noreturn void rtm_abort_insn(struct cpu *cpu, uint32_t status)
 {
 	longjmp(*cpu->escape, 1);
@@ -128,10 +142,6 @@ WEAK _Noreturn void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t er
 {
 	cpu->event.cr2 = linear;
 	fake_event(cpu, VECTOR_PF, true, error);
-}
-
-WEAK void cpu_mode_changed(struct cpu *cpu)
-{
 }
 
 WEAK void cpu_charge(struct cpu *cpu, uint64_t cycles)

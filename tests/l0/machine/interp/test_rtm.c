@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Transactions, as machine code through the run loop: what commits and what is taken back, the
- * status of each kind of abort, nesting, capacity, debugging, IA32_TSX_CTRL. SDM 1 "Programming with
- * Intel Transactional Synchronization Extensions".
+ * status of each kind of abort, nesting, capacity, debugging, IA32_TSX_CTRL. SDM 1 "Programming
+ * with Intel Transactional Synchronization Extensions".
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -25,7 +25,7 @@ enum { FALLBACK = CODE + 0x100, DEVICE = 0xfee00000, BEFORE = 0x1122334455667788
 #define HLT 0xf4
 #define STORE_RBX 0x89, 0x03 /* mov [rbx], eax */
 
-/* Vector v halts at HANDLER + 16 * v; so does the fallback. RBX points to DATA, where there are 8s. */
+/* Vector v halts at HANDLER + 16 * v; so does the fallback. RBX points to DATA, full of 8s. */
 static struct fixture *rtm_new(void)
 {
 	struct fixture *f = fixture_new(LONG64);
@@ -218,8 +218,8 @@ static void test_code_is_restored(void **state)
 	struct fixture *f = rtm_new();
 
 	/* call s; mov byte [s+1],2; call s; xabort 0; s: mov cl,1; ret */
-	CODE_AT(f, CODE, XBEGIN, 0xe8, 0x0f, 0, 0, 0, 0xc6, 0x05, 0x09, 0, 0, 0, 2, 0xe8, 3, 0, 0, 0,
-		XABORT, 7, 0xb1, 1, 0xc3);
+	CODE_AT(f, CODE, XBEGIN, 0xe8, 0x0f, 0, 0, 0, 0xc6, 0x05, 0x09, 0, 0, 0, 2, 0xe8, 3, 0, 0,
+		0, XABORT, 7, 0xb1, 1, 0xc3);
 	CODE_AT(f, FALLBACK, 0xe8, 0x15, 0xff, 0xff, 0xff, HLT); /* call s */
 	assert_int_equal(run(f), FALLBACK + 6);
 	assert_int_equal(f->cpu.gpr[REG_RAX], 0x07000001);
@@ -288,7 +288,8 @@ static struct fixture *debugging(enum debug_how how, bool advanced)
 	CODE_AT(f, CODE, XBEGIN, STORE_RBX, 0xcc, XEND, HLT);
 	poke(f, CODE + 8, how == BY_INT1 ? 0xf1 : how == BY_INT3 ? 0xcc : 0x90, 1);
 	f->cpu.dr[0] = how == BY_DATA ? DATA : CODE + 8;
-	f->cpu.dr7 |= (how == BY_CODE ? 1 : how == BY_DATA ? 0xd0001 : 0) | (advanced ? DR7_RTM : 0);
+	f->cpu.dr7 |= how == BY_CODE ? 1 : how == BY_DATA ? 0xd0001 : 0;
+	f->cpu.dr7 |= advanced ? DR7_RTM : 0;
 	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_DEBUGCTL, DEBUGCTL_RTM));
 	cpu_mode_changed(&f->cpu);
 	if (how == BY_STEP)

@@ -84,7 +84,8 @@ static void test_boundaries(void **state)
 	static void (*const looks[])(struct cpu *cpu) = {vmx_attend_before_traps,
 							  vmx_attend_timer_and_windows, cpu_attend};
 	static const enum vmx_exit_reason reasons[] = {
-		EXIT_REASON_MONITOR_TRAP_FLAG, EXIT_REASON_NMI_WINDOW, EXIT_REASON_EXCEPTION_OR_NMI};
+		EXIT_REASON_MONITOR_TRAP_FLAG, EXIT_REASON_NMI_WINDOW,
+		EXIT_REASON_EXCEPTION_OR_NMI};
 
 	for (volatile unsigned i = 0; i < 3; i++) {
 		struct fixture f;
