@@ -82,6 +82,9 @@ struct shadow_env {
 	bool (*rdmsr)(struct shadow_env *env, uint32_t msr, uint64_t *value);
 	bool (*wrmsr)(struct shadow_env *env, uint32_t msr, uint64_t value);
 
+	/* RDTSC: what the VMX-preemption timer counts by, without L1's offset or scale. */
+	uint64_t (*rdtsc)(struct shadow_env *env);
+
 	/* CR2, before a #PF is injected into L1. */
 	void (*set_cr2)(struct shadow_env *env, uint64_t linear);
 

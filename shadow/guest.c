@@ -3,8 +3,10 @@
  * What any emulation does to the guest of the current VMCS: complete an instruction, inject a
  * fault, put an interrupted event back.
  */
+#include "shadow/entry.h"
 #include "shadow/sdm/msr.h"
 #include "shadow/shadow.h"
+#include "shadow/slot.h"
 
 void shadow_skip_insn(struct shadow_env *env)
 {
@@ -71,6 +73,9 @@ void shadow_l2_absorbed(struct shadow_vcpu *v)
 {
 	struct shadow_env *env = v->env;
 	uint32_t info = (uint32_t)env->vmcs_read(env, VMCS_IDT_VECTORING_INFO);
+
+	if (v->in_l2 && (v->current->extras & EXTRA_TIMER))
+		guest02_go_on_with_timer(v, v->current);
 
 	if (!(info & INTR_INFO_VALID))
 		return;

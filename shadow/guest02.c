@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "shadow/sdm/msr.h"
+
 /* L1's EFER goes on in L2, but LMA, and LME under paging, follow "IA-32e mode guest". */
 static uint64_t inherited_efer(const struct shadow_slot *slot, uint64_t efer)
 {
@@ -141,6 +143,27 @@ static void push_event(struct shadow_vcpu *v, struct shadow_slot *slot)
 	v->env->vmcs_write(v->env, VMCS_ENTRY_INTERRUPTION_INFO, info);
 }
 
+static unsigned timer_shift(const struct shadow_vcpu *v)
+{
+	return (unsigned)(vmx_cap(v->l0.hw, MISC) & VMX_MISC_PREEMPTION_SHIFT);
+}
+
+static void start_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t value = vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE);
+
+	slot->timer_end = v->env->rdtsc(v->env) + (value << timer_shift(v));
+	write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE, value);
+}
+
+void guest02_go_on_with_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t now = v->env->rdtsc(v->env);
+
+	write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
+		slot->timer_end > now ? (slot->timer_end - now) >> timer_shift(v) : 0);
+}
+
 /* What exists only under some control of L1's. */
 static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
@@ -152,8 +175,7 @@ static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 		push02_by_name(v, slot, GUEST_INTERRUPT_STATUS,
 			       vmcs_get(&slot->v12, GUEST_INTERRUPT_STATUS));
 	if (slot->extras & EXTRA_TIMER)
-		write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
-			vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE));
+		start_timer(v, slot);
 }
 
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot)

@@ -80,6 +80,7 @@ struct shadow_slot {
 	uint32_t dirty;	   /* enum slot_dirty */
 	uint32_t seen_primary;	 /* primary controls at the last merge */
 	uint16_t extras;	 /* enum slot_extra */
+	uint64_t timer_end; /* EXTRA_TIMER: the TSC at which L2's VMX-preemption timer reaches 0 */
 	uint64_t written; /* FIELD_WRITTEN_*: fields of v12 that VMCS02 does not reflect yet */
 	bool checked_long_mode;	 /* L1's mode when the VM-entry checks last passed */
 	uint32_t ept_generation; /* v->ept_generation when EPT_POINTER was merged */

@@ -201,6 +201,11 @@ static bool env_wrmsr(struct shadow_env *env, uint32_t msr, uint64_t value)
 	return msr_write(&hv_vcpu, msr, value);
 }
 
+static uint64_t rdtsc(struct shadow_env *env)
+{
+	return hw_rdtsc();
+}
+
 static void set_cr2(struct shadow_env *env, uint64_t linear)
 {
 	hw_write_cr2(linear);
@@ -230,6 +235,7 @@ static struct shadow_env environment = {
 	.invvpid = invvpid,
 	.rdmsr = env_rdmsr,
 	.wrmsr = env_wrmsr,
+	.rdtsc = rdtsc,
 	.set_cr2 = set_cr2,
 	.note = note,
 };

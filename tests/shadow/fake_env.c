@@ -247,6 +247,11 @@ static bool fake_wrmsr(struct shadow_env *env, uint32_t msr, uint64_t value)
 	return true;
 }
 
+static uint64_t rdtsc(struct shadow_env *env)
+{
+	return fake_of(env)->tsc;
+}
+
 static void set_cr2(struct shadow_env *env, uint64_t linear)
 {
 	fake_of(env)->cr2 = linear;
@@ -283,6 +288,7 @@ static void init_callbacks(struct fake_env *f)
 	    .invvpid = invvpid,
 	    .rdmsr = fake_rdmsr,
 	    .wrmsr = fake_wrmsr,
+	    .rdtsc = rdtsc,
 	    .set_cr2 = set_cr2,
 	    .note = note,
 	};

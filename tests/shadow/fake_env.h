@@ -70,7 +70,7 @@ struct fake_env {
 	bool can_watch;
 	uint64_t watched[FAKE_EXCEPTIONS];
 	unsigned watches;
-	uint64_t cr2;
+	uint64_t tsc, cr2;
 	char noted[64]; /* the last env->note */
 };
 

@@ -581,6 +581,30 @@ static void preemption_timer(void **state)
 	assert_int_equal(l1_read(f, VMCS_PREEMPTION_TIMER_VALUE), 700);
 }
 
+/* SDM 3C "VMX-Preemption Timer": it counts while L2 runs, which it does for L1 during an exit that
+ * L0 keeps to itself. */
+static void preemption_timer_counts_absorbed_exits(void **state)
+{
+	struct fixture *f = *state;
+	unsigned shift = (unsigned)vmx_cap(&f->fake.hw, MISC) & 0x1f;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_PIN_BASED_CONTROLS,
+		 l1_read(f, VMCS_PIN_BASED_CONTROLS) | PIN_PREEMPTION_TIMER);
+	l1_write(f, VMCS_PREEMPTION_TIMER_VALUE, 1000);
+	f->fake.tsc = UINT64_C(1) << 40;
+	l1_launch(f);
+	f->fake.tsc += 300ull << shift;
+	SET02(f, PREEMPTION_TIMER_VALUE, 900);
+	assert_int_equal(l2_exit(f, EXIT_REASON_HLT, 0), SHADOW_L0);
+	shadow_l2_absorbed(&f->v);
+	assert_int_equal(GET02(f, PREEMPTION_TIMER_VALUE), 700);
+	f->fake.tsc += 701ull << shift;
+	assert_int_equal(l2_exit(f, EXIT_REASON_HLT, 0), SHADOW_L0);
+	shadow_l2_absorbed(&f->v);
+	assert_int_equal(GET02(f, PREEMPTION_TIMER_VALUE), 0);
+}
+
 /* More VMCSs than pages: the least recently used ones leave the cache, and nothing of them is lost.
  */
 static void eviction(void **state)
@@ -637,6 +661,7 @@ int main(void)
 	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
 	    BOTH(preemption_timer),
+	    BOTH(preemption_timer_counts_absorbed_exits),
 	    BOTH(eviction),
 	    BOTH(pending_mtf),
 	    BOTH(pdptes_come_last),
