@@ -63,16 +63,17 @@ IMAGES := $(if $(wildcard l0/hv/*.c),$(O)/images/hv.elf) $(if $(TINY_SRC),$(O)/i
 	$(GUESTS:%=$(O)/images/%.elf) $(TEST_GUESTS:%=$(O)/images/%.elf) $(O)/images/sector.bin
 UNIT_SRC := $(shell find tests -name 'test_*.c' 2>/dev/null | sort)
 # The oracle that runs instructions natively needs an x86-64 host, and its address space free of a sanitizer's.
-ifneq ($(shell uname -m)$(SAN),x86_64)
+NATIVE_X86 := $(filter x86_64-%,$(TARGET))
+ifneq ($(if $(NATIVE_X86),yes)$(SAN),yes)
 UNIT_SRC := $(filter-out %/test_native.c,$(UNIT_SRC))
 endif
 # What tests share (fakes, oracles): every other C file below tests/, images aside.
 TESTLIB_SRC := $(filter-out $(UNIT_SRC) tests/guests/% tests/oracle/native.c,\
 	$(shell find tests -name '*.c' ! -name 'test_*.c' 2>/dev/null | sort)) \
-	$(if $(filter x86_64,$(shell uname -m)),tests/oracle/native.c)
+	$(if $(NATIVE_X86),tests/oracle/native.c)
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 
-.PHONY: all images help clean unit setup run test test-all linux bench style conformance fuzz
+.PHONY: all images help clean unit vectors setup run test test-all linux bench style conformance fuzz
 all: $(O)/abyme $(IMAGES)
 images: $(IMAGES)
 
@@ -84,6 +85,7 @@ help:
 	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
 	@echo 'make conformance KUT=DIR   kvm-unit-tests that you built in DIR: tests/conformance/README.md'
 	@echo 'make fuzz       libFuzzer over decoder and engine, VMX, loaders, log reader (FUZZ_SECONDS=60 each)'
+	@echo 'make vectors    record results of this CPU for tests on other hosts (5 minutes)'
 	@echo 'make style      measure the style bar'
 
 $(O)/host/%.o: %.c
@@ -181,6 +183,10 @@ $(O)/tests/%: $(O)/host/tests/%.o $(O)/libtest.a $(O)/libabyme.a
 unit: $(UNIT_BIN)
 	@tests/unit.sh $(UNIT_BIN)
 
+# Records anew what test_vectors compares with; ABYME_ROWS=PART only the rows that PART names, and new ones.
+vectors: $(O)/tests/l0/machine/interp/test_native
+	@ABYME_RECORD=tests/oracle/vectors.txt $<
+
 # ---- the commands of the README: each sets up what is missing first ----
 
 setup:
@@ -216,7 +222,7 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(O)
 
-# KUT=DIR; DEPTH, TESTS, JOBS and SCALE as tests/conformance/README.md says.
+# KUT=DIR; DEPTH, PLACE, TESTS, JOBS and SCALE as tests/conformance/README.md says.
 conformance:
 	@$(MAKE) --no-print-directory all
 	@tests/conformance/run.sh "$(KUT)" $(O)

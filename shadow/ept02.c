@@ -28,7 +28,9 @@ bool eptp12_is_valid(const struct shadow_vcpu *v, uint64_t eptp12)
 		return false;
 	if ((eptp12 & EPTP_AD) && !(cap & EPT_CAP_AD))
 		return false;
-	return !(eptp12 & UINT64_C(0xf80)) && !(eptp12 >> v->caps.maxphyaddr);
+	if ((eptp12 & EPTP_SSS) && !(cap & EPT_CAP_SHADOW_STACK))
+		return false;
+	return !(eptp12 & UINT64_C(0xf00)) && !(eptp12 >> v->caps.maxphyaddr);
 }
 
 static struct ept02 *find(struct shadow_vcpu *v, uint64_t eptp12)
@@ -43,7 +45,8 @@ static struct ept02 *find(struct shadow_vcpu *v, uint64_t eptp12)
 
 static uint64_t eptp02_of(const struct ept02 *e)
 {
-	return e->root.hpa.value | EPTP_WALK_4 | EPTP_MT_WB | (e->eptp12 & EPTP_AD);
+	return e->root.hpa.value | EPTP_WALK_4 | EPTP_MT_WB |
+	       (e->eptp12 & (EPTP_AD | EPTP_SSS));
 }
 
 static bool is_table(uint64_t entry, unsigned level)
@@ -204,7 +207,7 @@ static uint64_t *descend(struct shadow_vcpu *v, struct ept02 *e, struct l2_gpa g
 static bool only_adds_rights(uint64_t old, uint64_t leaf)
 {
 	return !((old ^ leaf) & (EPT_ADDRESS | EPT_MT | EPT_IPAT | EPT_PS)) &&
-	       !(old & ~leaf & (EPT_RWX | EPT_XU));
+	       !(old & ~leaf & (EPT_RWX | EPT_XU | EPT_SSS));
 }
 
 bool ept02_map(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, struct hpa hpa,

@@ -77,7 +77,7 @@ static bool is_misconfigured(const struct shadow_vcpu *v, uint64_t entry, unsign
 struct ept12_walk ept12_walk(struct shadow_vcpu *v, uint64_t eptp12, struct l2_gpa gpa, bool mbec)
 {
 	struct ept12_walk w = {.rights = EPT_RWX | EPT_XU, .outcome = EPT12_VIOLATION};
-	uint64_t table = eptp12 & EPT_ADDRESS;
+	uint64_t table = eptp12 & EPT_ADDRESS, above = UINT64_MAX;
 
 	if (gpa.value >> (PAGE_SHIFT + 9 * levels_of(eptp12)))
 		return (struct ept12_walk){.outcome = EPT12_VIOLATION};
@@ -98,8 +98,12 @@ struct ept12_walk ept12_walk(struct shadow_vcpu *v, uint64_t eptp12, struct l2_g
 		w.rights &= entry;
 		if (!is_leaf(entry, level)) {
 			table = entry & EPT_ADDRESS;
+			above &= entry;
 			continue;
 		}
+		/* SDM 3C "EPT Violations": a supervisor shadow stack */
+		if ((above & EPT_W) && (w.rights & EPT_R) && (entry & EPT_SSS))
+			w.rights |= EPT_SSS;
 		w.outcome = EPT12_OK;
 		w.gpa.value = (entry & EPT_ADDRESS & ~mask) | (gpa.value & mask);
 		w.leaf = p;

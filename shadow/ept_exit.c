@@ -24,6 +24,9 @@ static uint64_t needed_rights(const struct l2_exit *x, uint64_t q)
 {
 	uint64_t need = 0;
 
+	if ((q & EPT_QUAL_SHADOW_STACK) && !(q & EPT_QUAL_USER) &&
+	    (vmcs_get(&x->slot->v12, EPT_POINTER) & EPTP_SSS))
+		return EPT_SSS;
 	if (q & EPT_QUAL_READ)
 		need |= EPT_R;
 	if (q & EPT_QUAL_WRITE)
@@ -47,6 +50,8 @@ static uint64_t qualification12(const struct l2_exit *x, const struct ept12_walk
 	q |= (w->rights & EPT_RWX) << 3;
 	if (uses_mbec(x->slot) && (w->rights & EPT_XU))
 		q |= EPT_QUAL_ENTRY_XU;
+	if (!(w->rights & EPT_SSS))
+		q &= ~EPT_QUAL_SSS;
 	return q;
 }
 
@@ -113,8 +118,10 @@ static uint64_t leaf_of(const struct l2_exit *x, const struct ept12_walk *w,
 
 	if (uses_mbec(x->slot) && (m->rights & EPT_X))
 		rights |= w->rights & EPT_XU;
+	if ((w->rights & EPT_SSS) && (m->rights & EPT_W))
+		rights |= EPT_SSS;
 	if (w->clean && !write)
-		rights &= ~EPT_W; /* the first write comes back here to set the dirty flag */
+		rights &= ~(EPT_W | EPT_SSS); /* the first write comes back here to set the dirty flag */
 	return rights | type;
 }
 
@@ -122,6 +129,8 @@ static bool l0_allows(const struct l2_exit *x, const struct shadow_mapping *m, u
 {
 	uint64_t rights = m->rights & EPT_RWX;
 
+	if (need & EPT_SSS)
+		need = EPT_R | EPT_W;
 	return !((need & ~EPT_XU) & ~rights) && (!(need & EPT_XU) || (rights & EPT_X));
 }
 
@@ -186,5 +195,7 @@ enum route first_ept_violation(struct l2_exit *x)
 		return misconfiguration12(x);
 	if (w.outcome == EPT12_VIOLATION || (need & ~w.rights))
 		return violation12(x, &w, gpa, q);
+	if (need & EPT_SSS)
+		q |= EPT_QUAL_WRITE; /* EPT02 has no right to read only */
 	return fill(x, &w, gpa, q, need);
 }

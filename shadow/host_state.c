@@ -214,6 +214,25 @@ static void load_own_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 				    vmcs_get(&slot->v12, HOST_IA32_PKRS));
 }
 
+/* CET state is L1's while L0 runs, too; but the SSP can be loaded by a VM entry only. VMCS01's entries
+ * do that from then on (its exits save what they load) until L1 is to inherit L2's. */
+static void load_cet(struct shadow_vcpu *v, const struct shadow_slot *slot, bool load)
+{
+	struct shadow_env *env = v->env;
+	uint64_t controls = env->vmcs_read(env, VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_LOAD_CET;
+
+	if (load) {
+		env->vmcs_write(env, VMCS_GUEST_IA32_S_CET,
+				vmcs_get(&slot->v12, HOST_IA32_S_CET));
+		env->vmcs_write(env, VMCS_GUEST_SSP, vmcs_get(&slot->v12, HOST_SSP));
+		env->vmcs_write(env, VMCS_GUEST_INTERRUPT_SSP_TABLE_ADDR,
+				vmcs_get(&slot->v12, HOST_INTERRUPT_SSP_TABLE_ADDR));
+		controls |= ENTRY_LOAD_CET;
+	}
+	env->vmcs_write(env, VMCS_ENTRY_CONTROLS, controls);
+	v->loads_cet01 = load;
+}
+
 /* What VMCS01 holds has been read when L1 entered L2 (v->l1). */
 static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		      const struct l2_leftover *l2)
@@ -230,6 +249,8 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
 	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS))
 		load_own_msrs(v, slot, exit);
+	if ((exit & EXIT_LOAD_CET) || v->loads_cet01)
+		load_cet(v, slot, exit & EXIT_LOAD_CET);
 }
 
 /* SDM 3C "Checking and Loading Host Page-Directory-Pointer-Table Entries". */

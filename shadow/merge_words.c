@@ -104,7 +104,7 @@ uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_s
 
 	entry |= slot_entry_controls(slot) &
 		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_BNDCFGS |
-		  ENTRY_LOAD_PKRS);
+		  ENTRY_LOAD_PKRS | ENTRY_LOAD_CET);
 	/* L0's list is loaded last, and may name this one: then L0 is told, msr_list.c. */
 	if (vmcs_get(v->l0.vmcs01, ENTRY_MSR_LOAD_COUNT))
 		entry &= ~(uint32_t)ENTRY_LOAD_PERF_GLOBAL_CTRL;

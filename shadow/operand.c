@@ -4,6 +4,7 @@
  */
 #include "shadow/operand.h"
 
+#include "shadow/sdm/msr.h"
 #include "shadow/vcpu.h"
 #include "shadow/walk.h"
 
@@ -81,13 +82,41 @@ static bool type_allows(uint64_t rights, bool write)
 	return !write || (rights & AR_TYPE_WRITABLE);
 }
 
+static bool is_canonical48(uint64_t address)
+{
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
 /* CR4.LA57 is looked at only where it matters. */
 static bool is_canonical(struct shadow_vcpu *v, uint64_t address)
 {
-	if ((uint64_t)((int64_t)(address << 16) >> 16) == address)
+	if (is_canonical48(address))
 		return true;
 	return v->env->vmcs_read(v->env, VMCS_GUEST_CR4) & CR4_LA57 &&
 	       (uint64_t)((int64_t)(address << 7) >> 7) == address;
+}
+
+/* SDM 3A "Linear-Address Masking"; CR4 and CR3 are looked at only where it matters. */
+static uint64_t unmasked(struct shadow_vcpu *v, uint64_t pointer)
+{
+	bool supervisor = pointer >> 63;
+	uint64_t cr4, cr3, tag;
+	unsigned width = 0;
+
+	if (!(vmx_cap(&v->caps, CR4_FIXED1) & CR4_LAM_SUP) || is_canonical48(pointer))
+		return pointer;
+	cr4 = v->env->vmcs_read(v->env, VMCS_GUEST_CR4);
+	cr3 = v->env->vmcs_read(v->env, VMCS_GUEST_CR3);
+	if (supervisor && (cr4 & CR4_LAM_SUP))
+		width = cr4 & CR4_LA57 ? 57 : 48;
+	else if (!supervisor && (cr3 & (CR3_LAM_U48 | CR3_LAM_U57)))
+		width = cr3 & CR3_LAM_U57 ? 57 : 48;
+	if (!width)
+		return pointer;
+	tag = (BIT64(63) - 1) & ~(BIT64(width) - 1);
+	if ((pointer >> (width - 1) & 1) != supervisor)
+		return BIT64(62); /* not canonical */
+	return supervisor ? pointer | tag : pointer & ~tag;
 }
 
 /* The linear address of `length` bytes, after the segment's checks. */
@@ -104,6 +133,7 @@ static struct vmx_result linear_address(struct shadow_vcpu *v, const struct shad
 		*linear = offset;
 		if (seg == SEG_FS || seg == SEG_GS)
 			*linear += env->vmcs_read(env, SEG_FIELD(BASE, seg));
+		*linear = unmasked(v, *linear);
 		if (!is_canonical(v, *linear) || !is_canonical(v, *linear + length - 1))
 			return result_fault(vector, 0);
 		return result_succeed();

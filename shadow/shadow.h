@@ -110,6 +110,7 @@ struct shadow_vcpu {
 	 * state that was loaded into it last. */
 	struct vmcs state01;
 	uint64_t loaded01, host_ids;
+	bool loads_cet01; /* VMCS01 has "load CET state" set */
 	/* Of VMCS01, list L1_ENTRY when L1 executed VMLAUNCH or VMRESUME last: L2 inherits what
 	 * VMCS12 does not load. 0 where the hardware has no field. */
 	struct vmcs l1;

@@ -125,6 +125,9 @@ static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_PAT,
     VMCS_INDEX_GUEST_IA32_BNDCFGS,
     VMCS_INDEX_GUEST_IA32_PKRS,
+    VMCS_INDEX_GUEST_IA32_S_CET,
+    VMCS_INDEX_GUEST_SSP,
+    VMCS_INDEX_GUEST_INTERRUPT_SSP_TABLE_ADDR,
 };
 
 static bool fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)

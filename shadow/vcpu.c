@@ -47,38 +47,13 @@ bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
 	return true;
 }
 
-/* SDM 3D "VMX Capability Reporting Facility": the TRUE MSRs and IA32_VMX_VMFUNC exist if BASIC and
- * the secondary controls say so, PROCBASED_CTLS2 and EPT_VPID_CAP likewise. */
-static bool capability_exists(const struct vmx_caps *caps, uint32_t msr)
-{
-	switch (msr) {
-	case MSR_IA32_VMX_PROCBASED_CTLS2:
-		return vmx_features_have(caps->features, VMX_FEATURE_SECONDARY);
-	case MSR_IA32_VMX_EPT_VPID_CAP:
-		return vmx_features_have(caps->features, VMX_FEATURE_EPT) ||
-		       vmx_features_have(caps->features, VMX_FEATURE_VPID);
-	case MSR_IA32_VMX_TRUE_PINBASED_CTLS:
-	case MSR_IA32_VMX_TRUE_PROCBASED_CTLS:
-	case MSR_IA32_VMX_TRUE_EXIT_CTLS:
-	case MSR_IA32_VMX_TRUE_ENTRY_CTLS:
-		return vmx_features_have(caps->features, VMX_FEATURE_TRUE_CONTROLS);
-	case MSR_IA32_VMX_VMFUNC:
-		return vmx_features_have(caps->features, VMX_FEATURE_VMFUNC);
-	default:
-		return msr >= MSR_IA32_VMX_BASIC && msr <= MSR_IA32_VMX_VMCS_ENUM;
-	}
-}
-
 bool shadow_rdmsr(const struct shadow_vcpu *v, uint32_t msr, uint64_t *value)
 {
 	if (msr == MSR_IA32_FEATURE_CONTROL) {
 		*value = v->feature_control;
 		return true;
 	}
-	if (!capability_exists(&v->caps, msr))
-		return false;
-	*value = v->caps.msr[msr - MSR_IA32_VMX_BASIC];
-	return true;
+	return vmx_caps_read(&v->caps, msr, value);
 }
 
 /* SDM 3C "Enabling and Entering VMX Operation": a locked register can't be written. */

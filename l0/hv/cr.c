@@ -56,7 +56,7 @@ static bool in_64bit_code(uint64_t efer)
 static bool cr0_valid(uint64_t value, uint64_t cr4, uint64_t efer)
 {
 	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) ||
-	    (value & CR0_NW && !(value & CR0_CD)))
+	    (value & CR0_NW && !(value & CR0_CD)) || (cr4 & CR4_CET && !(value & CR0_WP)))
 		return false;
 	if (value & CR0_PG)
 		return !(efer & EFER_LME) || efer & EFER_LMA ||
@@ -178,6 +178,8 @@ static bool cr4_valid(struct vcpu *vcpu, uint64_t value, uint64_t changed, uint6
 		return false;
 	if (efer & EFER_LMA && (!(value & CR4_PAE) || changed & CR4_LA57))
 		return false;
+	if (value & CR4_CET && !(cr0_read(vcpu) & CR0_WP))
+		return false;
 	if (changed & value & CR4_PCIDE)
 		return efer & EFER_LMA && !(cr3_read(vcpu) & CR3_PCID_MASK);
 	return true;
@@ -199,6 +201,14 @@ bool cr4_write(struct vcpu *vcpu, uint64_t value)
 	return true;
 }
 
+/* SDM 3A "Linear-Address Masking" */
+static uint64_t lam_bits(void)
+{
+	bool lam = vmx_cap(&hv.machine.caps, CR4_FIXED1) & CR4_LAM_SUP;
+
+	return lam ? CR3_LAM_U48 | CR3_LAM_U57 : 0;
+}
+
 bool cr3_write(struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t cr4 = cr4_seen(vcpu), efer = efer_read(vcpu);
@@ -206,7 +216,7 @@ bool cr3_write(struct vcpu *vcpu, uint64_t value)
 
 	if (cr4 & CR4_PCIDE)
 		value &= ~CR3_NOFLUSH;
-	if (efer & EFER_LMA && value & ~address_mask())
+	if (efer & EFER_LMA && value & ~(address_mask() | lam_bits()))
 		return false;
 	if (vcpu->unpaged.on) {
 		vcpu->unpaged.cr3 = value;

@@ -113,3 +113,25 @@ void hang_saw_sleep(struct machine *machine, bool deaf, uint64_t retired)
 		machine_stop(machine, STOP_HANG, 0);
 	}
 }
+
+void hang_saw_entry(struct machine *machine, uint64_t vmcs, const char *failure)
+{
+	struct hang *hang = machine->hang;
+
+	if (!hang)
+		return;
+	if (!failure) {
+		if (vmcs == hang->failed_vmcs)
+			hang->failures = 0;
+		return;
+	}
+	if (vmcs != hang->failed_vmcs || strcmp(failure, hang->failure)) {
+		hang->failures = 0;
+		hang->failed_vmcs = vmcs;
+		snprintf(hang->failure, sizeof(hang->failure), "%s", failure);
+	}
+	if (++hang->failures >= hang->limit) {
+		machine->stop_reason = "the same VM entry fails again and again";
+		machine_stop(machine, STOP_HANG, 0);
+	}
+}

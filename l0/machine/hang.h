@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A run that goes on and gets nowhere. Whoever is interrupted (by an exception, an interrupt or a VM exit),
- * gets control back where it was, and is interrupted again with the same registers and without one
- * instruction retired, has made no progress; as many times in a row as the limit says is a hang. So
- * is a CPU that sleeps with interrupts off while as many events pass and none wakes it. Only
- * instructions and events count, never time.
+ * A run that goes on and gets nowhere. Whoever is interrupted (by an exception, an interrupt or a
+ * VM exit), gets control back where it was, and is interrupted again with the same registers and
+ * without one instruction retired, has made no progress; as many times in a row as the limit says
+ * is a hang. So is a CPU that sleeps with interrupts off while as many events pass and none wakes
+ * it, and a VM entry that fails so often by the same check and values. Only instructions and events
+ * count, never time.
  */
 #ifndef L0_MACHINE_HANG_H
 #define L0_MACHINE_HANG_H
@@ -33,6 +34,8 @@ struct hang {
 	uint64_t deaf;	/* events that have not woken it, since `deaf_at` instructions */
 	uint64_t deaf_at;
 	struct hang_place root; /* L0; a guest's is in its row of levels.h */
+	uint64_t failures, failed_vmcs; /* VM entries in a row, with this VMCS ... */
+	char failure[512];		/* ... and for this reason */
 	char text[160];
 };
 
@@ -59,5 +62,7 @@ void hang_saw_delivery(struct machine *machine, uint64_t retired);
 /* The CPU sleeps until the next event. deaf: maskable interrupts cannot wake it. May stop the
  * machine. */
 void hang_saw_sleep(struct machine *machine, bool deaf, uint64_t retired);
+/* A VM entry with the VMCS there has failed; NULL: has succeeded. May stop the machine. */
+void hang_saw_entry(struct machine *machine, uint64_t vmcs, const char *failure);
 
 #endif

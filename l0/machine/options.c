@@ -171,49 +171,57 @@ static int parse_gdb(struct run_options *options, const char *text)
 	return -1;
 }
 
+static int parse_number(const char *name, const char *text, uint64_t least, uint64_t *value)
+{
+	if (parse_size(text, 1000, value) && *value >= least)
+		return -1;
+	return usage("--%s %s is not a number%s", name, text, least ? " above 0" : "");
+}
+
+/* Where the options go that are kept as they were given. */
+static const char **text_option(struct run_options *options, int id)
+{
+	const struct {
+		int id;
+		const char **text;
+	} texts[] = {
+		{ OPTION_MACHINE, &options->machine },
+		{ OPTION_STACK, &options->stack },
+		{ OPTION_CPU, &options->cpu },
+		{ OPTION_INITRD, &options->initrd },
+		{ OPTION_APPEND, &options->append },
+		{ OPTION_HV, &options->hv },
+		{ OPTION_HV_APPEND, &options->hv_append },
+		{ OPTION_TRACE, &options->trace },
+		{ OPTION_STATS, &options->stats },
+		{ OPTION_PROFILE, &options->profile },
+	};
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].id == id)
+			return texts[i].text;
+	return NULL;
+}
+
 static int take_option(struct run_options *options, int id, char *text)
 {
-	switch (id) {
-	case OPTION_MACHINE:
-		options->machine = text;
+	const char **kept = text_option(options, id);
+
+	if (kept) {
+		*kept = text;
 		return -1;
+	}
+	switch (id) {
 	case OPTION_DEPTH:
 		return parse_depth(options, text);
-	case OPTION_STACK:
-		options->stack = text;
-		return -1;
 	case OPTION_MEM:
 		return parse_mem(options, text);
-	case OPTION_CPU:
-		options->cpu = text;
-		return -1;
 	case OPTION_MODULE:
 		return parse_module(options, text);
 	case OPTION_DEVICE:
 		return parse_device(options, text);
-	case OPTION_INITRD:
-		options->initrd = text;
-		return -1;
-	case OPTION_APPEND:
-		options->append = text;
-		return -1;
-	case OPTION_HV:
-		options->hv = text;
-		return -1;
-	case OPTION_HV_APPEND:
-		options->hv_append = text;
-		return -1;
 	case OPTION_SERIAL:
 		options->serial = strcmp(text, "stdio") ? text : NULL;
-		return -1;
-	case OPTION_TRACE:
-		options->trace = text;
-		return -1;
-	case OPTION_STATS:
-		options->stats = text;
-		return -1;
-	case OPTION_PROFILE:
-		options->profile = text;
 		return -1;
 	case OPTION_WATCH:
 		return parse_watch(options, text);
@@ -228,13 +236,9 @@ static int take_option(struct run_options *options, int id, char *text)
 		options->stats = "-";
 		return -1;
 	case OPTION_MAX_INSNS:
-		if (!parse_size(text, 1000, &options->max_insns) || !options->max_insns)
-			return usage("--max-insns %s is not a number above 0", text);
-		return -1;
+		return parse_number("max-insns", text, 1, &options->max_insns);
 	case OPTION_HANG:
-		if (!parse_size(text, 1000, &options->hang))
-			return usage("--hang %s is not a number", text);
-		return -1;
+		return parse_number("hang", text, 0, &options->hang);
 	case OPTION_HELP:
 		print_help();
 		return STATUS_POWER_OFF;

@@ -44,6 +44,22 @@ static inline bool linear_canonical(check_env *env, uint64_t address)
 }
 #define canonical(address) linear_canonical(env, address)
 
+/* SDM 3A "Linear-Address Masking": bits of CR3 that are no address. */
+static inline bool cr3_ok(check_env *env, uint64_t cr3)
+{
+	if (vmx_cap(env->caps, CR4_FIXED1) & CR4_LAM_SUP)
+		cr3 &= ~(CR3_LAM_U48 | CR3_LAM_U57);
+	return within_phys(env, cr3);
+}
+
+/* As WRMSR checks IA32_S_CET. */
+static inline bool s_cet_ok(check_env *env, uint64_t s_cet)
+{
+	const uint64_t tracker = CET_SUPPRESS | CET_TRACKER;
+
+	return !(s_cet & CET_RESERVED) && (s_cet & tracker) != tracker && canonical(s_cet);
+}
+
 /* SDM 3C "Checks on Guest RIP, RFLAGS, and SSP": bits 63:N are identical. */
 static inline bool rip_upper_bits_ok(check_env *env, uint64_t rip)
 {
@@ -160,17 +176,19 @@ static inline bool injection_vector_ok(check_env *env)
 }
 
 /* #DF #TS #NP #SS #GP #PF #AC push an error code, in protected mode. */
-static inline bool injection_wants_error(check_env *env)
+static inline bool injection_error_ok(check_env *env)
 {
+	bool error = FIELD(ENTRY_INTERRUPTION_INFO) & INTR_INFO_ERROR_CODE;
 	const uint32_t with_error = BIT32(VECTOR_DF) | BIT32(VECTOR_TS) | BIT32(VECTOR_NP) |
 				    BIT32(VECTOR_SS) | BIT32(VECTOR_GP) | BIT32(VECTOR_PF) |
 				    BIT32(VECTOR_AC);
 
 	if (injection_type(env) != INTR_TYPE_HARDWARE_EXCEPTION || injection_vector(env) > 31)
-		return false;
+		return !error;
 	if (SECONDARY(UNRESTRICTED_GUEST) && !(FIELD(GUEST_CR0) & CR0_PE))
-		return false;
-	return with_error >> injection_vector(env) & 1;
+		return !error;
+	return (vmx_cap(env->caps, BASIC) & VMX_BASIC_ANY_ERROR_CODE) ||
+	       error == (with_error >> injection_vector(env) & 1);
 }
 
 static inline bool injection_is_software(check_env *env)

@@ -63,6 +63,7 @@ static const struct capability_row ept_vpid_rows[] = {
 	{EPT_CAP_1G, VMX_FEATURE_EPT_1G},
 	{EPT_CAP_AD, VMX_FEATURE_EPT_AD},
 	{EPT_CAP_ADVANCED_INFO, VMX_FEATURE_EPT_ADVANCED_INFO},
+	{EPT_CAP_SHADOW_STACK, VMX_FEATURE_EPT_SHADOW_STACK},
 	{EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_GLOBAL, VMX_FEATURE_INVEPT},
 	{VPID_CAP_INVVPID | VPID_CAP_INVVPID_ADDRESS | VPID_CAP_INVVPID_SINGLE |
 		 VPID_CAP_INVVPID_ALL | VPID_CAP_INVVPID_SINGLE_NONGLOBAL,
@@ -123,6 +124,8 @@ void vmx_caps_from_features(struct vmx_caps *caps)
 			       VMX_BASIC_MEMORY_TYPE_WB | VMX_BASIC_INS_OUTS_INFO;
 	if (vmx_features_have(features, VMX_FEATURE_TRUE_CONTROLS))
 		vmx_cap(caps, BASIC) |= VMX_BASIC_TRUE_CONTROLS;
+	if (vmx_features_have(features, VMX_FEATURE_INJECT_ANY_ERROR_CODE))
+		vmx_cap(caps, BASIC) |= VMX_BASIC_ANY_ERROR_CODE;
 	set_controls(caps);
 	vmx_cap(caps, MISC) =
 		collect(features, misc_rows, sizeof(misc_rows) / sizeof(misc_rows[0]));
@@ -135,6 +138,32 @@ void vmx_caps_from_features(struct vmx_caps *caps)
 		collect(features, ept_vpid_rows, sizeof(ept_vpid_rows) / sizeof(ept_vpid_rows[0]));
 	if (vmx_features_have(features, VMX_FEATURE_EPTP_SWITCHING))
 		vmx_cap(caps, VMFUNC) = 1;
+}
+
+/* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */
+static bool capability_exists(vmx_features features, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_IA32_VMX_PROCBASED_CTLS2:
+		return vmx_features_have(features, VMX_FEATURE_SECONDARY);
+	case MSR_IA32_VMX_EPT_VPID_CAP:
+		return vmx_features_have(features, VMX_FEATURE_EPT) ||
+		       vmx_features_have(features, VMX_FEATURE_VPID);
+	case MSR_IA32_VMX_TRUE_PINBASED_CTLS ... MSR_IA32_VMX_TRUE_ENTRY_CTLS:
+		return vmx_features_have(features, VMX_FEATURE_TRUE_CONTROLS);
+	case MSR_IA32_VMX_VMFUNC:
+		return vmx_features_have(features, VMX_FEATURE_VMFUNC);
+	default:
+		return msr >= MSR_IA32_VMX_BASIC && msr <= MSR_IA32_VMX_VMCS_ENUM;
+	}
+}
+
+bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value)
+{
+	if (!capability_exists(caps->features, msr))
+		return false;
+	*value = caps->msr[msr - MSR_IA32_VMX_BASIC];
+	return true;
 }
 
 uint64_t vmx_caps_allowed(const struct vmx_caps *caps, enum vmx_control_word word)

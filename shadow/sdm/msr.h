@@ -71,6 +71,11 @@
 #define MSR_IA32_DS_AREA 0x600
 #define MSR_LBR_FROM_0 0x680
 #define MSR_LBR_TO_0 0x6c0
+#define MSR_IA32_U_CET 0x6a0
+#define MSR_IA32_S_CET 0x6a2
+#define MSR_IA32_PL0_SSP 0x6a4
+#define MSR_IA32_PL3_SSP 0x6a7
+#define MSR_IA32_INTERRUPT_SSP_TABLE_ADDR 0x6a8
 #define MSR_IA32_TSC_DEADLINE 0x6e0
 #define MSR_IA32_PKRS 0x6e1
 #define MSR_IA32_X2APIC_FIRST 0x800
@@ -104,6 +109,17 @@
 #define ARCH_CAPABILITIES_TSX_CTRL (UINT64_C(1) << 7)
 #define TSX_CTRL_RTM_DISABLE (UINT64_C(1) << 0)
 #define TSX_CTRL_CPUID_CLEAR (UINT64_C(1) << 1)
+
+/* IA32_U_CET, IA32_S_CET; 63:12 base of the legacy code page bitmap */
+#define CET_SH_STK_EN (UINT64_C(1) << 0)
+#define CET_WR_SHSTK_EN (UINT64_C(1) << 1)
+#define CET_ENDBR_EN (UINT64_C(1) << 2)
+#define CET_LEG_IW_EN (UINT64_C(1) << 3)
+#define CET_NO_TRACK_EN (UINT64_C(1) << 4)
+#define CET_SUPPRESS_DIS (UINT64_C(1) << 5)
+#define CET_RESERVED (UINT64_C(0xf) << 6)
+#define CET_SUPPRESS (UINT64_C(1) << 10)
+#define CET_TRACKER (UINT64_C(1) << 11) /* 1: WAIT_FOR_ENDBRANCH */
 
 /* IA32_APIC_BASE */
 #define APIC_BASE_BSP (UINT64_C(1) << 8)

@@ -55,6 +55,9 @@ struct vmx_caps {
 /* Fills caps->msr from caps->features (and the constant parts of the SDM's Appendix A). */
 void vmx_caps_from_features(struct vmx_caps *caps);
 
+/* RDMSR of a capability MSR. False: no such MSR on a part with these features. */
+bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value);
+
 /* Allowed settings of a control word: low half must-be-1, high half may-be-1 bits, taken from the
  * TRUE MSR where the part has it. */
 enum vmx_control_word { VMX_PIN, VMX_PRIMARY, VMX_SECONDARY, VMX_EXIT_CONTROLS, VMX_ENTRY_CONTROLS };

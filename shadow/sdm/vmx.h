@@ -165,6 +165,7 @@ enum vmx_entry_control {
 #define VMX_BASIC_MEMORY_TYPE_WB (UINT64_C(6) << 50)
 #define VMX_BASIC_INS_OUTS_INFO BIT64(54)
 #define VMX_BASIC_TRUE_CONTROLS BIT64(55)
+#define VMX_BASIC_ANY_ERROR_CODE BIT64(56)
 
 /* IA32_VMX_MISC */
 #define VMX_MISC_PREEMPTION_SHIFT UINT64_C(0x1f)
@@ -189,6 +190,7 @@ enum vmx_entry_control {
 #define EPT_CAP_INVEPT BIT64(20)
 #define EPT_CAP_AD BIT64(21)
 #define EPT_CAP_ADVANCED_INFO BIT64(22)
+#define EPT_CAP_SHADOW_STACK BIT64(23)
 #define EPT_CAP_INVEPT_SINGLE BIT64(25)
 #define EPT_CAP_INVEPT_GLOBAL BIT64(26)
 #define VPID_CAP_INVVPID BIT64(32)
@@ -261,7 +263,8 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 
 /* EPT entries, SDM 3C "The Extended Page Table Mechanism (EPT)":
  *   0 R | 1 W | 2 X (supervisor X with MBEC) | 5:3 memory type (leaf) | 6 ignore PAT (leaf)
- *   7 large page | 8 A | 9 D (leaf) | 10 user X (MBEC) | 51:12 address | 63 suppress #VE */
+ *   7 large page | 8 A | 9 D (leaf) | 10 user X (MBEC) | 51:12 address
+ *   60 supervisor shadow stack (leaf) | 63 suppress #VE */
 #define EPT_R BIT64(0)
 #define EPT_W BIT64(1)
 #define EPT_X BIT64(2)
@@ -275,9 +278,10 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPT_A BIT64(8)
 #define EPT_D BIT64(9)
 #define EPT_XU BIT64(10)
+#define EPT_SSS BIT64(60) /* supervisor shadow stack (leaf) */
 #define EPT_SUPPRESS_VE BIT64(63)
 #define EPT_ADDRESS UINT64_C(0x000ffffffffff000)
-/* EPTP: 2:0 memory type | 5:3 walk length - 1 | 6 A/D enable */
+/* EPTP: 2:0 memory type | 5:3 walk length - 1 | 6 A/D enable | 7 supervisor shadow stacks */
 #define EPTP_MT UINT64_C(7)
 #define EPTP_MT_WB UINT64_C(6)
 #define EPTP_WALK_SHIFT 3
@@ -285,6 +289,7 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPTP_WALK_4 (UINT64_C(3) << EPTP_WALK_SHIFT)
 #define EPTP_WALK_5 (UINT64_C(4) << EPTP_WALK_SHIFT)
 #define EPTP_AD BIT64(6)
+#define EPTP_SSS BIT64(7)
 
 /* Exit qualification for EPT violations */
 #define EPT_QUAL_READ BIT64(0)
@@ -300,6 +305,8 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPT_QUAL_RW_PAGE BIT64(10)
 #define EPT_QUAL_NX_PAGE BIT64(11)
 #define EPT_QUAL_NMI_UNBLOCKING BIT64(12)
+#define EPT_QUAL_SHADOW_STACK BIT64(13)
+#define EPT_QUAL_SSS BIT64(14) /* the page may be a supervisor shadow stack */
 #define EPT_QUAL_ASYNCHRONOUS BIT64(16) /* to the instruction: PEBS */
 
 /* Exit qualification for control-register accesses:

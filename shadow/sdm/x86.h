@@ -46,8 +46,11 @@
 #define CR4_PKE BIT64(22)
 #define CR4_CET BIT64(23)
 #define CR4_PKS BIT64(24)
+#define CR4_LAM_SUP BIT64(28)
 
 #define CR3_PCID_MASK UINT64_C(0xfff)
+#define CR3_LAM_U57 BIT64(61)
+#define CR3_LAM_U48 BIT64(62)
 #define CR3_NOFLUSH BIT64(63)
 
 /* SDM 3A "Extended Feature Enable Register" */
@@ -110,6 +113,7 @@ enum x86_vector {
 #define PFEC_RSVD BIT32(3)
 #define PFEC_I BIT32(4)
 #define PFEC_PK BIT32(5)
+#define PFEC_SS BIT32(6)
 
 /* SDM 3A "Debug Registers" */
 #define DR6_FIXED1 UINT64_C(0xffff0ff0)

@@ -22,10 +22,12 @@ function mebibytes(size) {
 }
 
 # QEMU's -cpu MODEL,FEATURE... in the words of --cpu.
-function cpu_of(text, file,    n, words, i, result) {
+function cpu_of(text, job, file,    n, words, i, result) {
 	n = split(text, words, ",")
 	result = words[1] in meaning ? meaning[words[1]] : meaning["*"]
-	if (file in profile)
+	if (job in profile)
+		result = profile[job]
+	else if (file in profile)
 		result = profile[file]
 	for (i = 2; i <= n; i++)
 		if (words[i] in meaning)
@@ -35,7 +37,7 @@ function cpu_of(text, file,    n, words, i, result) {
 
 function emit(job, file, args, params, groups, arch, seconds) {
 	print job "\t" file "\t" (args == "" ? "-" : args) "\t" mebibytes(option_of(params, "-m")) "\t" \
-		cpu_of(option_of(params, "-cpu"), file) "\t" (seconds ? seconds : 90) "\t" \
+		cpu_of(option_of(params, "-cpu"), job, file) "\t" (seconds ? seconds : 90) "\t" \
 		(arch ? arch : "-") "\t" (job in environment ? environment[job] : \
 		file in environment ? environment[file] : "-") "\t" (file in device ? device[file] : "-")
 }

@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# report.awk: the table of a run, held against expected.txt. Variables: depth, arch, summary (a file).
+# report.awk: the table of a run, held against expected.txt. Variables: depth, place, arch.
 # Files: expected.txt, then results (see one.sh), sorted. Exit status: 0 all as expected, 1 something is
 # worse, 2 something is better and nothing worse.
 
-# Whether a row's DEPTHS (`*`, `N`, `N+`, comma-separated) has this depth.
-function covers(depths,    n, list, i) {
+# Whether a row's DEPTHS (`*`, `N`, `N+`, `kvm:N`, `kvm:N+`, comma-separated) has this depth at this place.
+function covers(depths,    n, list, i, at) {
 	n = split(depths, list, ",")
-	for (i = 1; i <= n; i++)
-		if (list[i] == "*" || list[i] == depth || (list[i] ~ /\+$/ && depth >= list[i] + 0))
+	for (i = 1; i <= n; i++) {
+		at = list[i]
+		if (at == "*")
 			return 1
+		if ((at ~ /^kvm:/) != (place == "kvm"))
+			continue
+		sub(/^kvm:/, "", at)
+		if (at == depth || (at ~ /\+$/ && depth >= at + 0))
+			return 1
+	}
 	return 0
 }
 
@@ -80,7 +87,7 @@ part == 2 {
 	worse += note ~ /^WORSE/; better += note ~ /^better/
 }
 END {
-	printf "depth %d, %s: %d tests (", depth, arch, tests
+	printf "%sdepth %d, %s: %d tests (", (place == "kvm" ? "Linux/KVM, " : ""), depth, arch, tests
 	for (v in verdicts)
 		printf "%s %d %s", (n++ ? "," : ""), verdicts[v], v
 	printf " ), subtests: %d PASS, %d FAIL, %d SKIP, %d XFAIL; %d worse, %d better than expected; %d s of CPU\n",

@@ -3,6 +3,7 @@
 # run.sh KUT [BUILD]: runs the x86 tests of the kvm-unit-tests tree KUT, which its owner has configured and
 # built, as its x86/unittests.cfg says, and compares the verdicts with expected.txt. From the environment:
 #   DEPTH=0      hypervisors beneath each test
+#   PLACE=bare   what is beneath those: the machine, or Linux/KVM on it (kvm; needs `make linux`)
 #   TESTS='*'    which jobs, as shell patterns (`vmx:*`, `access* smap`); vmx:NAME is one test of vmx.flat
 #   JOBS         how many at a time (the cores there are)
 #   EXPECTED     another table than expected.txt
@@ -15,11 +16,17 @@ here=$(dirname "$0")
 	exit 64
 }
 KUT=$1 build=${2:-build}
-ABYME=$build/abyme DEPTH=${DEPTH:-0} SCALE=${SCALE:-4} TESTS=${TESTS:-*} JOBS=${JOBS:-$(nproc)}
+ABYME=$build/abyme DEPTH=${DEPTH:-0} PLACE=${PLACE:-bare} SCALE=${SCALE:-4} TESTS=${TESTS:-*} JOBS=${JOBS:-$(nproc)}
 EXPECTED=${EXPECTED:-$here/expected.txt}
 arch=$(sed -n 's/^ARCH=//p' "$KUT/config.mak")
-OUT=$build/conformance/$arch-depth$DEPTH
-export KUT ABYME OUT DEPTH SCALE
+LINUX=$build/l1/linux
+case $PLACE in
+bare) OUT=$build/conformance/$arch-depth$DEPTH ;;
+kvm) OUT=$build/conformance/$arch-kvm-depth$DEPTH ;;
+*) echo "conformance: PLACE is bare or kvm" >&2; exit 64 ;;
+esac
+[ "$PLACE" = bare ] || [ -e "$LINUX/initrd" ] || { echo "conformance: no $LINUX/initrd: make linux" >&2; exit 64; }
+export KUT ABYME OUT DEPTH PLACE LINUX SCALE
 rm -rf "$OUT"
 mkdir -p "$OUT"
 : >"$OUT/results"
@@ -55,7 +62,7 @@ for log in "$OUT"/*.log; do
 	[ ! -f "$log" ] || sed -n "s/\r\$//; s/^\(PASS\|FAIL\|SKIP\|XPASS\|XFAIL\|KFAIL\): /&/p" "$log" |
 		sed "s|^|$(basename "$log" .log): |"
 done >"$OUT/subtests"
-sort "$OUT/results" | awk -v depth="$DEPTH" -v arch="$arch" -f "$here/report.awk" "$EXPECTED" - \
+sort "$OUT/results" | awk -v depth="$DEPTH" -v place="$PLACE" -v arch="$arch" -f "$here/report.awk" "$EXPECTED" - \
 	>"$OUT/table"
 status=$?
 cat "$OUT/table"

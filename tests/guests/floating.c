@@ -17,6 +17,7 @@
 #include "l1/lib/runtime.h"
 #include "l1/lib/string.h"
 #include "l1/lib/trap.h"
+#include "tests/guests/operations.h"
 
 #define ENVIRONMENT 28
 #define REGISTER 10
@@ -42,9 +43,7 @@ typedef void operation(struct floating *f);
 				 : "r"(f->operand), "r"(f->image)                                  \
 				 : "rax", "memory", "cc");                                         \
 	}
-#define NAME(line) operation_##line
-#define NAME_OF(line) NAME(line)
-#define DEFINE(line, instructions) OPERATION(NAME_OF(line), instructions)
+#define DEFINE(line, instructions) OPERATION(OPERATION_NAME_OF(line), instructions)
 #define FLOATING_OP(group, instructions) DEFINE(__LINE__, instructions)
 #include "tests/guests/floating.def"
 #undef FLOATING_OP
@@ -53,23 +52,13 @@ static const struct {
 	const char *group, *text;
 	operation *run;
 } operations[] = {
-#define FLOATING_OP(group, instructions) {#group, instructions, NAME_OF(__LINE__)},
+#define FLOATING_OP(group, instructions) {#group, instructions, OPERATION_NAME_OF(__LINE__)},
 #include "tests/guests/floating.def"
 #undef FLOATING_OP
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 static bool strict;
-
-static uint64_t random64(void)
-{
-	static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
 
 static void put(uint8_t *at, uint64_t value, unsigned size)
 {
@@ -148,12 +137,6 @@ static void randomize(struct floating *f)
 
 /* ---- digests ---- */
 
-static void mix(uint64_t *digest, const void *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		*digest = (*digest ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
-}
-
 static void mix_result(uint64_t *digest, const struct floating *f)
 {
 	uint64_t rflags = f->rflags & RFLAGS_STATUS & ~(uint64_t)RFLAGS_AF;
@@ -162,17 +145,17 @@ static void mix_result(uint64_t *digest, const struct floating *f)
 	memcpy(&fsw, f->image + 4, 2);
 	if (!strict)
 		fsw &= (uint16_t)~(FSW_C1 | FSW_DE);
-	mix(digest, f->image, 2);
-	mix(digest, &fsw, 2);
-	mix(digest, f->image + 8, 2);
-	mix(digest, f->image + ENVIRONMENT, 8 * REGISTER);
-	mix(digest, f->operand, OPERAND);
-	mix(digest, &rflags, 8);
+	digest_add(digest, f->image, 2);
+	digest_add(digest, &fsw, 2);
+	digest_add(digest, f->image + 8, 2);
+	digest_add(digest, f->image + ENVIRONMENT, 8 * REGISTER);
+	digest_add(digest, f->operand, OPERAND);
+	digest_add(digest, &rflags, 8);
 }
 
 static void run_group(size_t first, size_t end, uint64_t rounds)
 {
-	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+	uint64_t digest = DIGEST_START;
 
 	for (uint64_t round = 0; round < rounds; round++)
 		for (size_t i = first; i < end; i++) {
@@ -185,22 +168,16 @@ static void run_group(size_t first, size_t end, uint64_t rounds)
 	printf("%s: %016lx\n", operations[first].group, digest);
 }
 
-static bool same_group(size_t a, size_t b)
-{
-	size_t length = strlen(operations[a].group);
-
-	return length == strlen(operations[b].group) &&
-	       !memcmp(operations[a].group, operations[b].group, length);
-}
-
 static void run_operations(uint64_t rounds)
 {
 	bool transcendental = multiboot_has_word("transcendental");
 
 	for (size_t first = 0, end; first < OPERATIONS; first = end) {
-		for (end = first + 1; end < OPERATIONS && same_group(first, end);)
+		const char *group = operations[first].group;
+
+		for (end = first + 1; end < OPERATIONS && same_group(group, operations[end].group);)
 			end++;
-		if (operations[first].group[0] == 't' && !transcendental)
+		if (group[0] == 't' && !transcendental)
 			continue;
 		for (size_t i = first; multiboot_has_word("verbose") && i < end; i++) {
 			printf("%s ", operations[i].text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Gets nowhere, in the way that a word of the command line names, and never ends: deaf, fault,
- * fault-ticking, storm, handler. Or it looks as if it did, makes progress all the while, and powers off:
- * idle, wait, busy, helped, helped-at-once.
+ * fault-ticking, storm, handler. Or it looks as if it did, makes progress all the while, and powers
+ * off: idle, wait, busy, helped, helped-at-once.
  */
 #include <stddef.h>
 

@@ -16,6 +16,7 @@
 #include "l1/lib/runtime.h"
 #include "l1/lib/string.h"
 #include "l1/lib/trap.h"
+#include "tests/guests/operations.h"
 
 #define YMM 4
 #define AVX2_FMA_F16C (BIT32(12) | BIT32(26) | BIT32(28) | BIT32(29))
@@ -40,9 +41,7 @@ typedef void operation(struct vectors *v);
 				 :                                                                 \
 				 : "memory", "cc");                                                \
 	}
-#define NAME(line) operation_##line
-#define DEFINE(line, instruction) OPERATION(NAME_OF(line), instruction)
-#define NAME_OF(line) NAME(line)
+#define DEFINE(line, instruction) OPERATION(OPERATION_NAME_OF(line), instruction)
 #define VECTOR_OP(group, instruction) DEFINE(__LINE__, instruction)
 #include "tests/guests/vectors.def"
 #undef VECTOR_OP
@@ -51,23 +50,13 @@ static const struct {
 	const char *group, *text;
 	operation *run;
 } operations[] = {
-#define VECTOR_OP(group, instruction) {#group, instruction, NAME_OF(__LINE__)},
+#define VECTOR_OP(group, instruction) {#group, instruction, OPERATION_NAME_OF(__LINE__)},
 #include "tests/guests/vectors.def"
 #undef VECTOR_OP
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 static bool strict;
-
-static uint64_t random64(void)
-{
-	static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
-}
 
 /* Two numbers of single precision that meet, one of double, or others. */
 static uint64_t random_lanes(void)
@@ -95,12 +84,6 @@ static uint64_t random_lanes(void)
 	}
 }
 
-static void mix(uint64_t *digest, const void *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		*digest = (*digest ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
-}
-
 static void randomize(struct vectors *v)
 {
 	for (unsigned i = 0; i < sizeof(v->ymm); i += 8) {
@@ -114,7 +97,7 @@ static void randomize(struct vectors *v)
 
 static void run_group(size_t first, size_t end, uint64_t rounds)
 {
-	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+	uint64_t digest = DIGEST_START;
 
 	for (uint64_t round = 0; round < rounds; round++)
 		for (size_t i = first; i < end; i++) {
@@ -122,8 +105,8 @@ static void run_group(size_t first, size_t end, uint64_t rounds)
 
 			randomize(&v);
 			operations[i].run(&v);
-			mix(&digest, v.ymm[0], 32);
-			mix(&digest, &v.rax, 8);
+			digest_add(&digest, v.ymm[0], 32);
+			digest_add(&digest, &v.rax, 8);
 		}
 	printf("%s: %016lx\n", operations[first].group, digest);
 }
@@ -136,9 +119,7 @@ static void run_operations(uint64_t rounds)
 	}
 	for (size_t first = 0, end; first < OPERATIONS; first = end) {
 		for (end = first + 1; end < OPERATIONS; end++)
-			if (strlen(operations[end].group) != strlen(operations[first].group) ||
-			    memcmp(operations[end].group, operations[first].group,
-				   strlen(operations[first].group)))
+			if (!same_group(operations[first].group, operations[end].group))
 				break;
 		run_group(first, end, rounds);
 	}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The same run to the last bit from every build of the machine: gcc and clang, -O0 and -O2, and an aarch64
-# build under qemu-user. Compares the trace and console digests of a depth-2 run.
+# build under qemu-user. Compares the trace and console digests of a depth-2 run; on aarch64 every instruction
+# with what an x86-64 CPU made of it, too (ABYME_STATES=10000 for all that is recorded).
 set -eu
 build=$1
 out=$build/reproducible
@@ -44,7 +45,10 @@ if ! command -v aarch64-linux-gnu-gcc >/dev/null || ! command -v qemu-aarch64 >/
 fi
 .ci/arm64-libs "$out/arm64"
 root=$(cd "$out/arm64/tree" && pwd)
+libs=$root/usr/lib/aarch64-linux-gnu
+vectors=$out/aarch64/tests/l0/machine/interp/test_vectors
 make -s -j2 O="$out/aarch64" CC="aarch64-linux-gnu-gcc -isystem $root/usr/include" AR=aarch64-linux-gnu-ar \
-	HOSTLIBS="$root/usr/lib/aarch64-linux-gnu/libjansson.a -lm" "$out/aarch64/abyme"
+	HOSTLIBS="$libs/libjansson.a -lm" TESTLIBS="$libs/libcmocka.so" "$out/aarch64/abyme" "$vectors"
 export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
 compare aarch64 qemu-aarch64 "$out/aarch64/abyme"
+ABYME_STATES=${ABYME_STATES:-125} qemu-aarch64 -E LD_LIBRARY_PATH="$libs" "$vectors"

@@ -296,18 +296,21 @@ static void fix_implicit(const struct insn_row *row, struct insn_instance *insta
 	}
 }
 
-static void fill_data(const struct insn_row *row, uint64_t *seed)
+/* Some values all over the page; as many as the page holds would take most of a test's time. */
+static void fill_data(const struct insn_row *row, uint8_t *data, uint64_t *seed)
 {
-	for (unsigned i = 0; i < NATIVE_DATA_SIZE; i += 8) {
-		uint64_t value = is_simd(row) ? vector_gen_quadword(seed) : insn_gen_integer(seed);
+	bool simd = is_simd(row);
+	uint64_t value[64];
 
-		memcpy(native_data() + i, &value, 8);
-	}
+	for (unsigned i = 0; i < 64; i++)
+		value[i] = simd ? vector_gen_quadword(seed) : insn_gen_integer(seed);
+	for (unsigned i = 0; i < NATIVE_DATA_SIZE / 8; i++)
+		memcpy(data + 8 * i, &value[(i + 5 * (i / 64)) % 64], 8);
 }
 
-static void poke(uint64_t address, uint64_t value)
+static void poke(struct insn_instance *instance, uint64_t address, uint64_t value)
 {
-	memcpy(native_data() + (address - NATIVE_DATA), &value, 8);
+	memcpy(instance->data + (address - NATIVE_DATA), &value, 8);
 }
 
 /* Flags undefined for this instance, where the row's column covers all instances. SDM 2, "Flags
@@ -388,9 +391,9 @@ static void make_branch(const struct insn_row *row, struct parts *parts,
 			struct insn_instance *instance, uint64_t memory)
 {
 	if (!strcmp(row->mnemonic, "RET"))
-		poke(instance->state.gpr[REG_RSP], NATIVE_OTHER);
+		poke(instance, instance->state.gpr[REG_RSP], NATIVE_OTHER);
 	else if (parts->modrm && instance->memory)
-		poke(memory, NATIVE_OTHER);
+		poke(instance, memory, NATIVE_OTHER);
 	else if (parts->modrm)
 		instance->state.gpr[parts->rm] = NATIVE_OTHER;
 }
@@ -510,10 +513,10 @@ void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_insta
 	bool prefix66 = choose_prefixes(row, &parts, mandatory, insn_gen_random(seed));
 	uint8_t *at;
 
-	fill_data(row, seed);
-	if (is_x87(row))
-		x87_gen_memory(row, native_data() + (memory - NATIVE_DATA), seed);
 	*instance = (struct insn_instance){.target = memory};
+	fill_data(row, instance->data, seed);
+	if (is_x87(row))
+		x87_gen_memory(row, instance->data + (memory - NATIVE_DATA), seed);
 	choose_state(row, &instance->state, seed);
 	fix_implicit(row, instance, seed);
 	if (is_xsave(row))

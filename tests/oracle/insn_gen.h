@@ -13,6 +13,7 @@ struct insn_instance {
 	uint8_t bytes[15];
 	uint8_t length;
 	struct native_state state;
+	uint8_t data[NATIVE_DATA_SIZE]; /* the data page */
 	uint32_t
 	    undefined; /* status flags that the architecture leaves undefined for this instance */
 	bool memory;
@@ -22,7 +23,7 @@ struct insn_instance {
 
 /* Why a row cannot be compared in user mode, or NULL if it can. */
 const char *insn_gen_excluded(const struct insn_row *row);
-/* A random instance; deterministic in *seed. Also fills the data page. */
+/* A random instance; a function of the row and *seed on every host. */
 void insn_gen_make(const struct insn_row *row, uint64_t *seed, struct insn_instance *instance);
 /* A value that tends to lie on a boundary; a binary floating-point number that tends to. */
 uint64_t insn_gen_integer(uint64_t *seed);

@@ -7,8 +7,10 @@
  */
 #include "tests/oracle/native.h"
 
+#include <cpuid.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -74,6 +76,25 @@ static uint8_t *emit_extended(uint8_t *at, unsigned digit, uint64_t address)
 bool native_has_avx(void)
 {
 	return __builtin_cpu_supports("avx");
+}
+
+/* SDM 2 "CPUID", leaf 1: the family and model have extensions. */
+void native_cpu_name(char *name, size_t size)
+{
+	uint32_t word[13] = {0}, eax = 0, other;
+	const char *brand = (const char *)word;
+	size_t length;
+
+	for (unsigned i = 0; i < 3; i++)
+		__get_cpuid(0x80000002 + i, &word[4 * i], &word[4 * i + 1], &word[4 * i + 2],
+			    &word[4 * i + 3]);
+	__get_cpuid(1, &eax, &other, &other, &other);
+	length = strcspn(brand, "@");
+	while (length && brand[length - 1] == ' ')
+		length--;
+	snprintf(name, size, "%.*s, family %u model %u stepping %u", (int)length, brand,
+		 (eax >> 8 & 15) + ((eax >> 8 & 15) == 15 ? eax >> 20 & 0xff : 0),
+		 (eax >> 4 & 15) | (eax >> 12 & 0xf0), eax & 15);
 }
 
 /* All extended state out or in; with AVX it is the components in EDX:EAX. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * One user-mode instruction on the host's own CPU: registers (x87, MMX, SSE and AVX ones too) and
- * flags in, registers, flags, RIP or fault out. x86-64 Linux hosts only. The instruction runs at
- * NATIVE_CODE and may touch the data area; both lie at fixed low addresses so that an interpreter
- * can be given the very same ones.
+ * flags in, registers, flags, RIP or fault out. The instruction runs at NATIVE_CODE and may touch
+ * the data area; both lie at fixed low addresses so that an interpreter can be given the very same
+ * ones. The functions need an x86-64 Linux host; what the state looks like is for all hosts.
  */
 #ifndef TESTS_ORACLE_NATIVE_H
 #define TESTS_ORACLE_NATIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NATIVE_CODE UINT64_C(0x10000000)   /* the page that holds the instruction */
@@ -32,6 +33,8 @@ struct native_state {
 bool native_init(void);
 /* Whether the upper halves of YMM registers are there; without, they read as they were given. */
 bool native_has_avx(void);
+/* The CPU's name for itself, family, model and stepping. */
+void native_cpu_name(char *name, size_t size);
 /* The data page, to be filled and compared by the caller. */
 uint8_t *native_data(void);
 /* Executes the `length` bytes at `insn`; in and out may be the same. */

@@ -15,13 +15,16 @@ static void put(uint8_t *at, uint64_t value, unsigned size)
 
 uint64_t vector_gen_quadword(uint64_t *seed)
 {
+	uint64_t low;
+
 	switch (insn_gen_random(seed) >> 32 & 3) {
 	case 0:
 		return insn_gen_integer(seed);
 	case 1:
 		return insn_gen_float(seed, 52, 1023);
 	default:
-		return insn_gen_float(seed, 23, 127) | insn_gen_float(seed, 23, 127) << 32;
+		low = insn_gen_float(seed, 23, 127); /* first, whatever the compiler */
+		return low | insn_gen_float(seed, 23, 127) << 32;
 	}
 }
 
@@ -52,7 +55,7 @@ void vector_gen_xsave_area(struct insn_instance *instance, uint64_t *seed)
 	static const uint64_t strange[] = {8, UINT64_C(1) << 62, 0x400};
 	uint64_t random = insn_gen_random(seed), mask = insn_gen_random(seed);
 	uint64_t xstate_bv = random & 7, xcomp_bv = 0;
-	uint8_t *area = native_data() + (instance->target - NATIVE_DATA);
+	uint8_t *area = instance->data + (instance->target - NATIVE_DATA);
 
 	if (random & 8)
 		xcomp_bv = UINT64_C(1) << 63 | xstate_bv | (random >> 4 & 7);

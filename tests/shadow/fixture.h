@@ -71,6 +71,11 @@ void fixture_free(struct fixture *f);
 int fixture_setup(void **state);
 int fixture_setup_without_shadowing(void **state);
 int fixture_teardown(void **state);
+/* Rows of cmocka: the test with all features, then the same without VMCS shadowing. */
+#define BOTH(test)                                                                                 \
+	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
+	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
+					    fixture_teardown)
 
 /* What L1 sees of an instruction. */
 enum seen {

@@ -233,18 +233,24 @@ static void bounded(void **state)
 	assert_non_null(f->v.dead);
 }
 
+/* L2 with dirty flags and a page-modification log at AREA, whose next entry is `index`. */
+static void launch_logging(struct fixture *f, uint64_t eptp, uint64_t index)
+{
+	l1_prepare(f);
+	l1_write(f, VMCS_EPT_POINTER, eptp);
+	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_PML);
+	l1_write(f, VMCS_PML_ADDRESS, AREA);
+	l1_write(f, VMCS_PML_INDEX, index);
+	l1_launch(f);
+}
+
 /* Accessed and dirty flags of EPT12, and the page-modification log. */
 static void dirty_flags(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t eptp = EPTP12 | EPTP_AD, size;
 
-	l1_prepare(f);
-	l1_write(f, VMCS_EPT_POINTER, eptp);
-	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_PML);
-	l1_write(f, VMCS_PML_ADDRESS, AREA);
-	l1_write(f, VMCS_PML_INDEX, 1);
-	l1_launch(f);
+	launch_logging(f, eptp, 1);
 	assert_int_equal(violation(f, 0x5000, EPT_QUAL_READ), SHADOW_RESUME_L2);
 	assert_int_equal(fake_peek64(&f->fake, EPT_PT + 8 * 5),
 			 0x5000 | EPT_RWX | EPT_MT_WB | EPT_A);
@@ -273,12 +279,7 @@ static void dirty_flags_without_vpid(void **state)
 	struct fixture *f = *state;
 	uint64_t eptp = EPTP12 | EPTP_AD, size;
 
-	l1_prepare(f);
-	l1_write(f, VMCS_EPT_POINTER, eptp);
-	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_PML);
-	l1_write(f, VMCS_PML_ADDRESS, AREA);
-	l1_write(f, VMCS_PML_INDEX, 511);
-	l1_launch(f);
+	launch_logging(f, eptp, 511);
 	/* 400 pages: more than L0 remembers one by one. */
 	for (uint64_t gpa = 0x5000; gpa < 0x5000 + 400 * PAGE_SIZE; gpa += PAGE_SIZE)
 		assert_int_equal(violation(f, gpa, EPT_QUAL_WRITE), SHADOW_RESUME_L2);

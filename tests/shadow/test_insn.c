@@ -311,11 +311,6 @@ static void operand_faults(void **state)
 	assert_int_equal(f->v.current->address.value, VMCS_B);
 }
 
-#define BOTH(test)                                                                                 \
-	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
-	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
-					    fixture_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -293,11 +293,6 @@ static void saved_and_left_over(void **state)
 	assert_int_equal(GET02(f, GUEST_IA32_EFER), EFER_LMA | EFER_LME);
 }
 
-#define BOTH(test)                                                                                 \
-	cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown),                    \
-	    cmocka_unit_test_setup_teardown(test, fixture_setup_without_shadowing,                 \
-					    fixture_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

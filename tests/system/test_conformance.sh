@@ -3,14 +3,7 @@
 # The conformance runner on a suite of its own making: images are shell scripts, and so is `abyme`. What
 # unittests.cfg says must reach the command line, and every kind of end its verdict.
 set -u
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "${0%/*}/common.sh"
 
 mkdir -p "$out/suite/x86" "$out/build"
 cat >"$out/build/abyme" <<'END'
@@ -94,7 +87,7 @@ has '^vmx:listed +PASS'
 has '^vmx:early +PASS'
 has '13 tests'
 ! grep -q '^other' "$out/table" || fail "a test of another architecture was run"
-grep -q -- '--depth 0 --cpu skylake,-pcid,+invpcid,+vmx-invpcid --mem 2048M .*--append one two .*/good.flat' \
+grep -q -- '--cpu skylake,-pcid,+invpcid,+vmx-invpcid --mem 2048M --depth 0 .*--append one two .*/good.flat' \
 	"$out/build/conformance/x86_64-depth0/good.log" || fail "arguments: $(cat "$out"/build/conformance/*/good.log)"
 grep -q '^bad: FAIL: b' "$out/build/conformance/x86_64-depth0/subtests" || fail "subtests"
 
@@ -113,4 +106,41 @@ depth=0 tests='[!h]*'
 shift
 expect 1 "$@"
 has '^bad .*WORSE: expected PASS'
+
+# Over Linux/KVM: a Linux that unpacks its initial RAM disk, runs what that says and tells the status as init does.
+mkdir -p "$out/build/l1/linux"
+cat >"$out/build/l1/linux/mkinitrd" <<'END'
+#!/bin/sh
+packed=$1.d
+shift
+mkdir -p "$packed"
+for pair; do
+	cp "${pair#*=}" "$packed/$(basename "${pair%%=*}")"
+done
+echo "packed=$packed" >"${packed%.d}"
+END
+chmod +x "$out/build/l1/linux/mkinitrd"
+: >"$out/build/l1/linux/initrd"
+cat >"$out/build/l1/linux/bzImage" <<'END'
+while [ $# -gt 1 ]; do
+	[ "$1" != --initrd ] || . "$2"
+	shift
+done
+sed "s|/kut/|$packed/|g" "$packed/run" >"$packed/here"
+PATH=$(dirname "$0"):$PATH sh "$packed/here" || echo "init: status $?"
+exit 0
+END
+tests='good bad triple' depth=1
+export PLACE=kvm
+expect 0 'bad kvm:1 FAIL:1 0 why' 'triple kvm:0+ END70 0 why' 'good 1 FAIL:1 0 of the bare machine'
+has '^good +PASS +2 +0 +0 +0 '
+has '^Linux/KVM, depth 1.* 3 tests'
+log=$out/build/conformance/x86_64-kvm-depth1/good.log
+grep -q -- '--machine kvm --depth 1 .*--append one two .*/image' "$log" || fail "arguments in Linux: $(cat "$log")"
+grep -q -- '--cpu skylake,-pcid,.* --initrd .*run=/kut/run' "$log" || fail "arguments of Linux: $(cat "$log")"
+expect 1 'bad kvm:0 FAIL:1 0 why' 'triple 1 END70 0 of the bare machine'
+has '^bad .*WORSE: expected PASS'
+has '^triple .*WORSE: expected PASS'
+rm "$out/build/l1/linux/initrd"
+expect 64
 exit $failed

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# A run that gets nowhere ends as a hang with the state of every level, bare and above hypervisors; one that
-# makes progress never does, however it looks.
+# A run that gets nowhere ends as a hang with the state of every level, bare and above hypervisors; one
+# that makes progress never does, however it looks.
 set -u
 build=$1
 images=$build/images

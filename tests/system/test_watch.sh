@@ -2,29 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # --watch tells events with level and symbol, --report the state of every level; neither changes the run.
 set -u
-build=$1
-abyme=$build/abyme
-images=$build/images
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-# stats FILE: what two equal runs have in common.
-stats() {
-	grep -v 'wall_s\|cpu_s\|mips\|peak_rss_kib' "$1"
-}
+. "${0%/*}/common.sh"
 
 plain=$out/plain watched=$out/watched
 "$abyme" run --depth 2 --stats "$plain" --append iters=1 "$images/exitbench.elf" >/dev/null 2>&1
 "$abyme" run --depth 2 --stats "$watched" --append iters=1 --report \
 	--watch exits,vmentry,interrupts,exceptions,msr,io,cpuid "$images/exitbench.elf" >/dev/null 2>"$out/lines"
-stats "$plain" >"$out/a"
-stats "$watched" | cmp -s "$out/a" - || fail "watching changes the run"
+steady "$plain" >"$out/a"
+steady "$watched" | cmp -s "$out/a" - || fail "watching changes the run"
 
 # One line for each exit that the machine counted, and for each way into a guest.
 exits=$(awk -F: '/"vm_exits"/ { on = 1; next } on && /}/ { exit } on { n += $2 } END { print n }' "$watched")

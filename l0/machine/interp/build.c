@@ -60,7 +60,7 @@ static struct op *append(struct builder *b, const struct op *op, unsigned cycles
 /* What cannot be executed ends the block with an op that raises the exception. */
 static void append_bad(struct builder *b, op_fn fn)
 {
-	struct op op = {.fn = fn, .opsize = 4};
+	struct op op = {.fn = b->mode & MODE_ENDBRANCH ? op_no_endbranch : fn, .opsize = 4};
 
 	append(b, &op, 1);
 	b->length = b->available < 15 ? b->available : 15; /* all that may have been looked at */
@@ -72,7 +72,7 @@ static void append_decoded(struct builder *b, const struct op *op)
 	const struct insn_info *info = insn_info(op->row);
 
 	append(b, op, info->row.cycles);
-	b->ended = (info->row.attributes & INSN_END) || (b->mode & MODE_SINGLE) ||
+	b->ended = (info->row.attributes & INSN_END) || (b->mode & (MODE_SINGLE | MODE_ENDBRANCH)) ||
 		   b->insns == BLOCK_MAX_INSNS;
 }
 

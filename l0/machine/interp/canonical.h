@@ -27,4 +27,26 @@ static inline bool cpu_canonical_register(const struct cpu *cpu, uint64_t addres
 	return canonical_in(address, cpu->profile->caps.cr4_valid & CR4_LA57);
 }
 
+/* SDM 3A "Linear-Address Masking": what a data access of 64-bit code makes of a pointer. Bit 63 says
+ * whose rules apply; the highest bit that is part of the address must equal it. What comes back for
+ * a pointer that breaks the rules is not canonical. */
+static inline uint64_t cpu_lam(const struct cpu *cpu, uint64_t pointer)
+{
+	bool supervisor = pointer >> 63;
+	unsigned width = 0;
+	uint64_t tag;
+
+	if (supervisor && (cpu->cr4 & CR4_LAM_SUP))
+		width = cpu->cr4 & CR4_LA57 ? 57 : 48;
+	else if (!supervisor && (cpu->cr3 & CR3_LAM_U57))
+		width = 57;
+	else if (!supervisor && (cpu->cr3 & CR3_LAM_U48))
+		width = 48;
+	if (!width)
+		return pointer;
+	tag = (BIT64(63) - 1) & ~(BIT64(width) - 1);
+	pointer = supervisor ? pointer | tag : pointer & ~tag;
+	return (pointer >> (width - 1) & 1) == supervisor ? pointer : pointer ^ BIT64(62);
+}
+
 #endif

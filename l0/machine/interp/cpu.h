@@ -152,6 +152,11 @@ struct cpu {
 	struct table_register gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, xcr0, efer; /* CR8 is the local APIC's */
 	uint32_t pkru, pkrs; /* protection keys; after a change: mmu_keys_changed */
+	struct {
+		uint64_t u_cet, pl3_ssp; /* XSAVE component 11 in its order */
+		uint64_t pl_ssp[3];	 /* component 12: IA32_PL0_SSP to IA32_PL2_SSP */
+		uint64_t s_cet, ssp_table, ssp;
+	} cet; /* after a change of u_cet or s_cet: cpu_mode_changed */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pdpte[4]; /* PAE paging, loaded with CR3 */
 	uint8_t cpl;

@@ -82,6 +82,8 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 			out[CPUID_ECX] |= BIT32(4);
 		if (subleaf == 0 && (cpu->msrs.tsx_ctrl & TSX_CTRL_CPUID_CLEAR))
 			out[CPUID_EBX] &= ~(BIT32(4) | BIT32(11)); /* HLE, RTM */
+		if (subleaf == 0) /* the highest subleaf */
+			out[CPUID_EAX] = cpu_has(cpu->profile, LAM);
 		break;
 	case 0xb:
 		out[CPUID_ECX] = (out[CPUID_ECX] & ~0xffu) | (subleaf & 0xff);

@@ -76,6 +76,8 @@ bool cpu_set_cr3(struct cpu *cpu, uint64_t value)
 	uint64_t reserved = ~((UINT64_C(1) << cpu->vmx->caps->maxphyaddr) - 1);
 	bool pcide = cpu->cr4 & CR4_PCIDE, keep = pcide && (value & CR3_NOFLUSH);
 
+	if (cpu->vmx->caps->cr4_valid & CR4_LAM_SUP)
+		reserved &= ~(CR3_LAM_U48 | CR3_LAM_U57);
 	if (pcide)
 		value &= ~CR3_NOFLUSH;
 	if (value & reserved)

@@ -22,7 +22,7 @@ struct prefixes {
 	uint8_t rex; /* 0 or 0x40-0x4f */
 	uint8_t vex_pp, vex_vvvv;
 	int8_t seg; /* -1: none */
-	bool vex, vex_l, vex_w, w;
+	bool vex, vex_l, vex_w, w, notrack;
 	enum insn_space space;
 	uint8_t opcode, modrm;
 };
@@ -75,6 +75,8 @@ static bool segment_prefix(struct prefixes *p, uint8_t byte, uint32_t mode)
 	for (unsigned i = 0; i < sizeof(overrides) / sizeof(overrides[0]); i++) {
 		if (overrides[i].byte != byte)
 			continue;
+		/* SDM 1 "No-track Prefix for Near Indirect CALL/JMP" */
+		p->notrack = byte == 0x3e || (p->notrack && code64(mode));
 		if (!code64(mode) || overrides[i].seg >= SEG_FS)
 			p->seg = (int8_t)overrides[i].seg;
 		return true;
@@ -489,7 +491,8 @@ static void begin_op(struct op *op, const struct prefixes *p, uint32_t mode)
 	op->addrsize = code64(mode) ? (p->addrsize ? 4 : 8) : (wide != p->addrsize ? 4 : 2);
 	op->base = op->index = REG_ZERO;
 	op->flags = (p->rep == 0xf3 ? OP_REP : 0) | (p->rep == 0xf2 ? OP_REPNE : 0) |
-		    (p->lock ? OP_LOCK : 0) | (p->rex && !p->vex ? OP_REX : 0);
+		    (p->lock ? OP_LOCK : 0) | (p->rex && !p->vex ? OP_REX : 0) |
+		    (p->notrack ? OP_NOTRACK : 0);
 }
 
 /* RIP-relative displacements become relative to the start of the block. */

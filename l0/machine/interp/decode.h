@@ -22,6 +22,9 @@ enum decode_mode {
 	MODE_SINGLE = 128, /* blocks of one instruction */
 	MODE_SSE = 256,	   /* SSE instructions raise neither #UD nor #NM for CR0 and CR4 */
 	MODE_RTM = 1024,   /* in a transaction */
+	MODE_SHADOW_STACK = 512,
+	MODE_TRACKED = 2048,   /* indirect branches are */
+	MODE_ENDBRANCH = 4096, /* WAIT_FOR_ENDBRANCH: blocks of one instruction */
 };
 #define MODE_CPL(mode) ((mode) >> MODE_CPL_SHIFT & 3)
 

@@ -2,6 +2,7 @@
  *
  * The mode key: what of the CPU's state decoding and specialisation depend on.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/decode.h"
 
 static bool flat_segment(const struct segment *seg, uint32_t wanted)
@@ -32,6 +33,18 @@ static bool data_breakpoints(const struct cpu *cpu)
 	return false;
 }
 
+static uint32_t cet_mode(const struct cpu *cpu)
+{
+	uint64_t control = cpu->cpl == 3 ? cpu->cet.u_cet : cpu->cet.s_cet;
+	uint32_t mode = control & CET_SH_STK_EN ? MODE_SHADOW_STACK : 0;
+
+	if (!cet_on(cpu))
+		return 0;
+	if (control & CET_ENDBR_EN)
+		mode |= MODE_TRACKED | (control & CET_TRACKER ? MODE_ENDBRANCH : 0);
+	return mode;
+}
+
 uint32_t decode_mode_key(const struct cpu *cpu)
 {
 	uint32_t mode = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
@@ -49,5 +62,7 @@ uint32_t decode_mode_key(const struct cpu *cpu)
 		mode |= MODE_SSE;
 	if (cpu->rtm.depth)
 		mode |= MODE_RTM;
+	if (cpu->cr4 & CR4_CET)
+		mode |= cet_mode(cpu);
 	return mode;
 }

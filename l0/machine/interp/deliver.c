@@ -4,6 +4,7 @@
  * come in the order of SDM 2A "INT n/INTO/INT3/INT1--Call to Interrupt Procedure"; nothing but
  * stack memory and accessed bits changes before the last of them.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/sys.h"
 
 /* What an interrupt or trap gate asks for. */
@@ -166,16 +167,40 @@ static void gate_push_frame(struct cpu *cpu, const struct gate_call *call, struc
 	stack_push_items(cpu, stack, frame + first, 5 - first + call->event->has_error, call->size);
 }
 
+/* The shadow stack that the handler starts with. ist: the table's entry. */
+static uint64_t gate_shadow_stack(struct cpu *cpu, const struct gate_call *call, unsigned ist)
+{
+	struct cet_call to = {.cpl = call->cpl,
+			      .code64 = desc_ar(&call->cs) & AR_L && cpu_long_mode(cpu),
+			      .switches = ist || call->cpl != cpu->cpl};
+
+	if (!cet_set(cpu, call->cpl, CET_SH_STK_EN))
+		return cpu->cet.ssp;
+	to.lip = event_return_rip(cpu, call->event);
+	if (!cpu_code64(cpu))
+		to.lip = (uint32_t)(to.lip + cpu->seg[SEG_CS].base);
+	if (ist)
+		to.ssp = lin_read(cpu, cpu->cet.ssp_table + 8u * ist, 8,
+				  MEM_READ | MEM_IMPLICIT_SUPERVISOR);
+	else if (to.switches)
+		to.ssp = cpu->cet.pl_ssp[call->cpl];
+	return cet_call(cpu, &to);
+}
+
 /* Commits: nothing faults any more. */
-static void gate_enter(struct cpu *cpu, struct gate_call *call)
+static void gate_enter(struct cpu *cpu, struct gate_call *call, uint64_t ssp)
 {
 	uint64_t clear = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM;
 
+	if (cpu->cpl == 3 && call->cpl != 3 && cet_shadow_stack(cpu))
+		cet_leave_user(cpu);
+	cpu->cet.ssp = ssp;
 	if (!(desc_type(&call->gate) & 1))
 		clear |= RFLAGS_IF;
 	seg_set_cs(cpu, call->selector, &call->cs, call->cpl);
 	cpu->eflags_rest &= ~clear;
 	cpu_rip(cpu) = call->rip;
+	cet_track_far(cpu);
 }
 
 static void gate_same_level(struct cpu *cpu, struct gate_call *call)
@@ -185,7 +210,7 @@ static void gate_same_level(struct cpu *cpu, struct gate_call *call)
 	gate_check_push(cpu, call, &stack, 3);
 	gate_push_frame(cpu, call, &stack, false);
 	desc_set_accessed(cpu, &call->cs);
-	gate_enter(cpu, call);
+	gate_enter(cpu, call, gate_shadow_stack(cpu, call, 0));
 	stack_commit(cpu, &stack);
 }
 
@@ -195,7 +220,7 @@ static void gate_inner_level(struct cpu *cpu, struct gate_call *call)
 	bool vm86 = cpu_vm86(cpu);
 	struct segment ss;
 	struct stack stack;
-	uint64_t sp;
+	uint64_t sp, ssp;
 
 	seg_inner_stack(cpu, call->cpl, call->ext, &ss, &sp);
 	stack = stack_make(&ss, sp, false, SELECTOR_ERROR(ss.selector) | call->ext);
@@ -205,10 +230,11 @@ static void gate_inner_level(struct cpu *cpu, struct gate_call *call)
 		stack_push(cpu, &stack, cpu->seg[data_segs[i]].selector, call->size);
 	gate_push_frame(cpu, call, &stack, true);
 	desc_set_accessed(cpu, &call->cs);
+	ssp = gate_shadow_stack(cpu, call, 0);
 	for (unsigned i = 0; vm86 && i < sizeof(data_segs); i++)
 		cpu->seg[data_segs[i]] = desc_null_segment(0);
 	cpu->seg[SEG_SS] = ss;
-	gate_enter(cpu, call);
+	gate_enter(cpu, call, ssp);
 	stack_commit(cpu, &stack);
 }
 
@@ -265,7 +291,7 @@ void deliver_long(struct cpu *cpu, const struct cpu_event *event)
 {
 	struct gate_call call = { .event = event, .ext = event_ext(event), .size = 8 };
 	struct segment ss = cpu->seg[SEG_SS];
-	uint64_t rsp = cpu->gpr[REG_RSP];
+	uint64_t rsp = cpu->gpr[REG_RSP], ssp;
 	struct stack stack;
 	unsigned ist;
 	bool inner;
@@ -285,10 +311,11 @@ void deliver_long(struct cpu *cpu, const struct cpu_event *event)
 	gate_check_push(cpu, &call, &stack, 5);
 	gate_push_frame(cpu, &call, &stack, true);
 	desc_set_accessed(cpu, &call.cs);
+	ssp = gate_shadow_stack(cpu, &call, ist);
 	if (inner) {
 		ss.ar |= call.cpl << AR_DPL_SHIFT; /* VMX reads CPL from a null SS, too */
 		cpu->seg[SEG_SS] = ss;
 	}
-	gate_enter(cpu, &call);
+	gate_enter(cpu, &call, ssp);
 	stack_commit(cpu, &stack);
 }

@@ -77,15 +77,19 @@ static bool violation(struct cpu *cpu, struct walk *walk, uint64_t gpa,
 		qualification |= EPT_QUAL_ENTRY_X;
 	if (mbec(cpu) && (rights & EPT_XU))
 		qualification |= EPT_QUAL_ENTRY_XU;
+	if (rights && (cpu->vmx->eptp & EPTP_SSS) && (entry & EPT_SSS))
+		qualification |= EPT_QUAL_SSS;
 	if (!(entry & EPT_SUPPRESS_VE))
 		qualification |= VMX_EPT_CONVERTIBLE;
 	return fail(walk, WALK_EPT_VIOLATION, gpa, qualification);
 }
 
-static bool allowed(const struct cpu *cpu, const struct ept_access *access, uint64_t rights)
+static inline bool allowed(const struct cpu *cpu, const struct ept_access *access, uint64_t rights)
 {
 	uint64_t execute = mbec(cpu) && access->user_page ? EPT_XU : EPT_X;
 
+	if (access->supervisor_shadow_stack && (cpu->vmx->eptp & EPTP_SSS))
+		return rights & EPT_SSS;
 	return (!(access->qualification & EPT_QUAL_READ) || (rights & EPT_R)) &&
 	       (!(access->qualification & EPT_QUAL_WRITE) || (rights & EPT_W)) &&
 	       (!(access->qualification & EPT_QUAL_FETCH) || (rights & execute));
@@ -110,20 +114,13 @@ static void set_flags(struct cpu *cpu, uint64_t gpa, bool write, struct ept_step
 	}
 }
 
-static struct gpa_entry *cache_slot(struct mmu_spaces *s, uint64_t gpa)
-{
-	return &s->gpa[(gpa >> PAGE_SHIFT ^ s->ept_id * 37) & (GPA_ENTRIES - 1)];
-}
-
 /* A cached mapping that allows the access; writes only where no dirty flag is left to set. */
-static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
+static inline bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
 		   struct ept_leaf *leaf)
 {
-	struct mmu_spaces *s = cpu->mmu.spaces;
-	const struct gpa_entry *entry = cache_slot(s, gpa);
+	const struct gpa_entry *entry = ept_cached(cpu->mmu.spaces, gpa);
 
-	if (entry->id != s->ept_id || entry->gpa != PAGE_BASE(gpa) ||
-	    !allowed(cpu, access, entry->leaf.rights) ||
+	if (!entry || !allowed(cpu, access, entry->leaf.rights) ||
 	    ((access->qualification & EPT_QUAL_WRITE) && !entry->leaf.dirty))
 		return false;
 	*leaf = entry->leaf;
@@ -134,24 +131,33 @@ static bool cached(struct cpu *cpu, uint64_t gpa, const struct ept_access *acces
 static void remember(struct cpu *cpu, uint64_t gpa, const struct ept_leaf *leaf)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
-	struct gpa_entry *entry = cache_slot(s, gpa);
+	struct gpa_entry *entry = gpa_slot(s, gpa);
 
 	*entry = (struct gpa_entry){.gpa = PAGE_BASE(gpa), .id = s->ept_id, .leaf = *leaf};
 	entry->leaf.hpa = PAGE_BASE(leaf->hpa);
+}
+
+/* SDM 3C "EPT Violations": a supervisor shadow stack is readable, and writable but for its leaf, which
+ * says so. EPT_SSS in the rights of a page stands for all that. */
+static uint64_t page_rights(uint64_t above, uint64_t rights, uint64_t leaf)
+{
+	bool shadow_stack = (above & EPT_W) && (rights & EPT_R) && (leaf & EPT_SSS);
+
+	return shadow_stack ? rights | EPT_SSS : rights & ~EPT_SSS;
 }
 
 static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *access,
 		     struct walk *walk, struct ept_leaf *leaf)
 {
 	uint64_t eptp = cpu->vmx->eptp, table = eptp & EPT_ADDRESS, rights = UINT64_MAX, entry = 0;
-	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0);
+	uint64_t present = EPT_RWX | (mbec(cpu) ? EPT_XU : 0), above = UINT64_MAX;
 	struct ept_step step[5];
 	unsigned steps = 0, level, shift;
 
 	for (level = (unsigned)((eptp & EPTP_WALK) >> EPTP_WALK_SHIFT) + 1;; level--) {
 		shift = 12 + 9 * (level - 1);
 		step[steps].hpa = table + (gpa >> shift & 0x1ff) * 8;
-		entry = step[steps].entry = phys_read(cpu, step[steps].hpa, 8);
+		entry = step[steps].entry = phys_read64(cpu, step[steps].hpa);
 		steps++;
 		walk->references++;
 		rights &= entry;
@@ -162,7 +168,9 @@ static bool walk_ept(struct cpu *cpu, uint64_t gpa, const struct ept_access *acc
 		if (is_leaf(cpu, level, entry))
 			break;
 		table = entry & EPT_ADDRESS;
+		above &= entry;
 	}
+	rights = page_rights(above, rights, entry);
 	if (!allowed(cpu, access, rights))
 		return violation(cpu, walk, gpa, access, rights, entry);
 	if (eptp & EPTP_AD)
@@ -179,7 +187,7 @@ bool ept_translate(struct cpu *cpu, uint64_t gpa, const struct ept_access *acces
 	if (cached(cpu, gpa, access, leaf))
 		return true;
 	if (!walk_ept(cpu, gpa, access, walk, leaf)) {
-		cache_slot(cpu->mmu.spaces, gpa)->id = 0;
+		gpa_slot(cpu->mmu.spaces, gpa)->id = 0;
 		return false;
 	}
 	remember(cpu, gpa, leaf);

@@ -3,6 +3,7 @@
  * The handlers that are no instruction (entering and leaving blocks, complex handlers' wrapper),
  * the CPU's position and time in mid-block, and operand access for complex handlers.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/rtm.h"
 
@@ -204,6 +205,24 @@ OP_RESULT op_rtm_abort(struct cpu *cpu, const struct op *op)
 {
 	slow_begin(cpu, op);
 	rtm_abort_insn(cpu, 0);
+}
+
+/* ---- indirect branch tracking ---- */
+
+OP_RESULT op_endbranch(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	cet_endbranch(cpu);
+	SLOW_LEAVE(cpu);
+}
+
+/* Excused, the instruction begins again where no ENDBRANCH is waited for. */
+OP_RESULT op_no_endbranch(struct cpu *cpu, const struct op *op)
+{
+	slow_begin(cpu, op);
+	cet_miss_endbranch(cpu);
+	cpu_unwind(cpu);
+	OP_LEAVE();
 }
 
 /* ---- operands ---- */

@@ -192,6 +192,8 @@ OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op);
 OP_RESULT op_undefined(struct cpu *cpu, const struct op *op);
 OP_RESULT op_too_long(struct cpu *cpu, const struct op *op);
 OP_RESULT op_rtm_abort(struct cpu *cpu, const struct op *op);
+OP_RESULT op_endbranch(struct cpu *cpu, const struct op *op);
+OP_RESULT op_no_endbranch(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op);
 OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op);

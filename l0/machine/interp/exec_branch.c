@@ -3,6 +3,7 @@
  * Families of near branches: Jcc, JMP, CALL, RET. Fast forms are those of flat modes with the
  * natural operand size; general forms do every check and end in the run loop.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/insns.h"
@@ -56,6 +57,24 @@ HANDLER(jmp_j_general)
 	SLOW_LEAVE(cpu);
 }
 
+/* The return address on the stack, and on the shadow stack unless this CALL only asks for RIP: one
+ * whose displacement is 0. */
+static void call_push(struct cpu *cpu, const struct op *op, uint64_t on, bool get_rip)
+{
+	uint64_t to = stack_offset(cpu, -(int64_t)op->opsize);
+
+	mem_write(cpu, SEG_SS, to, op->opsize, on);
+	if ((cpu->mode & MODE_SHADOW_STACK) && !get_rip)
+		cet_near_call(cpu, op->opsize, on & size_mask(op->opsize));
+	stack_set(cpu, to);
+}
+
+static void track(struct cpu *cpu, const struct op *op)
+{
+	if (cpu->mode & MODE_TRACKED)
+		cet_track_near(cpu, op->flags & OP_NOTRACK);
+}
+
 HANDLER(call_j_general)
 {
 	uint64_t on, target;
@@ -64,7 +83,7 @@ HANDLER(call_j_general)
 	on = cpu->next_rip;
 	target = near_target(cpu, op, on + (uint64_t)(int64_t)op->imm);
 	near_target_check(cpu, target);
-	near_push(cpu, op->opsize, on);
+	call_push(cpu, op, on, !op->imm);
 	cpu->next_rip = target;
 	SLOW_LEAVE(cpu);
 }
@@ -77,6 +96,7 @@ HANDLER(jmp_e_general)
 	target = op_read_rm(cpu, op, op->opsize);
 	near_target_check(cpu, target);
 	cpu->next_rip = target;
+	track(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -87,8 +107,9 @@ HANDLER(call_e_general)
 	slow_begin(cpu, op);
 	target = op_read_rm(cpu, op, op->opsize);
 	near_target_check(cpu, target);
-	near_push(cpu, op->opsize, cpu->next_rip);
+	call_push(cpu, op, cpu->next_rip, false);
 	cpu->next_rip = target;
+	track(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -98,6 +119,8 @@ static void ret_general_by(struct cpu *cpu, const struct op *op, unsigned extra)
 	uint64_t target = mem_read(cpu, SEG_SS, stack_offset(cpu, 0), op->opsize);
 
 	near_target_check(cpu, target);
+	if (cpu->mode & MODE_SHADOW_STACK)
+		cet_near_return(cpu, op->opsize, target);
 	stack_set(cpu, stack_offset(cpu, op->opsize + (int64_t)extra));
 	cpu->next_rip = target;
 }

@@ -3,12 +3,18 @@
  * Far JMP and far CALL, with call gates and task switches. Order of checks: SDM 2A "JMP--Jump",
  * "CALL-- Call Procedure". Returns are in far_return.c.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/insns.h"
 
+bool far_is_code64(const struct cpu *cpu, const struct far_target *target)
+{
+	return cpu_long_mode(cpu) && (desc_ar(&target->d) & AR_L);
+}
+
 void far_check_rip(struct cpu *cpu, const struct far_target *target)
 {
-	bool code64 = cpu_long_mode(cpu) && (desc_ar(&target->d) & AR_L);
+	bool code64 = far_is_code64(cpu, target);
 
 	if (code64 ? !cpu_canonical(cpu, target->rip) : target->rip > desc_limit(&target->d))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
@@ -159,8 +165,11 @@ static void far_jmp(struct cpu *cpu, uint16_t selector, uint64_t offset)
 		cpu_fault_code(cpu, VECTOR_GP, SELECTOR_ERROR(selector));
 	}
 	far_check_rip(cpu, &target);
+	if (cet_shadow_stack(cpu))
+		cet_check_legacy(cpu, far_is_code64(cpu, &target));
 	desc_set_accessed(cpu, &target.d);
 	far_enter(cpu, &target);
+	cet_track_far(cpu);
 }
 
 static void far_call_real(struct cpu *cpu, uint16_t selector, uint64_t offset, unsigned size)
@@ -175,6 +184,13 @@ static void far_call_real(struct cpu *cpu, uint16_t selector, uint64_t offset, u
 	stack_commit(cpu, &stack);
 }
 
+/* Linear address of the instruction after the CALL. */
+static uint64_t far_return_lip(const struct cpu *cpu)
+{
+	return cpu_code64(cpu) ? cpu->next_rip
+			       : (uint32_t)(cpu->seg[SEG_CS].base + cpu->next_rip);
+}
+
 static void far_call_same(struct cpu *cpu, struct far_target *target, unsigned size)
 {
 	struct stack stack = stack_current(cpu, 0);
@@ -184,8 +200,25 @@ static void far_call_same(struct cpu *cpu, struct far_target *target, unsigned s
 	stack_push(cpu, &stack, cpu->seg[SEG_CS].selector, size);
 	stack_push(cpu, &stack, cpu->next_rip, size);
 	desc_set_accessed(cpu, &target->d);
+	cpu->cet.ssp = cet_call(cpu, &(struct cet_call){.cpl = cpu->cpl,
+							.code64 = far_is_code64(cpu, target),
+							.lip = far_return_lip(cpu)});
 	far_enter(cpu, target);
 	stack_commit(cpu, &stack);
+	cet_track_far(cpu);
+}
+
+static void far_switch_shadow_stack(struct cpu *cpu, const struct far_target *target)
+{
+	uint64_t ssp = cet_call(cpu, &(struct cet_call){.cpl = target->cpl,
+							.code64 = far_is_code64(cpu, target),
+							.switches = true,
+							.ssp = cpu->cet.pl_ssp[target->cpl],
+							.lip = far_return_lip(cpu)});
+
+	if (cpu->cpl == 3 && cet_shadow_stack(cpu))
+		cet_leave_user(cpu);
+	cpu->cet.ssp = ssp;
 }
 
 /* CALL, MORE-PRIVILEGE. 64-bit gates copy no parameters. */
@@ -209,9 +242,11 @@ static void far_call_inner(struct cpu *cpu, const struct far_target *gate,
 	stack_push(cpu, &stack, cpu->seg[SEG_CS].selector, size);
 	stack_push(cpu, &stack, cpu->next_rip, size);
 	desc_set_accessed(cpu, &target->d);
+	far_switch_shadow_stack(cpu, target);
 	cpu->seg[SEG_SS] = ss;
 	far_enter(cpu, target);
 	stack_commit(cpu, &stack);
+	cet_track_far(cpu);
 }
 
 static void far_call_gate(struct cpu *cpu, struct far_target *gate)

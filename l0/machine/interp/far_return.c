@@ -3,6 +3,7 @@
  * Far RET and IRET. Order of checks: SDM 2B "RET--Return From Procedure", SDM 2A
  * "IRET/IRETD/IRETQ-- Interrupt Return".
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/sys.h"
 
 #include "l0/machine/hang.h"
@@ -49,15 +50,31 @@ struct segment far_check_return_ss(struct cpu *cpu, const struct far_target *tar
 	return desc_segment(selector, &d);
 }
 
+static uint64_t return_shadow_stack(struct cpu *cpu, const struct far_target *target, bool iret)
+{
+	struct cet_return ret = {.selector = target->selector,
+				 .lip = target->rip,
+				 .cpl = target->cpl,
+				 .code64 = far_is_code64(cpu, target),
+				 .iret = iret};
+
+	if (!(cpu->cr4 & CR4_CET))
+		return cpu->cet.ssp;
+	if (!ret.code64)
+		ret.lip = (uint32_t)(ret.lip + desc_base(&target->d));
+	return cet_return(cpu, &ret);
+}
+
 /* The end of every return that reloads SS:RSP. */
 static void far_enter_stack(struct cpu *cpu, struct far_target *target, const struct segment *ss,
-			    uint64_t sp)
+			    uint64_t sp, bool iret)
 {
 	bool outer = target->cpl > cpu->cpl;
 	struct stack stack;
 
 	far_check_rip(cpu, target);
 	desc_set_accessed(cpu, &target->d);
+	cpu->cet.ssp = return_shadow_stack(cpu, target, iret);
 	cpu->seg[SEG_SS] = *ss;
 	far_enter(cpu, target);
 	stack = stack_current(cpu, 0);
@@ -100,13 +117,14 @@ static void ret_far(struct cpu *cpu, const struct op *op, unsigned release)
 	if (target.cpl == cpu->cpl) {
 		far_check_rip(cpu, &target);
 		desc_set_accessed(cpu, &target.d);
+		cpu->cet.ssp = return_shadow_stack(cpu, &target, false);
 		stack_commit(cpu, &stack);
 		far_enter(cpu, &target);
 		return;
 	}
 	sp = stack_pop(cpu, &stack, op->opsize);
 	ss = far_check_return_ss(cpu, &target, (uint16_t)stack_pop(cpu, &stack, op->opsize));
-	far_enter_stack(cpu, &target, &ss, sp + release);
+	far_enter_stack(cpu, &target, &ss, sp + release, false);
 }
 
 void insn_retf(struct cpu *cpu, const struct op *op)
@@ -192,6 +210,7 @@ static void iret_to_vm86(struct cpu *cpu, struct stack *stack, uint64_t rip, uin
 		selector[i] = (uint16_t)stack_pop(cpu, stack, 4);
 	if (rip > 0xffff)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
+	cet_return_vm86(cpu);
 	flags_load(cpu, rflags, iret_mask(cpu, 4) | RFLAGS_VM);
 	cpu->cpl = 3;
 	seg_load_real(cpu, SEG_CS, cs);
@@ -241,10 +260,11 @@ static void iret_protected(struct cpu *cpu, const struct op *op)
 	if (cpu_code64(cpu) || target.cpl != cpu->cpl) {
 		stack_pop_items(cpu, &stack, outer, 2, op->opsize);
 		ss = far_check_return_ss(cpu, &target, (uint16_t)outer[1]);
-		far_enter_stack(cpu, &target, &ss, outer[0]);
+		far_enter_stack(cpu, &target, &ss, outer[0], true);
 	} else {
 		far_check_rip(cpu, &target);
 		desc_set_accessed(cpu, &target.d);
+		cpu->cet.ssp = return_shadow_stack(cpu, &target, true);
 		stack_commit(cpu, &stack);
 		far_enter(cpu, &target);
 	}

@@ -43,6 +43,7 @@ static uint64_t stack_linear(struct cpu *cpu, const struct stack *stack, uint64_
 	uint64_t offset = sp & stack->mask;
 
 	if (stack->flat) {
+		offset = cpu_lam(cpu, offset);
 		if (!cpu_canonical(cpu, offset) || !cpu_canonical(cpu, offset + size - 1))
 			cpu_fault_code(cpu, VECTOR_SS, stack->error);
 		return offset;

@@ -13,7 +13,9 @@
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
-#define ACCESS_KIND (MEM_WRITE | MEM_FETCH)
+#define ACCESS_KIND (MEM_WRITE | MEM_FETCH | MEM_SHADOW_STACK)
+/* The first-level TLB answers for ordinary reads and writes only. */
+#define NOT_FAST (MEM_FETCH | MEM_SHADOW_STACK)
 
 /* ---- host memory: sizes are seldom constants here, and a call of memcpy costs more than the access ----
  */
@@ -153,11 +155,6 @@ static enum mmu_view view_of(const struct cpu *cpu, unsigned access)
 	return access & MEM_USER ? VIEW_USER : cpu->mmu.spaces->view;
 }
 
-static unsigned right_of(unsigned access)
-{
-	return access & MEM_FETCH ? RIGHT_FETCH : access & MEM_WRITE ? RIGHT_WRITE : RIGHT_READ;
-}
-
 /* SDM 3A "Operations that Invalidate TLBs and Paging-Structure Caches" and SDM 3C "Operations that
  * Invalidate Cached Mappings": a fault drops what is cached for its page, too. Only walks for data
  * are charged: when code is fetched is the block cache's business. */
@@ -185,9 +182,9 @@ static const struct tlb2_entry *translate(struct cpu *cpu, uint64_t linear, unsi
 	const struct tlb2_entry *entry = tlb2_find(cpu, linear);
 	struct walk walk;
 
-	if (!entry || !(tlb2_rights(cpu, entry) >> RIGHTS_SHIFT(view) & right_of(access))) {
+	if (!entry || !tlb2_allows(cpu, entry, view, access)) {
 		walk_or_raise(cpu, linear, access, view, &walk);
-		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa));
+		entry = tlb2_insert(cpu, linear, &walk, kind_of(cpu, walk.hpa), entry != NULL);
 	}
 	tlb_fill(cpu, entry, linear, view, access & MEM_FETCH);
 	return entry;
@@ -210,7 +207,7 @@ uint8_t *lin_hit(struct cpu *cpu, uint64_t linear, unsigned size, unsigned acces
 	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
 	uint64_t want = PAGE_BASE(linear + size - 1) | tag;
 
-	if ((access & MEM_FETCH) || (access & MEM_WRITE ? slot->write : slot->read) != want)
+	if ((access & NOT_FAST) || (access & MEM_WRITE ? slot->write : slot->read) != want)
 		return NULL;
 	return (uint8_t *)(uintptr_t)(linear + slot->addend);
 }
@@ -255,7 +252,7 @@ const uint8_t *lin_fetch(struct cpu *cpu, uint64_t linear, uint64_t *hpa)
 static void check_alignment(struct cpu *cpu, uint64_t linear, unsigned size, unsigned access)
 {
 	if ((linear & (size - 1)) && cpu->cpl == 3 && (cpu->cr0 & CR0_AM) &&
-	    (cpu->eflags_rest & RFLAGS_AC) && !(access & (MEM_IMPLICIT_SUPERVISOR | MEM_FETCH)))
+	    (cpu->eflags_rest & RFLAGS_AC) && !(access & (MEM_IMPLICIT_SUPERVISOR | NOT_FAST)))
 		cpu_fault_code(cpu, VECTOR_AC, 0);
 }
 
@@ -360,7 +357,7 @@ uint64_t lin_read(struct cpu *cpu, uint64_t linear, unsigned size, unsigned acce
 	uint64_t tag;
 	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
 
-	if (!(access & MEM_FETCH) && slot->read == (PAGE_BASE(linear) | tag) &&
+	if (!(access & NOT_FAST) && slot->read == (PAGE_BASE(linear) | tag) &&
 	    PAGE_OFFSET(linear) + size <= PAGE_SIZE)
 		return host_read((const uint8_t *)(uintptr_t)(linear + slot->addend), size);
 	return read_slow(cpu, linear, size, access);
@@ -395,7 +392,8 @@ void lin_write(struct cpu *cpu, uint64_t linear, unsigned size, uint64_t value, 
 	const struct tlb_entry *slot = slot_of(cpu, linear, access, &tag);
 
 	access |= MEM_WRITE;
-	if (slot->write == (PAGE_BASE(linear) | tag) && PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
+	if (!(access & NOT_FAST) && slot->write == (PAGE_BASE(linear) | tag) &&
+	    PAGE_OFFSET(linear) + size <= PAGE_SIZE) {
 		host_write((uint8_t *)(uintptr_t)(linear + slot->addend), size, value);
 		return;
 	}

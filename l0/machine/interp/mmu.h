@@ -9,6 +9,8 @@
 #ifndef L0_MACHINE_INTERP_MMU_H
 #define L0_MACHINE_INTERP_MMU_H
 
+#include <string.h>
+
 #include "l0/machine/interp/vmx/vmx.h"
 
 /* Privilege under which an access is made. */
@@ -19,11 +21,13 @@ enum mmu_view {
 	VIEW_COUNT,
 };
 
-/* Rights of a page: three bits for each view. */
+/* Rights of a page: three bits for each view; then two (no FETCH) for shadow-stack accesses of user
+ * mode, two for those of supervisor mode. */
 #define RIGHT_READ 1u
 #define RIGHT_WRITE 2u
 #define RIGHT_FETCH 4u
 #define RIGHTS_SHIFT(view) (3 * (view))
+#define RIGHTS_SHADOW_SHIFT(view) ((view) == VIEW_USER ? 9 : 11)
 
 /* What a translation depends on besides VPID, PCID and EPTP. Without paging only the last two. */
 #define SPACE_PG BIT32(0)
@@ -70,7 +74,7 @@ struct walk {
 };
 
 /* Walks the paging structures for one access; `access` as enum mem_access, already reduced to
- * READ, WRITE or FETCH. Sets accessed and dirty flags if the access is allowed. */
+ * READ, WRITE or FETCH, and SHADOW_STACK. Sets accessed and dirty flags if the access is allowed. */
 void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 		 struct walk *walk);
 
@@ -80,14 +84,27 @@ uint16_t key_denies(const struct cpu *cpu, uint8_t key, uint32_t mode);
 /* Raises what the walk found: #PF, or a VM exit. linear: of the access, 0 if it has none. */
 _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk);
 
+/* phys_read of 8 bytes within a page, for the walks. */
+static inline uint64_t phys_read64(const struct cpu *cpu, uint64_t hpa)
+{
+	const uint8_t *host =
+	    memory_at(&cpu->machine->memory, machine_a20(cpu->machine, hpa));
+	uint64_t value = UINT64_MAX;
+
+	if (host)
+		memcpy(&value, host, sizeof(value));
+	return value;
+}
+
 /* A guest-physical access on its way through EPT. */
 struct ept_access {
 	uint64_t qualification; /* EPT_QUAL_* but for the rights of the entries */
 	bool user_page; /* MBEC: the linear address is a user-mode address */
+	bool supervisor_shadow_stack;
 };
 struct ept_leaf {
 	uint64_t hpa;
-	uint64_t rights; /* EPT_R, EPT_W, EPT_X, EPT_XU: logical AND over the levels */
+	uint64_t rights; /* EPT_R, EPT_W, EPT_X, EPT_XU: logical AND over the levels; EPT_SSS */
 	bool dirty;      /* writes need not set a dirty flag */
 };
 /* Translates gpa. False: walk->outcome, gpa and qualification say why. */
@@ -120,15 +137,29 @@ static inline uint16_t tlb2_rights(const struct cpu *cpu, const struct tlb2_entr
 	return entry->key ? entry->rights & (uint16_t)~key_denies(cpu, entry->key, mmu_space_mode(cpu))
 			  : entry->rights;
 }
+/* Whether the entry lets `view` do what `access` names. */
+static inline bool tlb2_allows(const struct cpu *cpu, const struct tlb2_entry *entry,
+			       enum mmu_view view, unsigned access)
+{
+	unsigned right = access & MEM_FETCH ? RIGHT_FETCH
+					    : access & MEM_WRITE ? RIGHT_WRITE : RIGHT_READ;
+	unsigned denied;
+
+	if (!(access & MEM_SHADOW_STACK))
+		return tlb2_rights(cpu, entry) >> RIGHTS_SHIFT(view) & right;
+	denied = key_denies(cpu, entry->key, mmu_space_mode(cpu)) >> RIGHTS_SHIFT(view);
+	return entry->rights >> RIGHTS_SHADOW_SHIFT(view) & right & ~denied;
+}
 enum mmu_view mmu_current_view(const struct cpu *cpu);
 /* First-level slot of the page for `view` and the tag it must carry. */
 struct tlb_entry *tlb_slot_of_view(struct cpu *cpu, uint64_t linear, enum mmu_view view,
 				   uint64_t *tag);
 /* Second-level entry of the page in the current space, NULL if absent. */
 const struct tlb2_entry *tlb2_find(struct cpu *cpu, uint64_t linear);
-/* The new entry replaces whatever was cached for the page in the current space. */
+/* The new entry replaces whatever was cached for the page in the current space; known: tlb2_find has
+ * found something. */
 const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
-				     enum page_kind kind);
+				     enum page_kind kind, bool known);
 /* The page's translation for fetch is known outside the TLB from now on: invalidations must tell.
  */
 void tlb_note_fetch(struct cpu *cpu, uint64_t linear, const struct walk *walk);

@@ -11,6 +11,7 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/branch.h"
 #include "l0/machine/interp/canonical.h"
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/keys.h"
 #include "l0/machine/interp/pebs.h"

@@ -23,6 +23,7 @@ enum op_flags {
 	OP_REPNE = 4,  /* F2 */
 	OP_LOCK = 8,
 	OP_REX = 16,  /* byte registers 4-7 are SPL BPL SIL DIL */
+	OP_NOTRACK = 64, /* prefix 3E */
 	OP_WIDE = 32, /* engine: disp lacks bit 32: RIP-relative near the end of its range */
 };
 

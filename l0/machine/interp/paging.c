@@ -4,7 +4,7 @@
  * checks, its error codes, its accessed and dirty flags. Under EPT each entry is itself reached by
  * ept.c. Nothing here caches or raises; the outcome is a value.
  */
-#include "l0/machine/interp/mmu.h"
+#include "l0/machine/interp/tlb.h"
 
 #include "l0/machine/interp/profile.h"
 
@@ -22,13 +22,16 @@ struct pager {
 	struct walk *walk;
 	uint64_t linear;
 	unsigned access; /* MEM_READ, MEM_WRITE or MEM_FETCH */
+	bool shadow_stack;
 	enum mmu_view view;
+	bool nonroot; /* an entry may be elsewhere, or out of reach */
 	uint32_t mode;
 	unsigned entry_size; /* 4 or 8 bytes */
-	struct step step[5];
+	uint64_t reserved;   /* bits that are 0 in every 8-byte entry */
 	unsigned steps;
-	uint64_t all; /* logical AND of U/S and R/W */
+	uint64_t all; /* logical AND of U/S, R/W and A */
 	uint64_t nx;  /* logical OR of XD */
+	struct step step[5]; /* last, as it need not be cleared */
 };
 
 static bool page_fault(struct pager *p, uint32_t error)
@@ -37,6 +40,8 @@ static bool page_fault(struct pager *p, uint32_t error)
 		error |= PFEC_W;
 	if (p->view == VIEW_USER)
 		error |= PFEC_U;
+	if (p->shadow_stack)
+		error |= PFEC_SS;
 	if (p->access == MEM_FETCH &&
 	    ((p->mode & SPACE_SMEP) ||
 	     (p->mode & (SPACE_PAE | SPACE_NXE)) == (SPACE_PAE | SPACE_NXE)))
@@ -58,34 +63,48 @@ static bool entry_accessible(struct pager *p, uint64_t gpa, uint64_t hpa)
 	return false;
 }
 
-/* Reads or writes a paging-structure entry. With EPT A/D flags every such access counts as a write,
- * SDM 3C "Accessed and Dirty Flags for EPT". */
-static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
+/* What the cache of guest-physical mappings does not answer. */
+static __attribute__((noinline)) bool entry_by_ept(struct pager *p, uint64_t gpa, bool write,
+						   uint64_t *hpa)
 {
-	struct ept_access access = {.qualification = EPT_QUAL_LINEAR_VALID};
-	struct ept_leaf leaf;
-
-	*hpa = gpa;
-	if (!ept_enabled(p->cpu))
-		return entry_accessible(p, gpa, gpa);
 	/* Setting flags is a read-modify-write; whether bit 0 is set with bit 1 then is up to the
 	 * implementation, and processors do set it. */
-	access.qualification |= EPT_QUAL_READ;
-	if (write || (p->cpu->vmx->eptp & EPTP_AD))
-		access.qualification |= EPT_QUAL_WRITE;
+	struct ept_access access = {.qualification = EPT_QUAL_LINEAR_VALID | EPT_QUAL_READ |
+						     (write ? EPT_QUAL_WRITE : 0)};
+	struct ept_leaf leaf;
+
 	if (!ept_translate(p->cpu, gpa, &access, p->walk, &leaf))
 		return false;
 	*hpa = leaf.hpa;
-	return entry_accessible(p, gpa, leaf.hpa);
+	return true;
 }
 
-static bool read_entry(struct pager *p, uint64_t gpa, uint64_t *entry)
+/* Where a paging-structure entry is, for reading or writing it. With EPT A/D flags every such access
+ * counts as a write, SDM 3C "Accessed and Dirty Flags for EPT". */
+static bool entry_hpa(struct pager *p, uint64_t gpa, bool write, uint64_t *hpa)
 {
-	uint64_t hpa;
+	const struct gpa_entry *hit;
 
-	if (!entry_hpa(p, gpa, false, &hpa))
+	*hpa = gpa;
+	if (ept_enabled(p->cpu)) {
+		write |= (p->cpu->vmx->eptp & EPTP_AD) != 0;
+		hit = ept_cached(p->cpu->mmu.spaces, gpa);
+		if (hit && (hit->leaf.rights & EPT_R) &&
+		    (!write || ((hit->leaf.rights & EPT_W) && hit->leaf.dirty)))
+			*hpa = hit->leaf.hpa | PAGE_OFFSET(gpa);
+		else if (!entry_by_ept(p, gpa, write, hpa))
+			return false;
+	}
+	return entry_accessible(p, gpa, *hpa);
+}
+
+static inline bool read_entry(struct pager *p, uint64_t gpa, uint64_t *entry)
+{
+	uint64_t hpa = gpa;
+
+	if (p->nonroot && !entry_hpa(p, gpa, false, &hpa))
 		return false;
-	*entry = phys_read(p->cpu, hpa, p->entry_size);
+	*entry = p->entry_size == 8 ? phys_read64(p->cpu, hpa) : phys_read(p->cpu, hpa, 4);
 	p->walk->references++;
 	p->step[p->steps++] = (struct step){.gpa = gpa, .entry = *entry};
 	return true;
@@ -96,20 +115,21 @@ static uint64_t bits_from(unsigned low, unsigned high)
 	return low > high ? 0 : (UINT64_MAX >> (63 - high)) & (UINT64_MAX << low);
 }
 
-/* Bits that must be 0 in an 8-byte entry of `level` (5 = PML5 ... 1 = PT), SDM 3A "Reserved Bits".
- */
-static uint64_t reserved_bits(const struct pager *p, unsigned level, uint64_t entry)
+/* Bits that must be 0 in an 8-byte entry, SDM 3A "Reserved Bits": in every one, */
+static uint64_t reserved_bits(const struct pager *p)
 {
-	const struct cpu_profile *profile = p->cpu->profile;
-	uint64_t reserved = bits_from(profile->caps.maxphyaddr, p->mode & SPACE_LMA ? 51 : 62);
+	uint64_t reserved =
+	    bits_from(p->cpu->profile->caps.maxphyaddr, p->mode & SPACE_LMA ? 51 : 62);
 
-	if (!(p->mode & SPACE_NXE))
-		reserved |= PTE_NX;
-	if (level >= 4 || (level == 3 && !cpu_has(profile, PAGE1GB)))
-		return reserved | PTE_PS;
-	if (level > 1 && (entry & PTE_PS))
-		reserved |= bits_from(13, 12 + 9 * (level - 1) - 1);
-	return reserved;
+	return p->mode & SPACE_NXE ? reserved : reserved | PTE_NX;
+}
+
+/* and in one of `level` (5 = PML5 ... 2 = PD) that has PS set. */
+static bool bad_large(const struct pager *p, unsigned level, uint64_t entry)
+{
+	if (level >= 4 || (level == 3 && !cpu_has(p->cpu->profile, PAGE1GB)))
+		return true;
+	return entry & bits_from(13, 12 + 9 * (level - 1) - 1);
 }
 
 /* 4 MiB page of 32-bit paging: 31:22 address, 21 reserved, 20:13 address bits 39:32 as far as
@@ -151,20 +171,26 @@ static bool walk_32bit(struct pager *p, uint64_t *base)
 
 static bool walk_64bit_entries(struct pager *p, unsigned level, uint64_t table, uint64_t *base)
 {
+	unsigned shift = 12 + 9 * (level - 1);
 	uint64_t entry;
 
-	for (;; level--) {
-		unsigned shift = 12 + 9 * (level - 1);
+	for (;; level--, shift -= 9) {
+		bool leaf = level == 1;
 
 		if (!read_entry(p, table + (p->linear >> shift & 0x1ff) * 8, &entry))
 			return false;
 		if (!(entry & PTE_P))
 			return page_fault(p, 0);
-		if (entry & reserved_bits(p, level, entry))
+		if (entry & p->reserved)
 			return page_fault(p, PFEC_P | PFEC_RSVD);
+		if (!leaf && (entry & PTE_PS)) {
+			if (bad_large(p, level, entry))
+				return page_fault(p, PFEC_P | PFEC_RSVD);
+			leaf = true;
+		}
 		p->all &= entry;
 		p->nx |= entry & PTE_NX;
-		if (level == 1 || (entry & PTE_PS)) {
+		if (leaf) {
 			*base = entry & ENTRY_ADDRESS & ~(BIT64(shift) - 1);
 			p->walk->shift = shift;
 			return true;
@@ -182,6 +208,7 @@ static bool walk_tables(struct pager *p, uint64_t *base)
 		return walk_32bit(p, base);
 	}
 	p->entry_size = 8;
+	p->reserved = reserved_bits(p);
 	if (p->mode & SPACE_LMA)
 		return walk_64bit_entries(p, p->mode & SPACE_LA57 ? 5 : 4,
 					  cpu->cr3 & ENTRY_ADDRESS, base);
@@ -210,9 +237,27 @@ static uint16_t page_rights(uint32_t mode, bool user, bool writable, bool nx)
 			  s_ac << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC));
 }
 
+#define RIGHTS_SHADOW(view) ((RIGHT_READ | RIGHT_WRITE) << RIGHTS_SHADOW_SHIFT(view))
 #define RIGHTS_ALL_VIEWS(right)                                                                    \
 	((right) << RIGHTS_SHIFT(VIEW_USER) | (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR) |           \
-	 (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC))
+	 (right) << RIGHTS_SHIFT(VIEW_SUPERVISOR_AC) |                                             \
+	 ((right) & ~RIGHT_FETCH) << RIGHTS_SHADOW_SHIFT(VIEW_USER) |                              \
+	 ((right) & ~RIGHT_FETCH) << RIGHTS_SHADOW_SHIFT(VIEW_SUPERVISOR))
+
+/* SDM 3A "Determination of Access Rights", shadow-stack pages: read-only and dirty by the leaf,
+ * writable by all above it. */
+static uint16_t shadow_stack_rights(const struct pager *p, uint64_t leaf)
+{
+	uint64_t above = UINT64_MAX;
+
+	if ((leaf & (PTE_W | PTE_D)) != PTE_D)
+		return 0;
+	for (unsigned i = 0; i + 1 < p->steps; i++)
+		above &= p->step[i].entry;
+	if (!(above & PTE_W))
+		return 0;
+	return p->all & PTE_U ? RIGHTS_SHADOW(VIEW_USER) : RIGHTS_SHADOW(VIEW_SUPERVISOR);
+}
 
 static unsigned access_right(unsigned access)
 {
@@ -222,6 +267,9 @@ static unsigned access_right(unsigned access)
 /* Accessed flag of every entry used, dirty flag of the leaf for a write. */
 static bool set_flags(struct pager *p)
 {
+	if ((p->all & PTE_A) &&
+	    (p->access != MEM_WRITE || (p->step[p->steps - 1].entry & PTE_D)))
+		return true;
 	for (unsigned i = 0; i < p->steps; i++) {
 		uint64_t flags = PTE_A, hpa;
 
@@ -273,13 +321,16 @@ static uint8_t page_key(const struct pager *p, uint64_t leaf)
 static bool check_and_flag(struct pager *p)
 {
 	bool user = p->all & PTE_U, writable = p->all & PTE_W;
-	unsigned right = access_right(p->access), denied;
+	unsigned right = access_right(p->access), denied, shift = RIGHTS_SHIFT(p->view);
 	uint64_t leaf = p->step[p->steps - 1].entry;
 
 	p->walk->rights = page_rights(p->mode, user, writable, p->nx != 0);
+	p->walk->rights |= shadow_stack_rights(p, leaf);
 	p->walk->key = page_key(p, leaf);
-	denied = key_denies(p->cpu, p->walk->key, p->mode) >> RIGHTS_SHIFT(p->view) & right;
-	if (denied || !(p->walk->rights >> RIGHTS_SHIFT(p->view) & right))
+	denied = key_denies(p->cpu, p->walk->key, p->mode) >> shift & right;
+	if (p->shadow_stack)
+		shift = RIGHTS_SHADOW_SHIFT(p->view);
+	if (denied || !(p->walk->rights >> shift & right))
 		return page_fault(p, denied ? PFEC_P | PFEC_PK : PFEC_P);
 	if (!set_flags(p))
 		return false;
@@ -290,16 +341,30 @@ static bool check_and_flag(struct pager *p)
 	return true;
 }
 
+/* What EPT leaves of the rights of supervisor shadow-stack accesses. */
+static unsigned supervisor_shadow_rights(const struct pager *p, const struct ept_leaf *leaf)
+{
+	bool sss = p->cpu->vmx->eptp & EPTP_SSS;
+	bool read = leaf->rights & (sss ? EPT_SSS : EPT_R);
+	bool write = (leaf->rights & (sss ? EPT_SSS : EPT_W)) && leaf->dirty;
+	unsigned rights = (read ? RIGHT_READ : 0) | (write ? RIGHT_WRITE : 0);
+
+	return p->walk->rights & rights << RIGHTS_SHADOW_SHIFT(VIEW_SUPERVISOR);
+}
+
 /* The access to the translated address itself. */
 static void through_ept(struct pager *p, uint64_t gpa)
 {
 	static const uint64_t kind[] = {EPT_QUAL_READ, EPT_QUAL_WRITE, EPT_QUAL_FETCH};
 	bool user = p->all & PTE_U;
 	struct ept_access access = {
-		.qualification = kind[p->access] | EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED,
+		.qualification = kind[p->access] | EPT_QUAL_LINEAR_VALID | EPT_QUAL_TRANSLATED |
+				 (p->shadow_stack ? EPT_QUAL_SHADOW_STACK : 0),
 		.user_page = user,
+		.supervisor_shadow_stack = p->shadow_stack && p->view != VIEW_USER,
 	};
 	struct ept_leaf leaf;
+	unsigned shadow;
 	uint64_t x;
 
 	/* Advanced information, SDM 3C "Exit Qualification for EPT Violations". */
@@ -310,6 +375,8 @@ static void through_ept(struct pager *p, uint64_t gpa)
 	if (!ept_translate(p->cpu, gpa, &access, p->walk, &leaf))
 		return;
 	p->walk->hpa = leaf.hpa;
+	shadow = p->walk->rights & RIGHTS_SHADOW(VIEW_SUPERVISOR) ? supervisor_shadow_rights(p, &leaf)
+								  : 0;
 	x = (p->mode & SPACE_MBEC) && user ? EPT_XU : EPT_X;
 	if (!(leaf.rights & EPT_R))
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_READ);
@@ -317,16 +384,33 @@ static void through_ept(struct pager *p, uint64_t gpa)
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_WRITE);
 	if (!(leaf.rights & x))
 		p->walk->rights &= (uint16_t)~RIGHTS_ALL_VIEWS(RIGHT_FETCH);
+	p->walk->rights = (uint16_t)((p->walk->rights & ~RIGHTS_SHADOW(VIEW_SUPERVISOR)) | shadow);
+}
+
+/* Field by field: an initializer would clear the steps. */
+static void begin(struct pager *p, struct cpu *cpu, uint64_t linear, struct walk *walk)
+{
+	p->cpu = cpu;
+	p->walk = walk;
+	p->linear = linear;
+	p->nonroot = cpu->vmx && cpu->vmx->nonroot;
+	p->mode = mmu_space_mode(cpu);
+	p->steps = 0;
+	p->all = UINT64_MAX;
+	p->nx = 0;
+	*walk = (struct walk){.outcome = WALK_OK};
 }
 
 void paging_walk(struct cpu *cpu, uint64_t linear, unsigned access, enum mmu_view view,
 		 struct walk *walk)
 {
-	struct pager p = {.cpu = cpu, .walk = walk, .linear = linear, .access = access,
-			  .view = view, .mode = mmu_space_mode(cpu), .all = UINT64_MAX};
+	struct pager p;
 	uint64_t base = 0;
 
-	*walk = (struct walk){.outcome = WALK_OK};
+	begin(&p, cpu, linear, walk);
+	p.access = access & ~(unsigned)MEM_SHADOW_STACK;
+	p.shadow_stack = access & MEM_SHADOW_STACK;
+	p.view = view;
 	if (p.mode & SPACE_PG) {
 		if (!walk_tables(&p, &base) || !check_and_flag(&p))
 			return;

@@ -53,6 +53,7 @@ static void reset_power_up(struct cpu *cpu)
 	cpu->cr0 = CR0_RESET;
 	cpu->xcr0 = 1;
 	cpu->pkru = cpu->pkrs = 0;
+	memset(&cpu->cet, 0, sizeof(cpu->cet));
 	memset(cpu->xsave_area, 0, sizeof(cpu->xsave_area));
 	cpu->xsave_area[0] = FCW_RESET;
 	cpu->xsave_area[24] = MXCSR_RESET & 0xff;
@@ -72,6 +73,7 @@ void cpu_reset(struct cpu *cpu, bool init)
 	if (!init)
 		reset_power_up(cpu);
 	cpu->cr0 = (cpu->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
+	cpu->cet.ssp = 0;
 	cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->efer = 0;
 	memset(cpu->dr, 0, sizeof(cpu->dr));
 	cpu->dr6 = DR6_FIXED1;

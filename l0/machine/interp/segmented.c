@@ -33,12 +33,15 @@ static bool within_limit(const struct segment *seg, uint64_t offset, unsigned si
 	return last <= seg->limit || (seg->limit == UINT32_MAX && offset <= UINT32_MAX);
 }
 
-static uint64_t linear64(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size)
+static uint64_t linear64(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned size,
+			 unsigned access)
 {
 	uint64_t linear = offset;
 
 	if (segment == SEG_FS || segment == SEG_GS)
 		linear += cpu->seg[segment].base;
+	if (!(access & MEM_FETCH))
+		linear = cpu_lam(cpu, linear);
 	if (!cpu_canonical(cpu, linear) || !cpu_canonical(cpu, linear + size - 1))
 		segment_fault(cpu, segment);
 	return linear;
@@ -50,7 +53,7 @@ uint64_t seg_linear(struct cpu *cpu, unsigned segment, uint64_t offset, unsigned
 	const struct segment *seg = &cpu->seg[segment];
 
 	if (cpu_code64(cpu))
-		return linear64(cpu, segment, offset, size);
+		return linear64(cpu, segment, offset, size, access);
 	if (!cpu_real_or_vm86(cpu) && ((seg->ar & AR_UNUSABLE) || !type_allows(seg, access)))
 		segment_fault(cpu, segment);
 	if (!within_limit(seg, offset, size))

@@ -76,6 +76,7 @@ static bool same_key(const struct space_key *a, const struct space_key *b)
 void space_rename(struct mmu_spaces *s, struct space *space)
 {
 	space->id = s->next_id++;
+	space->live = false;
 	memset(space->tag, 0, sizeof(space->tag));
 	memset(&space->code, 0, sizeof(space->code));
 }
@@ -189,11 +190,13 @@ static void switch_space(struct cpu *cpu, struct space_key *key)
 	struct mmu_spaces *s = cpu->mmu.spaces;
 
 	s->current = find_space(s, key);
+	s->current->live = true;
 	s->ept_id = key->eptp ? find_ept_id(s, key) : 0;
 	s->global = NULL;
 	if (key->mode & SPACE_PGE) {
 		key->pcid = PCID_GLOBAL;
 		s->global = find_space(s, key);
+		s->global->live = true;
 	}
 }
 
@@ -283,9 +286,8 @@ static void flush(struct cpu *cpu, const struct selection *sel)
 	struct space *space;
 
 	FOR_EACH_SPACE(s, space) {
-		if (!space_selected(space, sel))
-			continue;
-		space_rename_global(s, space);
+		if (space->live && space_selected(space, sel))
+			space_rename_global(s, space);
 	}
 	space_refresh(cpu);
 }

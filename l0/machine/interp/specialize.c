@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint8_t byte_offset(const struct op *op, unsigned reg)
 {
@@ -48,6 +49,10 @@ static enum op_variant flow_variant(const struct op *op, const struct insn_info 
 	bool natural = op->opsize == (code64(mode) ? 8 : 4);
 	bool branch = info->row.attributes & INSN_END;
 
+	/* Branches that CET has to see: calls, returns, indirect ones. */
+	if (branch && (mode & (MODE_SHADOW_STACK | MODE_TRACKED)) &&
+	    ((info->row.attributes & INSN_STACK) || info->modrm))
+		return VARIANT_GENERAL;
 	if (!(mode & MODE_FLAT) || !natural || ((mode & MODE_SINGLE) && branch) ||
 	    ((info->row.attributes & INSN_STACK) && (mode & MODE_CAREFUL)))
 		return VARIANT_GENERAL;
@@ -111,6 +116,17 @@ static op_fn complex_form(const struct op *op, const struct insn_info *info, uin
 	return info->row.attributes & INSN_END ? op_complex_end : op_complex;
 }
 
+/* While indirect branches are tracked ENDBRANCH is no NOP; where one is waited for anything else but
+ * INT3 is a fault. SDM 1 "Indirect Branch Tracking". */
+static op_fn tracked_form(const struct insn_info *info, uint32_t mode)
+{
+	if (!strcmp(info->row.mnemonic, code64(mode) ? "ENDBR64" : "ENDBR32"))
+		return op_endbranch;
+	if ((mode & MODE_ENDBRANCH) && strcmp(info->row.mnemonic, "INT3"))
+		return op_no_endbranch;
+	return NULL;
+}
+
 void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 {
 	const struct insn_info *info = insn_info(op->row);
@@ -121,6 +137,11 @@ void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 	if ((mode & MODE_RTM) && info->rtm_aborts) {
 		op->fn = op_rtm_abort;
 		return;
+	}
+	if (mode & MODE_TRACKED) {
+		op->fn = tracked_form(info, mode);
+		if (op->fn)
+			return;
 	}
 	if (!family) {
 		op->fn = complex_form(op, info, mode);

@@ -75,6 +75,7 @@ struct far_target {
 	uint64_t rip;
 	unsigned cpl;
 };
+bool far_is_code64(const struct cpu *cpu, const struct far_target *target);
 /* #GP(0) if target->rip is outside the segment or not canonical. */
 void far_check_rip(struct cpu *cpu, const struct far_target *target);
 /* Loads CS and CPL and sets cpu->next_rip. */

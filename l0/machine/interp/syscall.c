@@ -3,6 +3,7 @@
  * SYSCALL, SYSRET, SYSENTER, SYSEXIT: transfers to fixed flat segments without descriptors. SDM 2B,
  * the instructions' pages.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/sys.h"
 
@@ -18,6 +19,21 @@ static void step_by_new_flags(struct cpu *cpu)
 	cpu->attention = true;
 }
 
+/* The handler has no shadow stack until it sets one: SETSSBSY. */
+static void leave_shadow_stack(struct cpu *cpu)
+{
+	if (cet_shadow_stack(cpu))
+		cet_leave_user(cpu);
+	if (cet_set(cpu, 0, CET_SH_STK_EN))
+		cpu->cet.ssp = 0;
+}
+
+static void enter_shadow_stack(struct cpu *cpu)
+{
+	if (cet_shadow_stack(cpu))
+		cpu->cet.ssp = cpu->cet.pl3_ssp;
+}
+
 void insn_syscall(struct cpu *cpu, const struct op *op)
 {
 	uint16_t selector = (uint16_t)(cpu->msrs.star >> 32) & ~SELECTOR_RPL;
@@ -25,6 +41,7 @@ void insn_syscall(struct cpu *cpu, const struct op *op)
 
 	if (!cpu_code64(cpu) || !(cpu->efer & EFER_SCE))
 		cpu_fault(cpu, VECTOR_UD);
+	leave_shadow_stack(cpu);
 	cpu->gpr[REG_RCX] = cpu->next_rip;
 	cpu->gpr[REG_R11] = rflags;
 	cpu->next_rip = cpu->msrs.lstar;
@@ -33,6 +50,7 @@ void insn_syscall(struct cpu *cpu, const struct op *op)
 	seg_set_flat_stack(cpu, selector + 8, 0);
 	if ((rflags & RFLAGS_TF))
 		step_by_new_flags(cpu);
+	cet_track_far(cpu);
 	cpu_mode_recheck(cpu);
 }
 
@@ -50,6 +68,7 @@ void insn_sysret(struct cpu *cpu, const struct op *op)
 	flags_load(cpu, cpu->gpr[REG_R11] & SYSRET_FLAGS, ~UINT64_C(0));
 	seg_set_flat_code(cpu, (selector + (code64 ? 16 : 0)) | 3, 3, code64);
 	seg_set_flat_stack(cpu, (selector + 8) | 3, 3);
+	enter_shadow_stack(cpu);
 	step_by_new_flags(cpu);
 	cpu_mode_recheck(cpu);
 }
@@ -61,11 +80,13 @@ void insn_sysenter(struct cpu *cpu, const struct op *op)
 
 	if (!cpu_protected(cpu) || !selector)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
+	leave_shadow_stack(cpu);
 	cpu->eflags_rest &= ~(RFLAGS_VM | RFLAGS_IF | RFLAGS_RF);
 	cpu->gpr[REG_RSP] = code64 ? cpu->msrs.sysenter_esp : (uint32_t)cpu->msrs.sysenter_esp;
 	cpu->next_rip = code64 ? cpu->msrs.sysenter_eip : (uint32_t)cpu->msrs.sysenter_eip;
 	seg_set_flat_code(cpu, selector, 0, code64);
 	seg_set_flat_stack(cpu, selector + 8, 0);
+	cet_track_far(cpu);
 	cpu_mode_recheck(cpu);
 }
 
@@ -83,5 +104,6 @@ void insn_sysexit(struct cpu *cpu, const struct op *op)
 	cpu->next_rip = code64 ? rip : (uint32_t)rip;
 	seg_set_flat_code(cpu, (selector + (code64 ? 32 : 16)) | 3, 3, code64);
 	seg_set_flat_stack(cpu, (selector + (code64 ? 40 : 24)) | 3, 3);
+	enter_shadow_stack(cpu);
 	cpu_mode_recheck(cpu);
 }

@@ -4,7 +4,9 @@
  * and the descriptor's type, DPL and P. Once the new state is committed, faults belong to the new
  * task.
  */
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/sys.h"
+#include "l0/machine/interp/task_shadow.h"
 #include "shadow/sdm/tss.h"
 
 /* What the new TSS holds. */
@@ -12,7 +14,10 @@ struct task_image {
 	uint64_t cr3, ip, flags, gpr[8];
 	uint16_t seg[6], ldt;
 	bool trap;
+	struct task_shadow shadow;
 };
+
+#define TSS_SSP 0x68 /* behind the I/O map base; the last byte of it is at the limit or below */
 
 static uint64_t tss_read(struct cpu *cpu, uint64_t base, unsigned offset, unsigned size)
 {
@@ -197,6 +202,22 @@ static uint64_t task_saved_flags(const struct cpu *cpu, enum task_switch_source 
 	return source == TASK_SWITCH_IRET ? cpu_rflags(cpu) & ~RFLAGS_NT : cpu_rflags(cpu);
 }
 
+/* The SSP is in 32-bit TSSs that have room for it. */
+static void task_shadow_load(struct cpu *cpu, uint16_t selector, const struct descriptor *d,
+			     enum task_switch_source source, struct task_image *image)
+{
+	struct task_shadow *shadow = &image->shadow;
+
+	shadow->source = source;
+	shadow->tss = selector;
+	shadow->cpl = image->flags & RFLAGS_VM ? 3 : image->seg[SEG_CS] & SELECTOR_RPL;
+	if (source == TASK_SWITCH_IRET || !cet_set(cpu, shadow->cpl, CET_SH_STK_EN))
+		return;
+	if (desc_limit(d) < TSS_SSP + 3)
+		cpu_fault_code(cpu, VECTOR_TS, SELECTOR_ERROR(selector));
+	shadow->ssp = tss_read(cpu, desc_base(d), TSS_SSP, 4);
+}
+
 /* Everything up to the new task's registers: memory of both TSSs, busy bits, TR. */
 static void task_exchange(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 			  enum task_switch_source source, uint64_t next_rip,
@@ -209,6 +230,8 @@ static void task_exchange(struct cpu *cpu, uint16_t selector, struct descriptor 
 	tss_probe(cpu, cpu->seg[SEG_TR].base, old->ip,
 		  old->seg + old->segments * old->seg_step - 1);
 	tss_load(cpu, desc_base(d), new, image);
+	task_shadow_load(cpu, selector, d, source, image);
+	task_shadow_leave(cpu, &image->shadow, next_rip);
 	if (nested)
 		tss_probe(cpu, desc_base(d), 0, 1);
 	if (!nested)
@@ -242,6 +265,7 @@ void task_switch(struct cpu *cpu, uint16_t selector, struct descriptor *d,
 	cpu_rip(cpu) = image.ip;
 	task_commit(cpu, &image);
 	task_load_segments(cpu, &image);
+	task_shadow_enter(cpu, &image.shadow, image.ip);
 	cpu_mode_changed(cpu);
 	if (!event)
 		cpu_escape(cpu);

@@ -108,7 +108,7 @@ static void remove_entry(struct mmu_spaces *s, uint64_t linear, const struct spa
 }
 
 const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const struct walk *walk,
-				     enum page_kind kind)
+				     enum page_kind kind, bool known)
 {
 	struct mmu_spaces *s = cpu->mmu.spaces;
 	struct space *space = walk->global ? s->global : s->current;
@@ -119,9 +119,11 @@ const struct tlb2_entry *tlb2_insert(struct cpu *cpu, uint64_t linear, const str
 		mark_large(cpu, space, large_page(linear, walk->shift));
 	set = tlb2_set(s, linear, space->id);
 	number = (size_t)(set - s->tlb2[0]) / TLB2_WAYS;
-	remove_entry(s, linear, s->current);
-	if (s->global)
-		remove_entry(s, linear, s->global);
+	if (known) {
+		remove_entry(s, linear, s->current);
+		if (s->global)
+			remove_entry(s, linear, s->global);
+	}
 	for (entry = set; entry < set + TLB2_WAYS && entry->id; entry++)
 		;
 	if (entry == set + TLB2_WAYS)
@@ -191,10 +193,12 @@ static void drop_first_level(struct cpu *cpu, const struct space *space, uint64_
 	for (unsigned view = 0; view < VIEW_COUNT; view++) {
 		unsigned tag = space->tag[view];
 		uint64_t hit = PAGE_BASE(linear) | tag;
-		struct tlb_entry *slot = &cpu->mmu.tlb[(linear >> PAGE_SHIFT ^ tag_hash(tag)) &
-						       ((1 << TLB_BITS) - 1)];
+		struct tlb_entry *slot;
 
-		if (tag && (slot->read == hit || slot->write == hit || slot->fetch == hit))
+		if (!tag)
+			continue;
+		slot = &cpu->mmu.tlb[(linear >> PAGE_SHIFT ^ tag_hash(tag)) & ((1 << TLB_BITS) - 1)];
+		if (slot->read == hit || slot->write == hit || slot->fetch == hit)
 			*slot = (struct tlb_entry){TLB_INVALID, TLB_INVALID, TLB_INVALID, 0};
 	}
 }
@@ -206,11 +210,11 @@ void tlb_flush_page(struct cpu *cpu, const struct selection *sel, uint64_t linea
 	struct space *space;
 
 	FOR_EACH_SPACE(s, space) {
-		bool chosen = space_selected(space, sel);
+		bool chosen = space->live && space_selected(space, sel);
 
 		/* Other PCIDs may have the page as a global one at the first level. */
-		if (!chosen &&
-		    !(sel->with_global && (sel->any_vpid || space->key.vpid == sel->vpid)))
+		if (!chosen && !(space->live && sel->with_global &&
+				 (sel->any_vpid || space->key.vpid == sel->vpid)))
 			continue;
 		had_code |= filter_has(&space->code, filter_bit(linear));
 		drop_first_level(cpu, space, linear);

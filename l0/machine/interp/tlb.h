@@ -43,6 +43,7 @@ struct space {
 	uint64_t id; /* 0: slot unused; never given out twice */
 	uint64_t used;
 	uint16_t tag[VIEW_COUNT]; /* 0: none yet */
+	bool live; /* has been in use since it was renamed; else nothing is cached for it */
 	struct page_filter code; /* pages that were fetched from: the jump cache may know them */
 };
 
@@ -72,6 +73,19 @@ struct mmu_spaces {
 	uint64_t ept_id; /* of the current space's EPTP */
 	struct gpa_entry gpa[GPA_ENTRIES];
 };
+
+static inline struct gpa_entry *gpa_slot(struct mmu_spaces *s, uint64_t gpa)
+{
+	return &s->gpa[(gpa >> PAGE_SHIFT ^ s->ept_id * 37) & (GPA_ENTRIES - 1)];
+}
+
+/* The mapping that is cached for the page of `gpa`, or NULL. */
+static inline const struct gpa_entry *ept_cached(struct mmu_spaces *s, uint64_t gpa)
+{
+	const struct gpa_entry *entry = gpa_slot(s, gpa);
+
+	return entry->id == s->ept_id && entry->gpa == PAGE_BASE(gpa) ? entry : NULL;
+}
 
 static inline uint64_t tag_hash(unsigned tag)
 {
@@ -105,7 +119,7 @@ void space_refresh(struct cpu *cpu);
 /* What the block cache knows of RIPs goes by tags; these are given out anew or lack a page. */
 void space_forget_jumps(struct cpu *cpu);
 
-/* Walks the slots of space[] that are in use. */
+/* Walks the slots of space[] that are taken. */
 #define FOR_EACH_SPACE(s, space)                                                                   \
 	for (uint64_t left_ = (s)->occupied;                                                       \
 	     left_ && ((space) = &(s)->space[__builtin_ctzll(left_)], true); left_ &= left_ - 1)

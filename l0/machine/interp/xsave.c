@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/simd/simd.h"
@@ -374,6 +375,18 @@ static void restore_extended(struct cpu *cpu, uint64_t linear, struct restored *
 				section_size(cpu, &xstates[i]));
 }
 
+/* CET state goes to MSRs, and is checked as WRMSR would: SDM 2 "XRSTORS". */
+static void check_cet(struct cpu *cpu, const struct restored *r)
+{
+	uint64_t user[2], supervisor[3];
+
+	memcpy(user, r->section[XSTATE_INDEX_CET_U], sizeof(user));
+	memcpy(supervisor, r->section[XSTATE_INDEX_CET_S], sizeof(supervisor));
+	if ((r->present & XSTATE_CET_U && !cet_user_state_valid(cpu, user)) ||
+	    (r->present & XSTATE_CET_S && !cet_supervisor_state_valid(cpu, supervisor)))
+		fault_gp(cpu);
+}
+
 /* Registers that do not exist outside 64-bit mode keep their values. */
 static void commit(struct cpu *cpu, const struct op *op, const struct restored *r)
 {
@@ -405,6 +418,7 @@ static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
 		64, MEM_READ);
 	restore_legacy(cpu, linear, &r);
 	restore_extended(cpu, linear, &r);
+	check_cet(cpu, &r);
 	commit(cpu, op, &r);
 }
 

@@ -74,6 +74,10 @@ void kvm_clock_arm(struct kvm_cpu *cpu, uint64_t when);
 void kvm_run_machine(struct cpu *cpu);
 void kvm_poke(struct cpu *cpu);
 
+/* nested.c. Whether a nested guest runs, or sleeps, that more than an NMI can wake with interrupts off:
+ * its hypervisor wants interrupts as VM exits, or has set the VMX-preemption timer. */
+bool kvm_nested_wakes(struct kvm_cpu *cpu);
+
 /* exits.c */
 void kvm_handle_exit(struct kvm_cpu *cpu);
 void kvm_report_exits(struct cpu *cpu,

@@ -33,7 +33,7 @@ static bool halted_for_good(struct kvm_cpu *cpu)
 	struct kvm_mp_state state;
 
 	return !cpu->run->if_flag && !ioctl(cpu->vcpu, KVM_GET_MP_STATE, &state) &&
-	       state.mp_state == KVM_MP_STATE_HALTED;
+	       state.mp_state == KVM_MP_STATE_HALTED && !kvm_nested_wakes(cpu);
 }
 
 /* Each look kicks the vCPU out of KVM_RUN; one that does not come is not coming. */

@@ -220,6 +220,22 @@ static void sleeps_for_ever(void **state)
 	hung(true);
 }
 
+static void entry_fails(void **state)
+{
+	for (unsigned i = 0; i < 5 * LIMIT; i++)
+		hang_saw_entry(&machine, 0x1000, i % 2 ? "this" : "that");
+	for (unsigned i = 0; i < 5 * LIMIT; i++) {
+		hang_saw_entry(&machine, 0x1000, "this");
+		hang_saw_entry(&machine, 0x1000, i % 2 ? "this" : NULL);
+	}
+	hung(false);
+	for (unsigned i = 0; i < LIMIT; i++) {
+		hang_saw_entry(&machine, 0x1000, "this");
+		hang_saw_entry(&machine, 0x2000, NULL);
+	}
+	hung(true);
+}
+
 static void nobody_asks(void **state)
 {
 	machine.hang = NULL;
@@ -227,6 +243,7 @@ static void nobody_asks(void **state)
 		faults(HERE);
 		returns(HERE);
 		hang_saw_sleep(&machine, true, retired);
+		hang_saw_entry(&machine, 0x1000, "this");
 	}
 	hung(false);
 }
@@ -245,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup(emulated_and_not_advanced, setup),
 		cmocka_unit_test_setup(guests_are_told_apart, setup),
 		cmocka_unit_test_setup(sleeps_for_ever, setup),
+		cmocka_unit_test_setup(entry_fails, setup),
 		cmocka_unit_test_setup(nobody_asks, setup),
 	};
 

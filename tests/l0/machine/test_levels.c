@@ -40,40 +40,43 @@ static void l1_works(void)
 	enters(1, L1);
 }
 
+/* A guest above L1 enters one of its own: that is L1's to do. */
+static void launches_by_l1(void)
+{
+	launches();
+	l1_works();
+	launches();
+}
+
+/* A guest above L1 exits for another reason: L1 enters whoever handles that. */
+static void exits_by_l1(void)
+{
+	exits();
+	l1_works();
+	launches();
+}
+
 static void nest(void)
 {
 	enters(1, L1);
 	launches();
 	enters(2, L2);
-	launches();
-	l1_works();
-	launches();
+	launches_by_l1();
 	enters(3, L3);
-	launches();
-	/* L3's VMLAUNCH is L2's to answer, and L2 runs by a VMRESUME of L1's. */
-	l1_works();
-	launches();
+	launches_by_l1(); /* L3's VMLAUNCH is L2's to answer */
 	enters(2, L2);
-	exits();
-	l1_works();
-	launches();
+	exits_by_l1();
 	enters(2, L2);
-	launches();
-	l1_works();
-	launches();
+	launches_by_l1();
 	enters(4, L4);
 }
 
 static void own_vmcs_each(void **state)
 {
 	nest();
-	exits();
-	l1_works();
-	launches();
+	exits_by_l1();
 	enters(2, L2);
-	launches();
-	l1_works();
-	launches();
+	launches_by_l1();
 	enters(3, L3);
 	exits();
 	assert_int_equal(levels_current(&levels), 3);
@@ -90,13 +93,9 @@ static void failed_launch(void **state)
 	enters(1, L1);
 	launches();
 	enters(2, L2);
-	launches();
-	l1_works();
-	launches();
+	launches_by_l1();
 	enters(2, L2);
-	exits();
-	l1_works();
-	launches();
+	exits_by_l1();
 	enters(2, 0x5000, 0x5e);
 }
 
@@ -106,14 +105,10 @@ static void shared_vmcs(void **state)
 	enters(1, L1);
 	launches();
 	enters(2, 0x2000, 0x2e);
-	launches();
-	l1_works();
-	launches();
+	launches_by_l1();
 	enters(3, 0x2000, 0x3e);
 	assert_null(levels_find(&levels, 2)); /* its state is no longer there */
-	exits();
-	l1_works();
-	launches();
+	exits_by_l1();
 	enters(2, 0x2000, 0x2e);
 	exits();
 	/* Another EPT for the guest that runs: nobody launched anything. */

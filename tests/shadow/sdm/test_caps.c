@@ -121,7 +121,7 @@ static void test_ept_vpid(void **state)
 	struct vmx_caps caps = with(ALL);
 	uint64_t cap = vmx_cap(&caps, EPT_VPID_CAP);
 
-	assert_int_equal(cap, UINT64_C(0x00000f01067341c1));
+	assert_int_equal(cap, UINT64_C(0x00000f0106f341c1));
 	caps = with(WITHOUT(INVEPT));
 	assert_int_equal(vmx_cap(&caps, EPT_VPID_CAP),
 			 cap & ~(EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_GLOBAL));

@@ -116,6 +116,13 @@ static void lane_cmp(struct simd *s, enum width width, unsigned lane)
 }
 SIZES(cmp)
 
+/* A handler that is a function of what follows. */
+#define HANDLER(name, function, ...)                                                               \
+	void simd_##name(struct simd *s)                                                           \
+	{                                                                                          \
+		function(s, __VA_ARGS__);                                                          \
+	}
+
 /* ---- COMISx, UCOMISx: flags change only if nothing is unmasked ---- */
 
 static void compare_flags(struct simd *s, enum width width, bool quiet)
@@ -132,25 +139,10 @@ static void compare_flags(struct simd *s, enum width width, bool quiet)
 		cc_set_explicit(s->cpu, flags[order]);
 }
 
-void simd_comiss(struct simd *s)
-{
-	compare_flags(s, SINGLE, false);
-}
-
-void simd_comisd(struct simd *s)
-{
-	compare_flags(s, DOUBLE, false);
-}
-
-void simd_ucomiss(struct simd *s)
-{
-	compare_flags(s, SINGLE, true);
-}
-
-void simd_ucomisd(struct simd *s)
-{
-	compare_flags(s, DOUBLE, true);
-}
+HANDLER(comiss, compare_flags, SINGLE, false)
+HANDLER(comisd, compare_flags, DOUBLE, false)
+HANDLER(ucomiss, compare_flags, SINGLE, true)
+HANDLER(ucomisd, compare_flags, DOUBLE, true)
 
 /* ---- SSE3 ---- */
 
@@ -178,35 +170,12 @@ static void alternate(struct simd *s, enum width width)
 		(i & 1 ? lane_add : lane_sub)(s, width, i);
 }
 
-void simd_haddps(struct simd *s)
-{
-	horizontal(s, SINGLE, soft_add);
-}
-
-void simd_haddpd(struct simd *s)
-{
-	horizontal(s, DOUBLE, soft_add);
-}
-
-void simd_hsubps(struct simd *s)
-{
-	horizontal(s, SINGLE, soft_sub);
-}
-
-void simd_hsubpd(struct simd *s)
-{
-	horizontal(s, DOUBLE, soft_sub);
-}
-
-void simd_addsubps(struct simd *s)
-{
-	alternate(s, SINGLE);
-}
-
-void simd_addsubpd(struct simd *s)
-{
-	alternate(s, DOUBLE);
-}
+HANDLER(haddps, horizontal, SINGLE, soft_add)
+HANDLER(haddpd, horizontal, DOUBLE, soft_add)
+HANDLER(hsubps, horizontal, SINGLE, soft_sub)
+HANDLER(hsubpd, horizontal, DOUBLE, soft_sub)
+HANDLER(addsubps, alternate, SINGLE)
+HANDLER(addsubpd, alternate, DOUBLE)
 
 /* ---- dot product: products, then sums of pairs, each rounded ---- */
 
@@ -266,15 +235,8 @@ static void dot_product(struct simd *s, enum width width, unsigned count)
 	}
 }
 
-void simd_dpps(struct simd *s)
-{
-	dot_product(s, SINGLE, 4);
-}
-
-void simd_dppd(struct simd *s)
-{
-	dot_product(s, DOUBLE, 2);
-}
+HANDLER(dpps, dot_product, SINGLE, 4)
+HANDLER(dppd, dot_product, DOUBLE, 2)
 
 /* ---- approximations: denormals are zeros, no exceptions, MXCSR is not looked at ---- */
 
@@ -293,24 +255,13 @@ static void approximate(struct simd *s, unsigned lane, bool root)
 	put_lane(s, SINGLE, lane, soft_div(&env, &thirteen_bits, one, value));
 }
 
-void simd_rcpss(struct simd *s)
-{
-	approximate(s, 0, false);
-}
-
-void simd_rsqrtss(struct simd *s)
-{
-	approximate(s, 0, true);
-}
-
-void simd_rcpps(struct simd *s)
+static void approximate_all(struct simd *s, bool root)
 {
 	for (unsigned lane = 0; lane < 4; lane++)
-		approximate(s, lane, false);
+		approximate(s, lane, root);
 }
 
-void simd_rsqrtps(struct simd *s)
-{
-	for (unsigned lane = 0; lane < 4; lane++)
-		approximate(s, lane, true);
-}
+HANDLER(rcpss, approximate, 0, false)
+HANDLER(rsqrtss, approximate, 0, true)
+HANDLER(rcpps, approximate_all, false)
+HANDLER(rsqrtps, approximate_all, true)

@@ -191,6 +191,7 @@ void vmx_iret(struct cpu *cpu)
 		return;
 	private->iret_unblocked_nmi = *blocked;
 	private->iret_retired = cpu_retired(cpu);
+	if (*blocked)
+		cpu->attention = true; /* an NMI or an NMI window may be next */
 	*blocked = false;
-	cpu->attention = true;
 }

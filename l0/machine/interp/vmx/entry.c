@@ -5,6 +5,7 @@
  */
 #include "l0/machine/interp/vmx/vmx.h"
 
+#include "l0/machine/hang.h"
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/vmx/private.h"
 
@@ -93,6 +94,13 @@ void vmx_load_controls(struct cpu *cpu)
 
 /* ---- the entry ---- */
 
+static void tell_failure(struct cpu *cpu)
+{
+	hang_saw_entry(cpu->machine, cpu->vmx->current, vmx_last_failure(cpu));
+	if (cpu->vmx->on_entry_failure)
+		cpu->vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
+}
+
 /* SDM 3C "VM-Entry Failures During or After Loading Guest State": only the reason and the
  * qualification are recorded, the state is the host's, the guest-state area and the blocking by NMI
  * stay as they were. */
@@ -111,8 +119,7 @@ static void fail_to_host(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t 
 	cpu_charge(cpu, COST_VM_ENTRY + COST_VM_EXIT);
 	vmx_load_host_state(cpu);
 	cpu->nmi_blocked = nmi_blocked;
-	if (vmx->on_entry_failure)
-		vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
+	tell_failure(cpu);
 }
 
 /* True: the checks of the group hold; false: VMfailValid(error) has been set. */
@@ -125,8 +132,7 @@ static bool check_group(struct cpu *cpu, const struct vmx_check_env *env,
 		return true;
 	vmx_describe_check(cpu, check);
 	vmx_set_fail(cpu, cpu->vmx->vmcs, error);
-	if (cpu->vmx->on_entry_failure)
-		cpu->vmx->on_entry_failure(cpu, vmx_last_failure(cpu));
+	tell_failure(cpu);
 	return false;
 }
 

@@ -63,6 +63,11 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs)
 		cpu->msrs.bndcfgs = vmcs_get(vmcs, GUEST_IA32_BNDCFGS);
 	if (entry & ENTRY_LOAD_PKRS)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PKRS, vmcs_get(vmcs, GUEST_IA32_PKRS));
+	if (entry & ENTRY_LOAD_CET) {
+		cpu->cet.s_cet = vmcs_get(vmcs, GUEST_IA32_S_CET);
+		cpu->cet.ssp = vmcs_get(vmcs, GUEST_SSP);
+		cpu->cet.ssp_table = vmcs_get(vmcs, GUEST_INTERRUPT_SSP_TABLE_ADDR);
+	}
 	if (entry & ENTRY_LOAD_PERF_GLOBAL_CTRL)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PERF_GLOBAL_CTRL,
 				vmcs_get(vmcs, GUEST_IA32_PERF_GLOBAL_CTRL));
@@ -150,6 +155,11 @@ static void save_msrs(struct cpu *cpu, struct vmcs *vmcs)
 		vmcs_set(vmcs, GUEST_IA32_BNDCFGS, cpu->msrs.bndcfgs);
 	if (vmx_feature(cpu, VMX_FEATURE_PKRS))
 		vmcs_set(vmcs, GUEST_IA32_PKRS, cpu->pkrs);
+	if (vmx_feature(cpu, VMX_FEATURE_CET)) {
+		vmcs_set(vmcs, GUEST_IA32_S_CET, cpu->cet.s_cet);
+		vmcs_set(vmcs, GUEST_SSP, cpu->cet.ssp);
+		vmcs_set(vmcs, GUEST_INTERRUPT_SSP_TABLE_ADDR, cpu->cet.ssp_table);
+	}
 	/* SDM 3D "Miscellaneous Data": VM exits record EFER.LMA in the entry control. */
 	if (vmx_feature(cpu, VMX_FEATURE_STORE_LMA)) {
 		uint64_t entry = vmcs_get(vmcs, ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST;

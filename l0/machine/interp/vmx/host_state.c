@@ -19,7 +19,8 @@ static void load_control_registers(struct cpu *cpu, const struct vmcs *vmcs, boo
 	uint64_t width = cpu->vmx->caps->maxphyaddr;
 
 	cpu->cr0 = (cpu->cr0 & CR0_KEPT) | (vmcs_get(vmcs, HOST_CR0) & ~CR0_KEPT) | CR0_FIXED;
-	cpu->cr3 = vmcs_get(vmcs, HOST_CR3) & (BIT64(width) - 1);
+	cpu->cr3 = vmcs_get(vmcs, HOST_CR3) &
+		   ((BIT64(width) - 1) | CR3_LAM_U48 | CR3_LAM_U57);
 	cpu->cr4 = vmcs_get(vmcs, HOST_CR4) | CR4_VMXE;
 	if (host64)
 		cpu->cr4 |= CR4_PAE;
@@ -45,6 +46,11 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs, bool host64)
 		cpu->msrs.bndcfgs = 0;
 	if (controls & EXIT_LOAD_PKRS)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PKRS, vmcs_get(vmcs, HOST_IA32_PKRS));
+	if (controls & EXIT_LOAD_CET) {
+		cpu->cet.s_cet = vmcs_get(vmcs, HOST_IA32_S_CET);
+		cpu->cet.ssp = vmcs_get(vmcs, HOST_SSP);
+		cpu->cet.ssp_table = vmcs_get(vmcs, HOST_INTERRUPT_SSP_TABLE_ADDR);
+	}
 	if (controls & EXIT_LOAD_PERF_GLOBAL_CTRL)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PERF_GLOBAL_CTRL,
 				vmcs_get(vmcs, HOST_IA32_PERF_GLOBAL_CTRL));

@@ -157,6 +157,7 @@ void vmx_log_entry(struct cpu *cpu, bool failed)
 	if (!cpu->machine->levels || failed)
 		return;
 	level = levels_enter(cpu->machine->levels, cpu->vmx->current, cpu->vmx->eptp, retired);
+	hang_saw_entry(cpu->machine, cpu->vmx->current, NULL);
 	hang_saw_return(cpu->machine, true, vmcs_get(cpu->vmx->vmcs, GUEST_RIP),
 			vmcs_get(cpu->vmx->vmcs, GUEST_RSP), retired);
 	if (cpu->machine->gdb)

@@ -61,33 +61,9 @@ void vmx_reset(struct cpu *cpu)
 	vmx_leave_nonroot(vmx);
 }
 
-/* SDM 3D "VMX Capability Reporting Facility" says for each MSR when it exists. */
-static bool capability_exists(const struct vmx_caps *caps, uint32_t msr)
-{
-	switch (msr) {
-	case MSR_IA32_VMX_PROCBASED_CTLS2:
-		return vmx_features_have(caps->features, VMX_FEATURE_SECONDARY);
-	case MSR_IA32_VMX_EPT_VPID_CAP:
-		return vmx_features_have(caps->features, VMX_FEATURE_EPT) ||
-		       vmx_features_have(caps->features, VMX_FEATURE_VPID);
-	case MSR_IA32_VMX_TRUE_PINBASED_CTLS ... MSR_IA32_VMX_TRUE_ENTRY_CTLS:
-		return vmx_cap(caps, BASIC) & VMX_BASIC_TRUE_CONTROLS;
-	case MSR_IA32_VMX_VMFUNC:
-		return vmx_features_have(caps->features, VMX_FEATURE_VMFUNC);
-	default:
-		return true;
-	}
-}
-
 bool vmx_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
-	const struct vmx_caps *caps = cpu->vmx->caps;
-
-	if (msr < MSR_IA32_VMX_BASIC || msr - MSR_IA32_VMX_BASIC >= VMX_CAP_COUNT ||
-	    !capability_exists(caps, msr))
-		return false;
-	*value = caps->msr[msr - MSR_IA32_VMX_BASIC];
-	return true;
+	return vmx_caps_read(cpu->vmx->caps, msr, value);
 }
 
 uint64_t vmx_guest_tsc(const struct cpu *cpu, uint64_t tsc)

@@ -26,35 +26,17 @@ static void binary(struct x87 *x, arithmetic *operation, bool reversed)
 			 : operation(&x->env, x->format, a, b));
 }
 
-void x87_add(struct x87 *x)
-{
-	binary(x, soft_add, false);
-}
-
-void x87_mul(struct x87 *x)
-{
-	binary(x, soft_mul, false);
-}
-
-void x87_sub(struct x87 *x)
-{
-	binary(x, soft_sub, false);
-}
-
-void x87_subr(struct x87 *x)
-{
-	binary(x, soft_sub, true);
-}
-
-void x87_div(struct x87 *x)
-{
-	binary(x, soft_div, false);
-}
-
-void x87_divr(struct x87 *x)
-{
-	binary(x, soft_div, true);
-}
+#define BINARY(name, operation, reversed)                                                          \
+	void x87_##name(struct x87 *x)                                                             \
+	{                                                                                          \
+		binary(x, operation, reversed);                                                    \
+	}
+BINARY(add, soft_add, false)
+BINARY(mul, soft_mul, false)
+BINARY(sub, soft_sub, false)
+BINARY(subr, soft_sub, true)
+BINARY(div, soft_div, false)
+BINARY(divr, soft_div, true)
 
 /* ST(0) alone; false: it was empty. */
 static bool unary(struct x87 *x, struct soft *a)
@@ -269,8 +251,9 @@ static void partial_remainder(struct x87 *x, bool nearest)
 		if (x->env.flags & ~x->env.masked)
 			return;
 		x->cc_written = FSW_CC;
-		if (a.class == SOFT_FINITE && b.class == SOFT_FINITE)
-			a = remainder_finite(x, a, b, nearest);
+		if (a.class == SOFT_FINITE)
+			a = b.class == SOFT_FINITE ? remainder_finite(x, a, b, nearest)
+						   : remainder_value(x, a.sign, a.exp, a.sig);
 		x87_put(x, 0, a);
 	}
 }

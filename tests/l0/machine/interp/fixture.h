@@ -144,6 +144,10 @@ WEAK _Noreturn void cpu_page_fault(struct cpu *cpu, uint64_t linear, uint32_t er
 	fake_event(cpu, VECTOR_PF, true, error);
 }
 
+WEAK void cpu_mode_changed(struct cpu *cpu)
+{
+}
+
 WEAK void cpu_charge(struct cpu *cpu, uint64_t cycles)
 {
 	seen.now += cycles;

@@ -138,6 +138,31 @@ static void unordered_unmasked(void **state)
 	fixture_free(f);
 }
 
+/* A remainder by infinity is the dividend. Tiny, it is an underflow as any other result: SDM 1
+ * "Numeric Underflow Exception (#U)". */
+static void tiny_remainder_by_infinity(void **state)
+{
+	const struct f80 infinity = {F80_INTEGER, 0x7fff}, tiny = {UINT64_C(0x72fe600000000000), 0};
+	struct fixture *f = x87_new(PROTECTED, NULL);
+
+	OK(f, FLD1);
+	OK(f, FLD1);
+	for (unsigned nearest = 0; nearest < 2; nearest++) {
+		OK(f, FNCLEX);
+		x87_set(&f->cpu, 0, tiny);
+		x87_set(&f->cpu, 1, infinity);
+		set_control(f, 0x37f);
+		run_bytes(f, nearest ? "\xd9\xf5" : "\xd9\xf8", 2); /* FPREM1, FPREM */
+		assert_int_equal(status(f), 6 << 11 | SOFT_DE);
+		assert_st(f, 0, tiny.se, tiny.sig);
+		set_control(f, 0x36f);
+		run_bytes(f, nearest ? "\xd9\xf5" : "\xd9\xf8", 2);
+		assert_int_equal(status(f), 0x8080 | 6 << 11 | SOFT_DE | SOFT_UE);
+		assert_st(f, 0, 0x6000, tiny.sig << 1);
+	}
+	fixture_free(f);
+}
+
 /* ---- CR0.NE = 0 ---- */
 
 static void board_reports(void **state)
@@ -353,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(reported_by_the_next),
 	    cmocka_unit_test(stack_faults),
 	    cmocka_unit_test(unordered_unmasked),
+	    cmocka_unit_test(tiny_remainder_by_infinity),
 	    cmocka_unit_test(board_reports),
 	    cmocka_unit_test(layouts),
 	    cmocka_unit_test(save_and_restore),
