@@ -16,7 +16,7 @@
 #define MSR_INDEX UINT32_C(0x1fff)
 #define PAT_TYPES UINT64_C(0xf3) /* memory types 0, 1, 4, 5, 6, 7 exist */
 
-enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_PAT, KIND_DEBUGCTL };
+enum msr_kind { KIND_PLAIN, KIND_CANONICAL, KIND_PAT, KIND_DEBUGCTL, KIND_SHARED };
 
 static const struct {
 	uint32_t msr;
@@ -168,7 +168,8 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		return pebs_write_msr(vcpu, msr, value);
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
-	if (!field_accepts(field_msrs[row].kind, value))
+	if (!field_accepts(field_msrs[row].kind, value) ||
+	    (field_msrs[row].kind == KIND_SHARED && !hw_try_wrmsr(msr, value)))
 		return false;
 	hw_vmwrite(field_msrs[row].field, value);
 	return true;

@@ -378,6 +378,19 @@ static uint32_t ext_of(uint32_t event)
 	       type != INTR_TYPE_SOFTWARE_EXCEPTION;
 }
 
+/* The SSP of the new task's TSS, tokens, frames: nothing of that is done here. */
+static bool has_cet(void)
+{
+	const uint64_t on = CET_SH_STK_EN | CET_ENDBR_EN;
+	uint64_t user = 0, supervisor = 0;
+
+	if (!(hw_vmread(VMCS_GUEST_CR4) & CR4_CET))
+		return false;
+	(void)hw_try_rdmsr(MSR_IA32_U_CET, &user);
+	(void)hw_try_rdmsr(MSR_IA32_S_CET, &supervisor);
+	return (user | supervisor) & on;
+}
+
 enum exit_next handle_task_switch(struct vcpu *vcpu)
 {
 	struct task t = {
@@ -386,6 +399,8 @@ enum exit_next handle_task_switch(struct vcpu *vcpu)
 		.selector = (uint16_t)vcpu->exit.qualification,
 	};
 
+	if (has_cet())
+		hv_end_guest(vcpu, "a hardware task switch with CET on");
 	if (t.source == SOURCE_GATE)
 		t.event = (uint32_t)hw_vmread(VMCS_IDT_VECTORING_INFO);
 	t.ext = ext_of(t.event);

@@ -113,6 +113,38 @@ static void rights_are_anded(void **state)
 			}
 }
 
+/* A supervisor shadow stack: writable to its own accesses by bit 60 of a leaf that is read-only. */
+static void supervisor_shadow_stacks(void **state)
+{
+	const uint64_t gpa = 0x8000, write = EPT_QUAL_WRITE | EPT_QUAL_SHADOW_STACK;
+	struct fixture *f = *state;
+	uint64_t size;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_EPT_POINTER, EPTP12 | EPTP_SSS);
+	l1_launch(f);
+	assert_true(GET02(f, EPT_POINTER) & EPTP_SSS);
+	set_leaf12(f, gpa, gpa | EPT_R | EPT_MT_WB);
+	assert_int_equal(violation(f, gpa, write), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), write | LINEAR | EPT_QUAL_ENTRY_R);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	set_leaf12(f, gpa, gpa | EPT_R | EPT_MT_WB | EPT_SSS);
+	assert_int_equal(violation(f, gpa, write), SHADOW_RESUME_L2);
+	assert_int_equal(ept02_peek(&f->v, EPTP12 | EPTP_SSS, (struct l2_gpa){gpa}, &size) &
+				 (EPT_RWX | EPT_SSS),
+			 EPT_R | EPT_SSS);
+	/* Ordinary writes, and the user's shadow stacks, go by the W bit. */
+	assert_int_equal(violation(f, gpa, EPT_QUAL_WRITE | EPT_QUAL_SSS), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION),
+			 EPT_QUAL_WRITE | EPT_QUAL_SSS | LINEAR | EPT_QUAL_ENTRY_R);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	assert_int_equal(violation(f, gpa, write | EPT_QUAL_USER), SHADOW_RESUME_L1);
+	/* What lies above the leaf has to be writable. */
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+	fake_poke64(&f->fake, EPT_PD, EPT_PT | EPT_R | EPT_X);
+	assert_int_equal(violation(f, gpa, write), SHADOW_RESUME_L1);
+}
+
 static void types(void **state)
 {
 	struct fixture *f = *state;
@@ -401,6 +433,7 @@ int main(void)
 	    TEST(fills_on_demand),
 	    TEST(largest_page),
 	    TEST(rights_are_anded),
+	    TEST(supervisor_shadow_stacks),
 	    TEST(types),
 	    TEST(not_present_12),
 	    TEST(misconfigurations),

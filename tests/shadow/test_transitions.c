@@ -469,6 +469,43 @@ static void protection_keys(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x23);
 }
 
+/* The SSP can be loaded by VM entries only: VMCS01's do it while L1 has had it loaded, and inherit
+ * L2's otherwise. */
+static void cet_state(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t exits;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_GUEST_SSP, 0x2000);
+	l1_write(f, VMCS_HOST_IA32_S_CET, CET_SH_STK_EN);
+	l1_write(f, VMCS_HOST_SSP, 0x3000);
+	l1_write(f, VMCS_HOST_INTERRUPT_SSP_TABLE_ADDR, 0x4000);
+	exits = l1_read(f, VMCS_EXIT_CONTROLS);
+	l1_launch(f);
+	assert_false(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
+	SET02(f, GUEST_SSP, 0x2008); /* every exit saves it */
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_GUEST_SSP), 0x2008);
+	assert_false(GET01(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
+	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_CET);
+	l1_write(f, VMCS_EXIT_CONTROLS, exits | EXIT_LOAD_CET);
+	l1_write(f, VMCS_GUEST_SSP, 0x2010);
+	reenter(f);
+	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
+	assert_false(GET02(f, EXIT_CONTROLS) & EXIT_LOAD_CET);
+	assert_int_equal(GET02(f, GUEST_SSP), 0x2010);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_true(GET01(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
+	assert_int_equal(GET01(f, GUEST_IA32_S_CET), CET_SH_STK_EN);
+	assert_int_equal(GET01(f, GUEST_SSP), 0x3000);
+	assert_int_equal(GET01(f, GUEST_INTERRUPT_SSP_TABLE_ADDR), 0x4000);
+	l1_write(f, VMCS_EXIT_CONTROLS, exits);
+	reenter(f);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_false(GET01(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
+}
+
 /* An NMI that found L0 at work while L2 was about to run: L1's exit if it asked for NMIs, after
  * what is being injected; nothing of an earlier exit shows in it. */
 static void nmi_between_exits(void **state)
@@ -669,6 +706,7 @@ int main(void)
 	    BOTH(msr_lists_of_l0),
 	    BOTH(tsc_in_store_list),
 	    BOTH(protection_keys),
+	    BOTH(cet_state),
 	    BOTH(nmi_between_exits),
 	    BOTH(init_between_exits),
 	    BOTH(bad_msr_lists),

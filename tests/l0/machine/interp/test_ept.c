@@ -50,6 +50,44 @@ static void guest_paging(struct fixture *f, uint64_t leaf)
 	mmu_flush_all(&f->cpu);
 }
 
+/* SDM 3C "EPT Violations" with bit 7 of EPTP: supervisor shadow-stack accesses go by bit 60 of the leaf,
+ * which must be readable, below writable entries; all others as ever. */
+static void check_shadow_stack(unsigned bits, bool supervisor, bool write)
+{
+	struct fixture *f = virtualized("sapphire-rapids", EPTP_SSS, 0);
+	uint64_t leaf = (bits & 1 ? EPT_R : EPT_X) | (bits & 2 ? EPT_R | EPT_W : 0) |
+			(bits & 4 ? EPT_SSS : 0);
+	bool above = bits & 8, readable = leaf & EPT_R;
+	bool by_sss = above && readable && (leaf & EPT_SSS);
+	bool by_rights = readable && (!write || (above && (leaf & EPT_W)));
+	bool allowed = supervisor ? by_sss : by_rights;
+	unsigned access = MEM_SHADOW_STACK | (write ? MEM_WRITE : MEM_READ);
+	struct walk walk;
+
+	ram_write64(f, EPT_PD, EPT_PT | EPT_R | EPT_X | (above ? EPT_W : 0));
+	guest_paging(f, PTE_P | PTE_A | PTE_D | (supervisor ? 0 : PTE_U));
+	ram_write64(f, LEAF(GPA), GPA | leaf | EPT_MT_WB);
+	paging_walk(&f->cpu, LINEAR, access, supervisor ? VIEW_SUPERVISOR : VIEW_USER, &walk);
+	assert_int_equal(walk.outcome, allowed ? WALK_OK : WALK_EPT_VIOLATION);
+	if (allowed) {
+		assert_int_equal(walk.hpa, GPA);
+		assert_true(walk.rights >> RIGHTS_SHADOW_SHIFT(supervisor ? VIEW_SUPERVISOR
+									  : VIEW_USER) &
+			    (write ? RIGHT_WRITE : RIGHT_READ));
+	} else {
+		assert_true(walk.qualification & EPT_QUAL_SHADOW_STACK);
+		assert_int_equal(!(walk.qualification & EPT_QUAL_SSS), !(leaf & EPT_SSS));
+	}
+	fixture_free(f);
+}
+
+static void test_shadow_stacks(void **state)
+{
+	for (unsigned bits = 0; bits < 16; bits++)
+		for (unsigned kind = 0; kind < 4; kind++)
+			check_shadow_stack(bits, kind & 1, kind & 2);
+}
+
 static const uint64_t access_bit[] = {EPT_QUAL_READ, EPT_QUAL_WRITE, EPT_QUAL_FETCH};
 
 /* Every leaf RWX x access, paging off: an access goes through iff its bit is set; the qualification
@@ -463,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rights_and_qualification),
+		cmocka_unit_test(test_shadow_stacks),
 		cmocka_unit_test(test_advanced_information),
 		cmocka_unit_test(test_guest_paging_structures),
 		cmocka_unit_test(test_misconfigurations),

@@ -12,13 +12,18 @@
 
 #include "l0/machine/boot.h"
 
-void whole_create(struct machine *machine, uint64_t ram)
+void whole_create_part(struct machine *machine, uint64_t ram, const char *profile)
 {
 	memset(machine, 0, sizeof(*machine));
 	assert_true(machine_init(machine, ram, "/dev/null"));
 	machine->cpu_ops = &interp_cpu_ops;
-	machine->cpu = interp_cpu_ops.create(machine, NULL);
+	machine->cpu = interp_cpu_ops.create(machine, profile);
 	assert_non_null(machine->cpu);
+}
+
+void whole_create(struct machine *machine, uint64_t ram)
+{
+	whole_create_part(machine, ram, NULL);
 }
 
 void whole_put(struct machine *machine, uint64_t at, const void *bytes, size_t size)

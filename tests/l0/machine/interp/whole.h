@@ -17,6 +17,8 @@
 
 /* A fresh machine of the default profile with `ram` bytes; machine_free() ends it. */
 void whole_create(struct machine *machine, uint64_t ram);
+/* The same of another profile, in the words of --cpu. */
+void whole_create_part(struct machine *machine, uint64_t ram, const char *profile);
 void whole_put(struct machine *machine, uint64_t at, const void *bytes, size_t size);
 void whole_put64(struct machine *machine, uint64_t at, uint64_t value);
 /* 64-bit mode at ring 0 with no IDT, the first `mapped` bytes (whole 2 MiB pages, 1 GiB at most)
