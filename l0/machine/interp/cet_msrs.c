@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The control registers of CET, and what XRSTORS may load. The shadow-stack pointers are plain rows of
- * msrs.def.
+ * The control registers of CET, and what XRSTORS may load. The shadow-stack pointers are plain rows
+ * of msrs.def.
  */
 #include "l0/machine/interp/cet.h"
 

@@ -137,8 +137,8 @@ static void remember(struct cpu *cpu, uint64_t gpa, const struct ept_leaf *leaf)
 	entry->leaf.hpa = PAGE_BASE(leaf->hpa);
 }
 
-/* SDM 3C "EPT Violations": a supervisor shadow stack is readable, and writable but for its leaf, which
- * says so. EPT_SSS in the rights of a page stands for all that. */
+/* SDM 3C "EPT Violations": a supervisor shadow stack is readable, and writable but for its leaf,
+ * which says so. EPT_SSS in the rights of a page stands for all that. */
 static uint64_t page_rights(uint64_t above, uint64_t rights, uint64_t leaf)
 {
 	bool shadow_stack = (above & EPT_W) && (rights & EPT_R) && (leaf & EPT_SSS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What control transfers do to shadow stacks, SDM 1 "Shadow Stacks", SDM 2 the pages of CALL, RET,
- * INT n and IRET. Token and frame of a switch lie in one aligned region of 32 bytes, so that nothing
- * faults between the two: here no shadow stack becomes prematurely busy.
+ * INT n and IRET. Token and frame of a switch lie in one aligned region of 32 bytes, so that
+ * nothing faults between the two: here no shadow stack becomes prematurely busy.
  */
 #include "l0/machine/interp/canonical.h"
 #include "l0/machine/interp/cet.h"

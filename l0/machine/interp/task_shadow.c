@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Hardware task switches with CET. Tasks are those of 32-bit mode, so an SSP has 32 bits: in the TSS
- * behind the I/O map base, and in the frames.
+ * Hardware task switches with CET. Tasks are those of 32-bit mode, so an SSP has 32 bits: in the
+ * TSS behind the I/O map base, and in the frames.
  */
 #include "l0/machine/interp/task_shadow.h"
 

@@ -12,7 +12,7 @@ struct task_shadow {
 	enum task_switch_source source;
 	uint16_t tss;	       /* selector of the new one, for error codes */
 	unsigned cpl;	       /* of the new task */
-	uint64_t ssp;	       /* CALL, JMP, gate: of the new TSS. IRET: of the frame or IA32_PL3_SSP */
+	uint64_t ssp;	       /* of the new TSS; IRET: of the frame, or IA32_PL3_SSP */
 	bool push, verify;     /* a frame is to be pushed; the frame is to be compared */
 	uint64_t cs, lip, old; /* the frame */
 };

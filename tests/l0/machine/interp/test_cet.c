@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Shadow stacks: whose pages they are, the instructions that manage them, what events, far transfers
- * and task switches leave there and compare; the MSRs. Near branches and the tracker run as code in
- * test_cet_code.c.
+ * Shadow stacks: whose pages they are, the instructions that manage them, what events, far
+ * transfers and task switches leave there and compare; the MSRs. Near branches and the tracker run
+ * as code in test_cet_code.c.
  */
 #include "tests/l0/machine/interp/protect.h"
 
@@ -24,12 +24,18 @@ static void map(struct fixture *f, uint64_t linear, uint64_t flags)
 	mmu_flush_all(&f->cpu);
 }
 
+static void become(struct fixture *f, const char *part)
+{
+	char error[128];
+
+	assert_true(cpu_profile_parse(part, &f->profile, error, sizeof(error)));
+}
+
 static struct fixture *cet_fixture(enum fixture_mode mode)
 {
 	struct fixture *f = fixture_new(mode);
-	char error[128];
 
-	assert_true(cpu_profile_parse("sapphire-rapids", &f->profile, error, sizeof(error)));
+	become(f, "sapphire-rapids");
 	poke(f, PDPT, DIRECTORY | PTE_P | PTE_W | PTE_U, 8);
 	poke(f, DIRECTORY, PTE_P | PTE_W | PTE_U | PTE_PS, 8);
 	poke(f, DIRECTORY + 8, TABLE | PTE_P | PTE_W | PTE_U, 8);
@@ -381,7 +387,7 @@ static void test_bad_switch(void **state)
 	}
 }
 
-/* The interrupt SSP table: at the same level with a frame, which frees the token when it returns. */
+/* The interrupt SSP table: at the same level with a frame; the return frees the token. */
 static void test_ist(void **state)
 {
 	const uint64_t table = 0x14000, top = SHADOW_IST + 0xff8;
@@ -537,7 +543,6 @@ static void test_msrs(void **state)
 		{MSR_IA32_INTERRUPT_SSP_TABLE_ADDR, 1, true},
 	};
 	struct fixture *f = cet_fixture(LONG64);
-	char error[128];
 	uint64_t value;
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -545,14 +550,14 @@ static void test_msrs(void **state)
 		assert_true(cpu_rdmsr(&f->cpu, rows[i].msr, &value));
 		assert_int_equal(value == rows[i].value, rows[i].good);
 	}
-	assert_true(cpu_profile_parse("sapphire-rapids,-cet-ss", &f->profile, error, sizeof(error)));
+	become(f, "sapphire-rapids,-cet-ss");
 	assert_false(cpu_wrmsr(&f->cpu, MSR_IA32_S_CET, CET_SH_STK_EN));
 	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_S_CET, CET_ENDBR_EN));
 	assert_false(cpu_rdmsr(&f->cpu, MSR_IA32_PL0_SSP, &value));
-	assert_true(cpu_profile_parse("sapphire-rapids,-cet-ibt", &f->profile, error, sizeof(error)));
+	become(f, "sapphire-rapids,-cet-ibt");
 	assert_false(cpu_wrmsr(&f->cpu, MSR_IA32_S_CET, CET_ENDBR_EN));
 	assert_true(cpu_wrmsr(&f->cpu, MSR_IA32_S_CET, CET_SH_STK_EN));
-	assert_true(cpu_profile_parse("skylake", &f->profile, error, sizeof(error)));
+	become(f, "skylake");
 	assert_false(cpu_rdmsr(&f->cpu, MSR_IA32_S_CET, &value));
 	fixture_free(f);
 }

@@ -67,7 +67,7 @@ static const struct row rows[] = {
 	{"waiting at the start", IBT | CET_TRACKER, BYTES(ENDBR64 HLT), "", -1, IBT},
 	{"waiting, and nothing there", IBT | CET_TRACKER, BYTES(HLT), "", 3, 0},
 	{"legacy page", LEGACY | BITMAP, BYTES(LOAD JMP), HLT, -1, LEGACY | BITMAP | CET_SUPPRESS},
-	{"legacy page, no suppression", LEGACY | BITMAP | CET_SUPPRESS_DIS, BYTES(LOAD JMP), HLT, -1,
+	{"legacy page, still tracked", LEGACY | BITMAP | CET_SUPPRESS_DIS, BYTES(LOAD JMP), HLT, -1,
 	 LEGACY | BITMAP | CET_SUPPRESS_DIS},
 	{"no legacy page", LEGACY | (BITMAP + 0x1000), BYTES(LOAD JMP), HLT, 3, 0},
 	{"CALL and RET", SS, BYTES("\xe8\x3b\x00\x00\x00" HLT), "\xc3", -1, SS},

@@ -50,8 +50,8 @@ static void guest_paging(struct fixture *f, uint64_t leaf)
 	mmu_flush_all(&f->cpu);
 }
 
-/* SDM 3C "EPT Violations" with bit 7 of EPTP: supervisor shadow-stack accesses go by bit 60 of the leaf,
- * which must be readable, below writable entries; all others as ever. */
+/* SDM 3C "EPT Violations" with bit 7 of EPTP: supervisor shadow-stack accesses go by bit 60 of the
+ * leaf, which must be readable, below writable entries; all others as ever. */
 static void check_shadow_stack(unsigned bits, bool supervisor, bool write)
 {
 	struct fixture *f = virtualized("sapphire-rapids", EPTP_SSS, 0);

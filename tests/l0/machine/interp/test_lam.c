@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Linear-address masking: what becomes of pointers under every setting, which accesses it is for, and
- * CR3 and CR4. The rules as data: SDM 3A "Linear-Address Masking".
+ * Linear-address masking: what becomes of pointers under every setting, which accesses it is for,
+ * and CR3 and CR4. The rules as data: SDM 3A "Linear-Address Masking".
  */
 #include "tests/l0/machine/interp/protect.h"
 
