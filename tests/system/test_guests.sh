@@ -42,6 +42,13 @@ for depth in 1 2 3; do
 	abyme --depth $depth "$images/steps.elf" | cmp -s - "$out/expected" || fail "debug exceptions at depth $depth"
 done
 
+# CET, which every hypervisor passes on.
+abyme --cpu sapphire-rapids "$images/shadows.elf" >"$out/expected" || fail 'CET at depth 0'
+[ "$(cksum <"$out/expected")" = "330273216 7909" ] || fail "CET: $(cat "$out/expected")"
+for depth in 1 2 3; do
+	abyme --cpu sapphire-rapids --depth $depth "$images/shadows.elf" | cmp -s - "$out/expected" || fail "CET at depth $depth"
+done
+
 # 1: the same output at depths 0 to 3 and over tiny.
 for guest in hello timer modes vectors floating; do
 	words=strict
