@@ -41,7 +41,7 @@ static vmx_features without_helpless(vmx_features f)
 void shadow_caps_offer(const struct vmx_caps *hw, struct vmx_caps *l1)
 {
 	vmx_features features = (hw->features & ~NOT_CARRIED) | BY_SOFTWARE;
-	const uint64_t facts = VMX_MISC_PREEMPTION_SHIFT | VMX_MISC_CR3_TARGETS;
+	const uint64_t facts = VMX_MISC_PREEMPTION_SHIFT;
 
 	if (hw->features & F(EPT))
 		features |= BY_SOFTWARE_WITH_EPT;
