@@ -15,10 +15,10 @@ static void print_text(uint16_t stream, const struct trap_record *record)
 	char detail[96];
 
 	trap_record_detail(record, detail, sizeof(detail));
-	printf("%-7s #%-8" PRIu64 " %s %-24s rip=%016" PRIx64 " insns=%-6" PRIu32
-	       " cycles=%-7" PRIu32,
-	       trap_stream_name(stream), record->sequence, trap_who_name(record->path, record->level),
-	       trap_reason_name(record->reason), record->rip, record->insns, record->cycles);
+	printf(
+	    "%-7s #%-8" PRIu64 " %s %-24s rip=%016" PRIx64 " insns=%-6" PRIu32 " cycles=%-7" PRIu32,
+	    trap_stream_name(stream), record->sequence, trap_who_name(record->path, record->level),
+	    trap_reason_name(record->reason), record->rip, record->insns, record->cycles);
 	if (record->flags & TRAP_GPA_VALID)
 		printf(" gpa=%" PRIx64, record->gpa);
 	if (record->cause != TRAP_NO_CAUSE)

@@ -117,9 +117,9 @@ static void describe_violation(const struct trap_record *record, char *text, siz
 
 static void describe_event(const struct trap_record *record, char *text, size_t size)
 {
-	static const char *const types[8] = {"interrupt",	   "type 1",	     "NMI",
-					     "exception",	   "INT n",	     "privileged exception",
-					     "software exception", "other event"};
+	static const char *const types[8] = {
+	    "interrupt",	  "type 1",	"NMI", "exception", "INT n", "privileged exception",
+	    "software exception", "other event"};
 	uint32_t info = record->interruption;
 
 	if (info & INTR_INFO_VALID)

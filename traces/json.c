@@ -38,7 +38,8 @@ bool json_end(struct json *json)
 {
 	size_t flags = JSON_REAL_PRECISION(REAL_DIGITS) |
 		       (json->compact ? JSON_COMPACT : JSON_INDENT(INDENT));
-	bool written = !json_dumpf(json->level[0], json->out, flags) && putc('\n', json->out) != EOF;
+	bool written =
+	    !json_dumpf(json->level[0], json->out, flags) && putc('\n', json->out) != EOF;
 
 	json_decref(json->level[0]);
 	return written && !ferror(json->out);

@@ -178,8 +178,8 @@ const struct symbol *symbols_find(const struct symbols *symbols, uint64_t addres
 	for (unsigned i = 0; i < symbols->count; i++) {
 		const struct symbol *s = find_in(&symbols->images[i], address);
 		const uint8_t *bytes =
-			s ? part(&symbols->images[i].file, s->offset + (address - s->start), length, 1)
-			  : NULL;
+		    s ? part(&symbols->images[i].file, s->offset + (address - s->start), length, 1)
+		      : NULL;
 
 		if (bytes && !memcmp(bytes, code, length))
 			return s;

@@ -60,7 +60,13 @@ bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value);
 
 /* Allowed settings of a control word: low half must-be-1, high half may-be-1 bits, taken from the
  * TRUE MSR where the part has it. */
-enum vmx_control_word { VMX_PIN, VMX_PRIMARY, VMX_SECONDARY, VMX_EXIT_CONTROLS, VMX_ENTRY_CONTROLS };
+enum vmx_control_word {
+	VMX_PIN,
+	VMX_PRIMARY,
+	VMX_SECONDARY,
+	VMX_EXIT_CONTROLS,
+	VMX_ENTRY_CONTROLS
+};
 uint64_t vmx_caps_allowed(const struct vmx_caps *caps, enum vmx_control_word word);
 
 #endif

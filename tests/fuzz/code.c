@@ -49,7 +49,8 @@ void fuzz_code(const uint8_t *bytes, size_t size)
 	enable_vectors(machine.cpu);
 	for (unsigned i = 0; i < 16; i++)
 		if (i != REG_RSP)
-			machine.cpu->gpr[i] = CODE + fuzz_take(&bytes, &size, 1) * (mode & 0x80 ? 0x101 : 8);
+			machine.cpu->gpr[i] =
+			    CODE + fuzz_take(&bytes, &size, 1) * (mode & 0x80 ? 0x101 : 8);
 	if (size)
 		whole_put(&machine, CODE, bytes, size < CODE_MAX ? size : CODE_MAX);
 	fuzz_run(&machine);

@@ -278,7 +278,9 @@ static void run_exceptions(void)
 
 /* ---- what survives an exit, and a fault ---- */
 
-OPERATION(over_cpuid, "push %%rbx; push %%rcx; push %%rdx; xor %%ecx, %%ecx; cpuid; pop %%rdx; pop %%rcx; pop %%rbx")
+OPERATION(
+    over_cpuid,
+    "push %%rbx; push %%rcx; push %%rdx; xor %%ecx, %%ecx; cpuid; pop %%rdx; pop %%rcx; pop %%rbx")
 OPERATION(over_port, "out %%al, $0x80")
 OPERATION(over_breakpoint, "int3")
 

@@ -127,8 +127,9 @@ static void run_operations(uint64_t rounds)
 
 /* ---- what survives an exit, and a fault ---- */
 
-OPERATION(over_cpuid, "push %%rbx; push %%rcx; push %%rdx; xor %%eax, %%eax; xor %%ecx, %%ecx; cpuid;"
-		      "xor %%eax, %%eax; pop %%rdx; pop %%rcx; pop %%rbx")
+OPERATION(over_cpuid,
+	  "push %%rbx; push %%rcx; push %%rdx; xor %%eax, %%eax; xor %%ecx, %%ecx; cpuid;"
+	  "xor %%eax, %%eax; pop %%rdx; pop %%rcx; pop %%rbx")
 OPERATION(over_port, "out %%al, $0x80")
 OPERATION(over_breakpoint, "int3")
 

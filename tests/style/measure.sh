@@ -42,7 +42,7 @@ for f in $code; do
 	head -2 "$f" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || fail "no SPDX line: $f"
 done
 
-wide=$(awk '{ gsub(/\t/, "        ") } length > 100 && !/#define|_ROW|CHECK\(|VIOLATION\(/ { n++ } END { print n + 0 }' $sources)
+wide=$(cat $sources | expand | awk 'length > 100 && !/#define|_ROW|CHECK\(|VIOLATION\(/ { n++ } END { print n + 0 }')
 echo "lines      over 100 columns: $wide"
 
 # Citations per 1000 lines where the architecture is implemented.

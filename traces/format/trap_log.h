@@ -81,7 +81,8 @@ enum trap_flags {
 /* One exit. 80 bytes. */
 struct trap_record {
 	uint64_t sequence;
-	uint64_t cause;        /* sequence, same stream, of the exit whose handling made this one; or TRAP_NO_CAUSE */
+	uint64_t cause; /* sequence, same stream, of the exit whose handling made this one; or
+			   TRAP_NO_CAUSE */
 	uint64_t qualification;
 	uint64_t rip;          /* guest RIP at the exit */
 	uint64_t gpa;          /* guest-physical address, if TRAP_GPA_VALID */

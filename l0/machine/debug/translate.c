@@ -56,7 +56,8 @@ static bool walk_32(const struct context *context, const struct memory *memory, 
 		*gpa = (entry & 0xffc00000) | (entry >> 13 & 0xff) << 32 | (linear & 0x3fffff);
 		return true;
 	}
-	if (!read_entry(context, memory, (entry & 0xfffff000) + (linear >> 12 & 1023) * 4, 4, &entry))
+	if (!read_entry(context, memory, (entry & 0xfffff000) + (linear >> 12 & 1023) * 4, 4,
+			&entry))
 		return false;
 	*gpa = (entry & 0xfffff000) | PAGE_OFFSET(linear);
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * --watch: chosen events as they happen, one line each on stderr, with the count of retired instructions,
- * the level that runs, and where it is. A run is the same with and without.
+ * --watch: chosen events as they happen, one line each on stderr, with the count of retired
+ * instructions, the level that runs, and where it is. A run is the same with and without.
  */
 #ifndef L0_MACHINE_DEBUG_WATCH_H
 #define L0_MACHINE_DEBUG_WATCH_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * --gdb: GDB's remote serial protocol over TCP, with a thread for each level: thread n + 1 is Ln, as it
- * runs or as it waits in its VMCS. The debugger sees levels that need not know of it, and changes
- * nothing that it is not told to: a run under it is the same run.
+ * --gdb: GDB's remote serial protocol over TCP, with a thread for each level: thread n + 1 is Ln,
+ * as it runs or as it waits in its VMCS. The debugger sees levels that need not know of it, and
+ * changes nothing that it is not told to: a run under it is the same run.
  */
 #ifndef L0_MACHINE_GDB_GDB_H
 #define L0_MACHINE_GDB_GDB_H

@@ -50,7 +50,8 @@ struct gdb {
 	unsigned catch_count;
 	bool stepping;
 	unsigned step_level; /* stops at this level or above it: the ones below are its hardware */
-	uint64_t resumed_at; /* instructions retired when it was let go: no breakpoint counts there */
+	/* instructions retired when it was let go: no breakpoint counts there */
+	uint64_t resumed_at;
 	bool caught;         /* by an entry or an exit, told at the next instruction */
 	char stop[80];       /* the stop reply: "S05" and the like with what caused it */
 	char why[160];	     /* for the console: what was caught */

@@ -230,7 +230,8 @@ static void put_thread_info(struct gdb *gdb, const char *text)
 	unsigned level = (unsigned)strtoul(text, NULL, 16) - 1;
 
 	snprintf(words, sizeof(words), "L%u%s", level,
-		 level == context_current_level(gdb->machine) ? ", running" : ", as its VMCS has it");
+		 level == context_current_level(gdb->machine) ? ", running"
+							      : ", as its VMCS has it");
 	gdb_put_hex(gdb, words, strlen(words));
 }
 

@@ -49,7 +49,8 @@ ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu
 
 	if (alu_writes(alu))
 		fast_put(cpu, op->rm, size, result);
-	taken = alu == ALU_CMP || alu == ALU_SUB ? sub_condition(cpu, code, a, b, size) : cc_condition(cpu, code);
+	taken = alu == ALU_CMP || alu == ALU_SUB ? sub_condition(cpu, code, a, b, size)
+						 : cc_condition(cpu, code);
 	if (taken)
 		return edge_taken(cpu, op + 1, wide);
 	return edge_on(cpu, op + 1, wide);

@@ -95,7 +95,8 @@ ALWAYS_INLINE uint64_t scan(const uint8_t *a, const uint8_t *b, unsigned step, u
 	uint64_t i = 0, chunk = 8 / size;
 
 	if (while_equal && step)
-		while (i + chunk <= count && host_load(a + i * size, 8) == host_load(b + i * size, 8))
+		while (i + chunk <= count &&
+		       host_load(a + i * size, 8) == host_load(b + i * size, 8))
 			i += chunk;
 	for (; i < count; i++)
 		if ((host_load(a + i * size, size) == host_load(b + i * step, size)) != while_equal)

@@ -34,7 +34,10 @@ static void execute(void *argument)
 		__asm__ volatile("vmwrite %0, %1" : : "r"(s->value), "r"(s->field) : "cc");
 		break;
 	case 5:
-		__asm__ volatile("invept %0, %1" : : "m"(s->descriptor), "r"(s->value & 3) : "cc", "memory");
+		__asm__ volatile("invept %0, %1"
+				 :
+				 : "m"(s->descriptor), "r"(s->value & 3)
+				 : "cc", "memory");
 		break;
 	case 6:
 		__asm__ volatile("invvpid %0, %1" : : "m"(s->descriptor), "r"(s->value & 7) : "cc", "memory");
@@ -55,11 +58,13 @@ bool stray_instruction(uint64_t top)
 {
 	struct trap_info info;
 	struct stray stray = {
-		.which = (chance() >> 8) % 10,
-		.address = chance_address(top),
-		.value = chance(),
-		.field = chance_one_in(2) ? chance() >> 49 : vmcs_fields[(chance() >> 8) % VMCS_FIELD_COUNT].encoding,
-		.descriptor = {chance_one_in(2) ? chance_address(top) : chance() >> 48, chance_address(top)},
+	    .which = (chance() >> 8) % 10,
+	    .address = chance_address(top),
+	    .value = chance(),
+	    .field = chance_one_in(2) ? chance() >> 49
+				      : vmcs_fields[(chance() >> 8) % VMCS_FIELD_COUNT].encoding,
+	    .descriptor = {chance_one_in(2) ? chance_address(top) : chance() >> 48,
+			   chance_address(top)},
 	};
 
 	/* The instruction would succeed on a host field that must stay. */

@@ -41,7 +41,8 @@ const struct simd_direct *simd_direct_find(const struct simd_info *simd);
 
 typedef bool direct_body(struct cpu *cpu, const struct op *op, union vec *d, const union vec *s);
 #define DIRECT_BODY(name)                                                                          \
-	ALWAYS_INLINE bool name(struct cpu *cpu, const struct op *op, union vec *d, const union vec *s)
+	ALWAYS_INLINE bool name(struct cpu *cpu, const struct op *op, union vec *d,                \
+				const union vec *s)
 
 ALWAYS_INLINE OP_RESULT direct_register(struct cpu *cpu, const struct op *op, direct_body *body)
 {

@@ -326,7 +326,8 @@ TO_GENERAL(cvttss2si, float, d[0])
 #define ROW(name, size, aligned)                                                                   \
 	{simd_##name, SHAPE_XMM_RM, size, aligned, DIRECT_FORMS(direct_##name)},
 #define FOUR(name)                                                                                 \
-	ROW(name##ps, 16, true) ROW(name##pd, 16, true) ROW(name##ss, 4, false) ROW(name##sd, 8, false)
+	ROW(name##ps, 16, true)                                                                    \
+	ROW(name##pd, 16, true) ROW(name##ss, 4, false) ROW(name##sd, 8, false)
 const struct simd_direct simd_direct_float[] = {
 	FOUR(add) FOUR(sub) FOUR(mul) FOUR(div) FOUR(sqrt) FOUR(min) FOUR(max) FOUR(cmp)
 	ROW(comisd, 8, false)

@@ -188,8 +188,8 @@ static void write_comparison(struct x87 *x, uint8_t unmasked)
 {
 	if (x->flags_written)
 		cc_set_explicit(x->cpu, unmasked & SOFT_IE
-						? cc_flags(x->cpu) & (RFLAGS_ZF | RFLAGS_PF | RFLAGS_CF)
-						: x->rflags);
+					    ? cc_flags(x->cpu) & (RFLAGS_ZF | RFLAGS_PF | RFLAGS_CF)
+					    : x->rflags);
 	if (x->compared && (unmasked & SOFT_IE))
 		x->cc_written &= FSW_C1;
 }

@@ -41,8 +41,13 @@ static void after_firmware(void **state)
 	static const enum boot_mode modes[] = { BOOT_REAL, BOOT_PROTECTED32, BOOT_LONG64 };
 
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		struct cpu_boot_state boot = { .mode = modes[i], .rip = 0x8000, .rsp = 0x7000,
-					       .rax = 0x11, .rbx = 0x22, .rsi = 0x33, .cr3 = 0x1000 };
+		struct cpu_boot_state boot = {.mode = modes[i],
+					      .rip = 0x8000,
+					      .rsp = 0x7000,
+					      .rax = 0x11,
+					      .rbx = 0x22,
+					      .rsi = 0x33,
+					      .cr3 = 0x1000};
 		struct machine machine;
 
 		whole_create(&machine, UINT64_C(2) << 20);

@@ -227,7 +227,8 @@ static void make_structured(uint8_t *bytes, uint64_t *seed)
 	}
 	/* Rare opcodes would starve in the three-byte maps. */
 	if (map == 2 || map == 4)
-		*at++ = (random >> 40 & 3) == 1 ? (uint8_t)(0xf0 | (random >> 48 & 7)) : (uint8_t)(random >> 48);
+		*at++ = (random >> 40 & 3) == 1 ? (uint8_t)(0xf0 | (random >> 48 & 7))
+						: (uint8_t)(random >> 48);
 }
 
 static void streams_as_zydis(void **state)

@@ -30,7 +30,8 @@ static uint64_t cr2_after_jump(uint32_t target)
 	whole_create(&machine, RAM_SIZE);
 	whole_put(&machine, CODE, jump, sizeof(jump));
 	whole_put(&machine, CODE + 1, &target, sizeof(target));
-	whole_put(&machine, MAPPED - 2, "\xb8\x01", 2); /* MOV EAX, imm32: three bytes on the next page */
+	whole_put(&machine, MAPPED - 2, "\xb8\x01",
+		  2); /* MOV EAX, imm32: three bytes on the next page */
 	whole_boot_long64(&machine, MAPPED, CODE, CODE);
 	machine.max_insns = 100;
 	interp_cpu_ops.run(machine.cpu);

@@ -460,9 +460,9 @@ static void test_timed_waits(void **state)
 		uint64_t until, control, left, waited;
 		bool bounded;
 	} rows[] = {
-		{100, 0, 1000, 100, false}, {100, 48, 1000, 48, true},   {100, 400, 1000, 100, false},
-		{5000, 0, 1000, 1000, false}, {5000, 2000, 1000, 1000, false},
-		{UINT64_C(1) << 40, 800, 1000, 800, true},
+	    {100, 0, 1000, 100, false},	     {100, 48, 1000, 48, true},
+	    {100, 400, 1000, 100, false},    {5000, 0, 1000, 1000, false},
+	    {5000, 2000, 1000, 1000, false}, {UINT64_C(1) << 40, 800, 1000, 800, true},
 	};
 
 	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {

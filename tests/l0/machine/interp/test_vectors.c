@@ -125,10 +125,10 @@ static void every_row_as_recorded(void **state)
 	}
 	print_verdicts(count, vectors);
 	if (count[STALE] || known < vectors_count(vectors))
-		print_message("%s is stale: %u rows of the table are new or changed (first: %s), "
-			      "%u of its rows are no more; on an x86-64 host: make vectors\n",
-			      VECTORS_FILE, count[STALE], stale ? stale->mnemonic : "none",
-			      vectors_count(vectors) - known);
+		print_message("%s is stale: %u rows of the table are new or changed, %u of its "
+			      "rows are no more; on an x86-64 host: make vectors ABYME_ROWS=%s\n",
+			      VECTORS_FILE, count[STALE], vectors_count(vectors) - known,
+			      stale ? stale->mnemonic : "none");
 	assert_int_equal(count[STALE] + count[DIFFERENT] + vectors_count(vectors) - known, 0);
 	vectors_free(vectors);
 }

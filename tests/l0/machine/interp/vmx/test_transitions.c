@@ -395,8 +395,9 @@ static void test_long_msr_areas(void **state)
 		if (count == 512)
 			assert_int_equal(f.cpu->msrs.star, 511);
 		else
-			assert_exit(&f, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE,
-				    513);
+			assert_exit(
+			    &f, EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE,
+			    513);
 		stop(&f);
 	}
 	for (unsigned load = 0; load < 2; load++) {

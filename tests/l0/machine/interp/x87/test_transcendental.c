@@ -37,8 +37,8 @@ static void results_to_the_last_bit(void **state)
 			result = x87_get(&f->cpu, rows[i].opcode == 0xf2); /* FPTAN pushes 1 */
 			if (result.sig != rows[i].results[rc].sig ||
 			    result.se != rows[i].results[rc].se)
-				fail_msg("row %zu, %s, RC %u: %04x %016lx", i, rows[i].name, rc, result.se,
-					 result.sig);
+				fail_msg("row %zu, %s, RC %u: %04x %016lx", i, rows[i].name, rc,
+					 result.se, result.sig);
 			assert_int_equal(status(f) & 0x7f, SOFT_PE);
 			fixture_free(f);
 		}
@@ -70,7 +70,10 @@ static void exact_results(void **state)
 	} cases[] = {
 	    {"\xd9\xf0", {F80_INTEGER, 0x3fff}, {0, 0}, {F80_INTEGER, 0x3fff}},
 	    {"\xd9\xf0", {F80_INTEGER, 0xbfff}, {0, 0}, {F80_INTEGER, 0xbffe}},
-	    {"\xd9\xf1", {F80_INTEGER, 0x3ffc}, {0xc000000000000000, 0x3fff}, {0x9000000000000000, 0xc001}},
+	    {"\xd9\xf1",
+	     {F80_INTEGER, 0x3ffc},
+	     {0xc000000000000000, 0x3fff},
+	     {0x9000000000000000, 0xc001}},
 	    {"\xd9\xf1", {F80_INTEGER, 0x3fff}, {0xc000000000000000, 0xbfff}, {0, 0x8000}},
 	    {"\xd9\xf3", {F80_INTEGER, 0x3fff}, {0, 0x8000}, {0, 0x8000}},
 	    {"\xd9\xff", {0, 0x8000}, {0, 0}, {F80_INTEGER, 0x3fff}},
