@@ -52,35 +52,24 @@ static void switch_lists(struct vcpu *vcpu)
 	shadow_l0_changed(&vcpu->shadow);
 }
 
-/* The CPU says which bits it has, while nothing counts. */
-static bool accepted(uint64_t value)
-{
-	bool good;
-
-	hw_wrmsr(MSR_IA32_PERF_GLOBAL_CTRL, 0);
-	good = hw_try_wrmsr(MSR_IA32_PEBS_ENABLE, value);
-	if (good)
-		hw_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
-	return good;
-}
-
+/* Never written to the CPU here: a record may be due, and would be written at once. With adaptive
+ * PEBS every counter has its bit. */
 static bool write_enable(struct vcpu *vcpu, uint64_t value)
 {
-	bool good;
+	uint64_t off;
 
-	if (!active && !hw_try_rdmsr(MSR_IA32_PEBS_ENABLE, enable))
+	if (!hw_try_rdmsr(MSR_IA32_PEBS_ENABLE, &off) ||
+	    (value & ~hv.machine.caps.perf_global_ctrl_valid))
 		return false;
 	if (!active)
 		*control = hw_rdmsr(MSR_IA32_PERF_GLOBAL_CTRL);
-	good = accepted(value);
-	if (good)
-		*enable = value;
-	if (active != (*enable != 0)) {
-		active = *enable;
+	*enable = value;
+	if (active != (value != 0)) {
+		active = value;
 		switch_lists(vcpu);
 	}
 	hold();
-	return good;
+	return true;
 }
 
 bool pebs_read_msr(uint32_t msr, uint64_t *value)

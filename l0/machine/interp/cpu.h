@@ -194,10 +194,9 @@ struct cpu {
 	} perf;
 	struct {
 		uint64_t last; /* RIP of the last instruction, while perf.precise */
-		uint64_t rip;  /* due: of the instruction that overflowed a counter */
-		uint64_t due, writing; /* counters (IA32_PERF_GLOBAL_STATUS) whose record is due, is
-					  being written */
-		bool nonroot;	       /* due: in VMX non-root operation */
+		uint64_t rip;  /* of the one that overflowed a counter */
+		uint64_t writing; /* counters (IA32_PERF_GLOBAL_STATUS) whose record is being
+				   * written */
 	} pebs;
 	uint8_t xsave_area[1024]
 	    __attribute__((aligned(64))); /* standard format, x87 and SSE parts */

@@ -192,27 +192,17 @@ static void write_record(struct cpu *cpu, uint64_t ds, uint64_t counters)
 
 void pebs_overflow(struct cpu *cpu, uint64_t counters)
 {
-	cpu->pebs.due |= counters;
+	cpu->msrs.perf_global_status |= counters;
 	cpu->pebs.rip = cpu->pebs.last;
-	cpu->pebs.nonroot = cpu->vmx->nonroot;
 	cpu->attention = true;
 }
 
-/* A record that is due in VMX non-root operation waits for its return if an exit comes first. What
- * else cannot be written any more shows as a plain overflow. */
 void pebs_attend(struct cpu *cpu)
 {
-	uint64_t counters = cpu->pebs.due & cpu->msrs.pebs_enable;
+	uint64_t counters = pebs_due(cpu);
 
-	if (cpu->pebs.nonroot && !cpu->vmx->nonroot)
-		return;
-	if (!cpu->pebs.nonroot && cpu->vmx->nonroot)
-		counters = 0;
-	cpu->msrs.perf_global_status |= cpu->pebs.due & ~counters;
-	cpu->pebs.due = 0;
-	if (!counters)
-		return;
 	rtm_interrupted(cpu);
+	cpu->msrs.perf_global_status &= ~counters;
 	cpu->pebs.writing = counters;
 	write_record(cpu, cpu->msrs.ds_area, counters);
 	cpu->pebs.writing = 0;
@@ -223,7 +213,7 @@ bool pebs_postpone(struct cpu *cpu)
 {
 	bool writing = cpu->pebs.writing;
 
-	cpu->pebs.due |= cpu->pebs.writing;
+	cpu->msrs.perf_global_status |= cpu->pebs.writing;
 	cpu->pebs.writing = 0;
 	return writing;
 }

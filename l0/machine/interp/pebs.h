@@ -22,10 +22,17 @@
 /* IA32_PERF_GLOBAL_STATUS: the buffer has reached its threshold */
 #define PERF_STATUS_OVF_BUF (UINT64_C(1) << 62)
 
-/* These counters (as in IA32_PERF_GLOBAL_STATUS) have overflowed: a record is due. */
+/* These counters (as in IA32_PERF_GLOBAL_STATUS, where it shows until the record is written) have
+ * overflowed. */
 void pebs_overflow(struct cpu *cpu, uint64_t counters);
+/* Counters for which a record is to be written at the next boundary. What switches PEBS off in
+ * between, as VM exits may, holds it back. */
+static inline uint64_t pebs_due(const struct cpu *cpu)
+{
+	return cpu->msrs.perf_global_status & cpu->msrs.pebs_enable;
+}
 /* At an instruction boundary, with a record due: writes it. May raise #PF, in which case the record
- * is lost, or exit for EPT, in which case it is written when the guest goes on. */
+ * is lost, or exit for EPT, in which case it is due again. */
 void pebs_attend(struct cpu *cpu);
 /* An access for a record met EPT: the exit is asynchronous to the instruction. */
 bool pebs_postpone(struct cpu *cpu);

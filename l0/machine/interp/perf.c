@@ -203,6 +203,15 @@ void perf_ring_changed(struct cpu *cpu)
 	perf_change(cpu, &cpu->msrs.perf_global_ctrl, cpu->msrs.perf_global_ctrl);
 }
 
+void perf_entered(struct cpu *cpu, uint64_t before)
+{
+	uint64_t on = cpu->msrs.perf_global_ctrl & ~before;
+
+	for (unsigned i = 0; on && i < COUNTERS; i++)
+		if ((on & global_bit(i)) && counts(cpu, i) == COUNT_INSTRUCTIONS && running(cpu, i))
+			cpu->msrs.counter_base[i]--;
+}
+
 #define CHECKPOINTED (FIXED_COUNTERS + 2)
 void perf_transaction(struct cpu *cpu, uint32_t depth, bool aborted)
 {
@@ -262,7 +271,7 @@ void perf_attend(struct cpu *cpu)
 {
 	if (cpu->perf.interrupts)
 		perf_note_overflows(cpu);
-	if (cpu->pebs.due)
+	if (pebs_due(cpu))
 		pebs_attend(cpu);
 	if (!cpu->perf.pmi)
 		return;

@@ -44,6 +44,9 @@ void perf_change(struct cpu *cpu, uint64_t *control, uint64_t value);
 void perf_note_overflows(struct cpu *cpu);
 /* Wanted when CPL has left or reached 0 while cpu->perf.rings. */
 void perf_ring_changed(struct cpu *cpu);
+/* A VM entry may have switched counters on; IA32_PERF_GLOBAL_CTRL was `before`. The instruction
+ * that enters, not retired yet, is none of theirs. */
+void perf_entered(struct cpu *cpu, uint64_t before);
 /* A transaction opens (depth 1) or ends (0), and sets cpu->rtm.depth: what IN_TX and IN_TXCP make
  * of it. */
 void perf_transaction(struct cpu *cpu, uint32_t depth, bool aborted);

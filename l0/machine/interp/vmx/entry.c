@@ -7,6 +7,7 @@
 
 #include "l0/machine/hang.h"
 #include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* ---- the checks' view of memory ---- */
@@ -200,6 +201,7 @@ static void commit(struct cpu *cpu, bool launch)
 void vmx_enter(struct cpu *cpu, bool launch)
 {
 	const struct vmcs *vmcs = cpu->vmx->vmcs;
+	uint64_t counting = cpu->msrs.perf_global_ctrl;
 	bool nmi = cpu->nmi_blocked;
 	uint32_t bad;
 
@@ -219,4 +221,5 @@ void vmx_enter(struct cpu *cpu, bool launch)
 		return;
 	}
 	commit(cpu, launch);
+	perf_entered(cpu, counting);
 }
