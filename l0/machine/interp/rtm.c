@@ -71,6 +71,7 @@ static const struct {
 	KEPT(gpr),    KEPT(cc_dst),	 KEPT(cc_src), KEPT(cc_aux),
 	KEPT(cc_op),  KEPT(eflags_rest), KEPT(pkru),   KEPT(xsave_area),
 	KEPT(cet),
+	KEPT(cet),
 #undef KEPT
 };
 
@@ -94,7 +95,7 @@ static void restore_registers(struct cpu *cpu)
 }
 _Static_assert(sizeof(((struct rtm *)0)->registers) >=
 		       (REG_COUNT + 2 + 4) * 8 + 2 * 4 + sizeof(((struct cpu *)0)->xsave_area) +
-			       sizeof(((struct cpu *)0)->cet),
+			   sizeof(((struct cpu *)0)->cet),
 	       "room for what is kept");
 
 /* ---- the transaction ---- */
