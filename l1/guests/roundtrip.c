@@ -91,7 +91,7 @@ static const struct l2_item {
 	uint64_t limit; /* most iterations; 0: no limit */
 } l2_items[] = {
 	{"l2_cpuid", l2_cpuid, trip_bare, OWN_BARE, false, 0},
-	{"l2_cpuid_usual", l2_cpuid, trip_usual, OWN_USUAL, false, 0},
+	{"l2_cpuid_usual", l2_again, trip_usual, OWN_USUAL, false, 0},
 	{"l2_vmcall", l2_vmcall, trip_bare, OWN_BARE, false, 0},
 	{"l2_out", l2_out, trip_bare, OWN_BARE, false, 0},
 	{"l2_rdmsr", l2_rdmsr, trip_bare, OWN_BARE, false, 0},

@@ -37,7 +37,7 @@ bool trip_usual(struct trip *trip);
 bool trip_map(struct trip *trip);
 
 /* L2's code: one exit each time round. */
-extern char l2_cpuid[], l2_vmcall[], l2_out[], l2_rdmsr[], l2_touch[], l2_walk[];
+extern char l2_cpuid[], l2_again[], l2_vmcall[], l2_out[], l2_rdmsr[], l2_touch[], l2_walk[];
 /* Single operations for L1 to call. */
 void l1_nothing(void);
 void l1_cpuid(void);

@@ -95,11 +95,15 @@ done:
 	pop_callee_saved
 	ret
 
-	.globl l2_cpuid, l2_vmcall, l2_out, l2_rdmsr, l2_touch, l2_walk
+	.globl l2_cpuid, l2_again, l2_vmcall, l2_out, l2_rdmsr, l2_touch, l2_walk
 	.balign 16
 l2_cpuid:
 	cpuid
 	jmp l2_cpuid
+	.balign 16
+l2_again:
+	cpuid
+	jmp l2_again
 	.balign 16
 l2_vmcall:
 	vmcall
