@@ -282,8 +282,8 @@ static uint32_t dirties(unsigned index)
 	case VMCS_RULE_GUEST:
 	case VMCS_RULE_GUEST_RARE:
 		return DIRTY_GUEST;
-	case VMCS_RULE_HOST:
-		return DIRTY_HOST | DIRTY_CHECKS_HOST;
+	case VMCS_RULE_HOST: /* of HOST_RSP nothing is checked */
+		return index == VMCS_INDEX_HOST_RSP ? DIRTY_HOST : DIRTY_HOST | DIRTY_CHECKS_HOST;
 	case VMCS_RULE_COPY:
 	case VMCS_RULE_MERGE:
 		return DIRTY_CONTROLS | DIRTY_CHECKS |
@@ -300,6 +300,8 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 	/* By these controls rare fields are saved and loaded, too: the exit that is behind goes by
 	 * the old ones, the entry to come by the new. */
 	bool decides = decides_mode(index);
+	/* Hypervisors write where an exit shall lead before each entry, and mostly it is the same. */
+	bool same_host = vmcs_fields[index].rule == VMCS_RULE_HOST && slot->v12.field[index] == value;
 
 	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, &resume);
@@ -319,7 +321,7 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 	if (index == VMCS_INDEX_VMCS_LINK_POINTER)
 		slot->extras |= EXTRA_LINK;
 	slot->written |= field_written_bit(index);
-	slot->dirty |= dirties(index);
+	slot->dirty |= same_host ? 0 : dirties(index);
 }
 
 void slot_release(struct shadow_vcpu *v, struct shadow_slot *slot)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The stacks of l1/README.md: Linux/KVM above and below hv.elf, and within itself, each to its guest's last
-# line, on the interpreter. Needs `make linux`.
+# line, on the interpreter; the totals of the log are the machine's and every hypervisor's own log agrees; stack d
+# twice is the same run. Needs `make linux`.
 set -u
 build=$1
 linux=$build/l1/linux
@@ -15,10 +16,11 @@ stack() {
 	name=$1 pattern=$2 initrd=$3 command=$4
 	shift 4
 	timeout 900 "$build/abyme" run --initrd "$linux/$initrd" --append "console=ttyS0 panic=-1 quiet run=\"$command\"" \
-		--stats "$work/stats" "$@" "$linux/bzImage" <"$work/input" >"$work/output" 2>&1
+		--stats "$work/stats" --trace "$work/trace" "$@" "$linux/bzImage" <"$work/input" >"$work/output" 2>&1
 	status=$?
 	if [ $status = 0 ] && tr -d '\r' <"$work/output" | grep -q "$pattern"; then
 		echo "$name: $(grep -o '"instructions":[^,]*' "$work/stats" | tr -dc 0-9) instructions"
+		tests/bench/totals.sh "$build" "$work/trace" "$work/stats" || failed=1
 	else
 		echo "$name: status $status, no line like $pattern"
 		tail -20 "$work/output"
@@ -36,5 +38,9 @@ stack c '^kvm=ok' initrd kvm_guest --depth 2
 stack e '^hello from ring 0' initrd-nested 'nest abyme run --machine kvm --depth 1 bin/images/hello.elf' --mem 1G
 # Newlines go before what the inner kernel empties out of its FIFO.
 { yes '' | head -60; echo 'echo inner=$((6 * 7)); exit'; } >"$work/input"
+digests() { grep -E '"(instructions|console_digest|trace_digest)"' "$work/stats"; }
 stack d '^inner=42$' initrd-nested nest --depth 1 --mem 1G
+digests >"$work/first"
+stack 'd again' '^inner=42$' initrd-nested nest --depth 1 --mem 1G
+[ "$(digests)" = "$(cat "$work/first")" ] && [ "$(wc -l <"$work/first")" = 3 ] || { echo "d: two runs differ"; failed=1; }
 exit $failed

@@ -145,6 +145,28 @@ static void two_host_states(void **state)
 	}
 }
 
+/* A host field that is written again as it was: what was refused stays refused, and what differs counts. */
+static void host_written_again(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t wrong = UINT64_C(1) << 63;
+
+	start(f);
+	leave(f);
+	for (unsigned i = 0; i < 2; i++) {
+		l1_write(f, VMCS_HOST_RIP, wrong);
+		assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID,
+			       VMX_ERROR_ENTRY_HOST_STATE);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		l1_write(f, VMCS_HOST_RIP, L1_RIP);
+		l1_write(f, VMCS_HOST_RSP, 0xaa000 + i / 2);
+		reenter(f);
+		leave(f);
+		assert_int_equal(GET01(f, GUEST_RSP), 0xaa000 + i / 2);
+	}
+}
+
 /* FS is unusable in the host state, so its limit does not matter; until L1 makes it usable. */
 static void unusable_segment(void **state)
 {
@@ -302,6 +324,7 @@ int main(void)
 	    BOTH(writes_before_a_refusal),
 	    BOTH(back_and_forth),
 	    BOTH(two_host_states),
+	    BOTH(host_written_again),
 	    BOTH(unusable_segment),
 	    BOTH(controls_changed_before_the_read),
 	    BOTH(event_in_parts),
