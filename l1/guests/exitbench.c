@@ -8,7 +8,7 @@
  * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler.
  * mark: of the trap log's interval that holds the K operations (warm-up included). Port 0x80 is
  * passed through by every hypervisor here, port 0xed is intercepted by each. Options: iters=N,
- * item=I (only that one, counted from 0), uncounted (fixed counter 0 is left alone: a hypervisor that
+ * item=I (only that one, counted from 0), items=BITS (only these), uncounted (fixed counter 0 is left alone: a hypervisor that
  * emulates counters has nothing to do for it).
  */
 #include "l1/guests/exitbench/exitbench.h"
@@ -99,6 +99,7 @@ int main(void)
 {
 	uint64_t iterations = multiboot_option("iters", DEFAULT_ITERATIONS);
 	uint64_t only = multiboot_option("item", ALL_ITEMS);
+	uint64_t items = multiboot_option("items", UINT64_MAX);
 	struct cost empty;
 
 	if (!iterations)
@@ -107,7 +108,7 @@ int main(void)
 		counter_start();
 	empty = measure(exitbench_nothing, iterations);
 	for (unsigned i = 0; i < exitbench_item_count; i++) {
-		if (only == ALL_ITEMS || only == i)
+		if ((only == ALL_ITEMS || only == i) && (items >> i & 1))
 			run_item(&exitbench_items[i], &empty, iterations);
 	}
 	return STATUS_OK;

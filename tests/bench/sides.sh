@@ -13,7 +13,8 @@ linux=$build/l1/linux
 [ -e "$linux/initrd-nested" ] || { echo "side by side: no $linux/initrd-nested, run make linux"; exit 0; }
 iterations=${SIDES_ITERATIONS:-400}
 words="panic=-1 quiet mitigations=off transparent_hugepage=never"
-bench="--append 'uncounted iters=$iterations'"
+items=$((1 | 1 << 1 | 1 << 3 | 1 << 22)) # vmcall, cpuid, out_intercepted, first_touch
+bench="--append 'uncounted items=$items iters=$iterations'"
 in_kvm="abyme run --machine kvm"
 
 # logged NAME OPTION...: one run, its log in $out/NAME.trace.
@@ -29,7 +30,7 @@ over_linux() {
 }
 hv="$images/hv.elf"
 logged abyme.bare --hv-append nolog --append "iters=$iterations" --stack "$hv,$images/roundtrip.elf"
-logged abyme.tiny --hv-append 'nolog lazy' --append "uncounted iters=$iterations" \
+logged abyme.tiny --hv-append 'nolog lazy' --append "uncounted items=$items iters=$iterations" \
 	--stack "$hv,$images/tiny.elf,$images/exitbench.elf"
 logged abyme.linux --depth 1 --hv-append nolog --mem 512M --initrd "$linux/initrd" \
 	--append "console=ttyS0 $words run=\"$in_kvm $bench bin/images/exitbench.elf\"" "$linux/bzImage"
