@@ -282,8 +282,8 @@ static uint32_t dirties(unsigned index)
 	case VMCS_RULE_GUEST:
 	case VMCS_RULE_GUEST_RARE:
 		return DIRTY_GUEST;
-	case VMCS_RULE_HOST: /* of HOST_RSP nothing is checked */
-		return index == VMCS_INDEX_HOST_RSP ? DIRTY_HOST : DIRTY_HOST | DIRTY_CHECKS_HOST;
+	case VMCS_RULE_HOST: /* of HOST_RSP nothing is checked, and nothing else hangs on it */
+		return index == VMCS_INDEX_HOST_RSP ? 0 : DIRTY_HOST | DIRTY_CHECKS_HOST;
 	case VMCS_RULE_COPY:
 	case VMCS_RULE_MERGE:
 		return DIRTY_CONTROLS | DIRTY_CHECKS |
@@ -316,6 +316,8 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 		v->env->vmptrld(v->env, &resume);
 	}
 	slot->v12.field[index] = value;
+	if (index == VMCS_INDEX_HOST_RSP)
+		slot->load01[L1_LOAD_GUEST_RSP] = value;
 	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)
 		slot->have02.field[index] = value; /* a reflection gives what differs from it */
 	if (index == VMCS_INDEX_VMCS_LINK_POINTER)
