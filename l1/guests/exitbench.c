@@ -8,8 +8,9 @@
  * it. item=vmcall as=ud: no hypervisor answers, so what is measured is the #UD and its handler.
  * mark: of the trap log's interval that holds the K operations (warm-up included). Port 0x80 is
  * passed through by every hypervisor here, port 0xed is intercepted by each. Options: iters=N,
- * item=I (only that one, counted from 0), items=BITS (only these), uncounted (fixed counter 0 is left alone: a hypervisor that
- * emulates counters has nothing to do for it).
+ * item=I (only that one, counted from 0), items=BITS (only these), awake (none that halts),
+ * uncounted (fixed counter 0 is left alone: a hypervisor that emulates counters has nothing to do
+ * for it).
  */
 #include "l1/guests/exitbench/exitbench.h"
 
@@ -95,11 +96,18 @@ static void run_item(const struct exitbench_item *item, const struct cost *empty
 	print_item(item->name, &cost, empty, iterations, mark);
 }
 
+static bool halts(const struct exitbench_item *item)
+{
+	return item->operation == exitbench_deadline_and_halt ||
+	       item->operation == exitbench_pit_and_halt;
+}
+
 int main(void)
 {
 	uint64_t iterations = multiboot_option("iters", DEFAULT_ITERATIONS);
 	uint64_t only = multiboot_option("item", ALL_ITEMS);
 	uint64_t items = multiboot_option("items", UINT64_MAX);
+	bool awake = multiboot_has_word("awake");
 	struct cost empty;
 
 	if (!iterations)
@@ -108,8 +116,10 @@ int main(void)
 		counter_start();
 	empty = measure(exitbench_nothing, iterations);
 	for (unsigned i = 0; i < exitbench_item_count; i++) {
-		if ((only == ALL_ITEMS || only == i) && (items >> i & 1))
-			run_item(&exitbench_items[i], &empty, iterations);
+		const struct exitbench_item *item = &exitbench_items[i];
+
+		if ((only == ALL_ITEMS || only == i) && (items >> i & 1) && !(awake && halts(item)))
+			run_item(item, &empty, iterations);
 	}
 	return STATUS_OK;
 }

@@ -131,7 +131,7 @@ for which; do
 	a) stack a 'machine > hv > Linux/KVM > exitbench' initrd "$in_kvm $bench bin/images/exitbench.elf" --depth 1 ;;
 	b)
 		stack b 'machine > Linux/KVM > hv > tiny > exitbench' initrd \
-			"$in_kvm $bench --stack bin/images/hv.elf,bin/images/tiny.elf,bin/images/exitbench.elf" --mem 512M
+			"$in_kvm --append 'awake uncounted iters=40' --stack bin/images/hv.elf,bin/images/tiny.elf,bin/images/exitbench.elf" --mem 512M
 		stack b2 'machine > Linux/KVM > hv > roundtrip, a bare L1 handler' initrd \
 			"$in_kvm --depth 1 --append iters=40 bin/images/roundtrip.elf" --mem 512M
 		;;

@@ -32,7 +32,7 @@ stack() {
 stack a '^item=cpuid ' initrd 'abyme run --machine kvm --append iters=20 bin/images/exitbench.elf' --depth 1
 stack 'b, bare L1' '^l2_cpuid ' initrd 'abyme run --machine kvm --depth 1 bin/images/roundtrip.elf' --mem 512M
 stack 'b, tiny' '^item=self_ipi_x2apic ' initrd \
-	'abyme run --machine kvm --append iters=4 --stack bin/images/hv.elf,bin/images/tiny.elf,bin/images/exitbench.elf' --mem 512M
+	'abyme run --machine kvm --append '\''awake iters=4'\'' --stack bin/images/hv.elf,bin/images/tiny.elf,bin/images/exitbench.elf' --mem 512M
 stack 'b, halted' '^init: status 71' initrd 'abyme run --machine kvm --depth 1 --append halt bin/images/stops.elf' --mem 512M
 stack c '^kvm=ok' initrd kvm_guest --depth 2
 stack e '^hello from ring 0' initrd-nested 'nest abyme run --machine kvm --depth 1 bin/images/hello.elf' --mem 1G
