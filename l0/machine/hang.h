@@ -15,7 +15,7 @@
 
 #include "shadow/sdm/x86.h"
 
-#define HANG_LIMIT 100000 /* --hang without being asked */
+#define HANG_LIMIT 1000000 /* --hang without being asked */
 
 struct machine;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Any bytes as code, in each mode that a loader starts: decoder, block builder, engine, faults
- * through whatever IDT there is. The first byte chooses the mode, the next 16 fill registers.
+ * through whatever IDT there is. The first byte chooses the mode, the next 16 fill registers, the
+ * last one chooses the part, too.
  */
 #include <assert.h>
 
@@ -44,7 +45,7 @@ void fuzz_code(const uint8_t *bytes, size_t size)
 	struct machine machine;
 	unsigned mode = fuzz_take(&bytes, &size, 1);
 
-	whole_create(&machine, RAM);
+	whole_create_part(&machine, RAM, fuzz_part(bytes, size));
 	boot(&machine, mode);
 	enable_vectors(machine.cpu);
 	for (unsigned i = 0; i < 16; i++)

@@ -36,6 +36,13 @@ static void time_is_up(void *opaque)
 	machine_stop(opaque, STOP_USER, 0);
 }
 
+const char *fuzz_part(const uint8_t *bytes, size_t size)
+{
+	static const char *const parts[] = { NULL, "sapphire-rapids", "cascade-lake", "sierra-forest" };
+
+	return size ? parts[bytes[size - 1] % 4] : NULL;
+}
+
 void fuzz_run(struct machine *machine)
 {
 	struct event end = { .fire = time_is_up, .opaque = machine };

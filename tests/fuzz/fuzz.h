@@ -28,6 +28,8 @@ void fuzz_log(const uint8_t *bytes, size_t size);  /* a trap log */
 
 /* Takes an integer of `size` bytes off the front; 0s once they are used up. */
 uint64_t fuzz_take(const uint8_t **bytes, size_t *left, unsigned size);
+/* The part to run on, as --cpu names it, by the last byte; NULL: the default. */
+const char *fuzz_part(const uint8_t *bytes, size_t size);
 /* Runs the machine for a bounded time, in instructions and in cycles. */
 void fuzz_run(struct machine *machine);
 /* A file in memory with these bytes; its path is good until fuzz_file_end(). */

@@ -6,7 +6,7 @@
  *
  *   n, then n times: field number (1), value (8)
  *   m, then m times: page (1), offset / 8 (2), value (8)
- *   guest code
+ *   guest code, whose last byte chooses the part, too
  */
 #include "l0/machine/interp/insns.h"
 #include "tests/fuzz/fuzz.h"
@@ -52,7 +52,7 @@ void fuzz_vmx(const uint8_t *bytes, size_t size)
 
 	memset(&f, 0, sizeof(f));
 
-	whole_create(&f.machine, RAM);
+	whole_create_part(&f.machine, RAM, fuzz_part(bytes, size));
 	f.cpu = f.machine.cpu;
 	whole_boot_long64(&f.machine, RAM, BASE + HOST_ENTRY, BASE + HOST_STACK);
 	f.cpu->cr0 |= CR0_NE;

@@ -18,10 +18,12 @@ static const char *const names[WATCH_COUNT] = {
 
 const char *watch_names(void)
 {
-	return ""
+	static const char list[] =
 #define WATCH(id, name) "," name
 #include "l0/machine/debug/watch_events.def"
-		+ 1;
+		;
+
+	return &list[1];
 }
 
 static bool add_word(const char *text, size_t length, unsigned *mask)
