@@ -19,7 +19,7 @@ broken() {
 	cmp -s "$file" "$tree/$file" && { echo "$file: the edit changes nothing: $edit"; failed=1; return; }
 	make -s -C "$tree" O="$tree/build" "$tree/build/images/tiny.elf" >"$tree/log" 2>&1 ||
 		{ echo "$file: it does not build"; cat "$tree/log"; failed=1; return; }
-	timeout 60 "$build/abyme" run --machine interp --report --max-insns 100M --append rounds=1 "$@" \
+	timeout 60 "$build/abyme" run --machine interp --report --max-insns 1G --append rounds=1 "$@" \
 		--stack "$tree/build/images/tiny.elf,$build/images/$guest.elf" >"$tree/said" 2>&1 </dev/null
 	if grep -q "$pattern" "$tree/said"; then
 		echo "$file: $(grep -m1 "$pattern" "$tree/said" | cut -c1-150)"
