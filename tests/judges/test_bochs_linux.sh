@@ -19,7 +19,7 @@ command="$(one linux "--append rounds=1 $in/equiv.elf")
 	$(one hv_hv "--depth 2 --append rounds=1 $in/equiv.elf")
 	$(one hv_tiny "--append rounds=1 --stack $in/hv.elf,$in/tiny.elf,$in/equiv.elf")
 	$(one hv_bare "--depth 1 --append iters=20 $in/roundtrip.elf")
-	$(one hv_tiny_bench "--append 'awake iters=4' --stack $in/hv.elf,$in/tiny.elf,$in/exitbench.elf")"
+	$(one hv_tiny_bench "--append awake --stack $in/hv.elf,$in/tiny.elf,$in/exitbench.elf")"
 command=$(echo "$command" | tr -d '\n\t')
 # -i, mitigations=off: tests/judges/test_linux_kvm.sh.
 tests/bochs/run.sh -i -m 512 -t 1800 \
@@ -48,5 +48,5 @@ for name in linux hv hv_hv hv_tiny; do
 	same $name --append rounds=1 "$images/equiv.elf"
 done
 same hv_bare --append iters=20 "$images/roundtrip.elf"
-same hv_tiny_bench --append 'awake iters=4' --stack "$images/tiny.elf,$images/exitbench.elf"
+same hv_tiny_bench --append awake --stack "$images/tiny.elf,$images/exitbench.elf"
 exit $failed
