@@ -148,6 +148,7 @@ static unsigned timer_shift(const struct shadow_vcpu *v)
 	return (unsigned)(vmx_cap(v->l0.hw, MISC) & VMX_MISC_PREEMPTION_SHIFT);
 }
 
+/* SDM 3C "VMX-Preemption Timer": it counts down with the TSC, by the bit that IA32_VMX_MISC names. */
 static void start_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t value = vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE);

@@ -316,7 +316,7 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 		v->env->vmptrld(v->env, &resume);
 	}
 	slot->v12.field[index] = value;
-	if (index == VMCS_INDEX_HOST_RSP)
+	if (index == VMCS_INDEX_HOST_RSP) /* so the rest of load01 need not be built anew */
 		slot->load01[L1_LOAD_GUEST_RSP] = value;
 	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)
 		slot->have02.field[index] = value; /* a reflection gives what differs from it */

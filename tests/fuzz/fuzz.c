@@ -38,9 +38,13 @@ static void time_is_up(void *opaque)
 
 const char *fuzz_part(const uint8_t *bytes, size_t size)
 {
-	static const char *const parts[] = { NULL, "sapphire-rapids", "cascade-lake", "sierra-forest" };
+	static const char *const parts[] = {
+#define PROFILE(name, option, ...) option,
+#include "l0/machine/interp/profiles.def"
+#undef PROFILE
+	};
 
-	return size ? parts[bytes[size - 1] % 4] : NULL;
+	return size ? parts[bytes[size - 1] % (sizeof(parts) / sizeof(parts[0]))] : NULL;
 }
 
 void fuzz_run(struct machine *machine)
