@@ -337,6 +337,11 @@ void l1_prepare(struct fixture *f)
 	ept12_build(f);
 }
 
+void l1_resume(struct fixture *f)
+{
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
+}
+
 void l1_launch(struct fixture *f)
 {
 	struct outcome o = l1_insn(f, EXIT_REASON_VMLAUNCH);

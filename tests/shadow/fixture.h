@@ -115,6 +115,8 @@ void l1_start_vmx(struct fixture *f);
 void l1_prepare(struct fixture *f);
 /* VMLAUNCH that succeeds. */
 void l1_launch(struct fixture *f);
+/* VMRESUME that succeeds. */
+void l1_resume(struct fixture *f);
 
 /* L2 exits: the fields are set in VMCS02 beforehand (SET02). */
 enum shadow_next l2_exit(struct fixture *f, uint32_t reason, uint64_t qualification);

@@ -12,11 +12,6 @@ static void start(struct fixture *f)
 	l1_launch(f);
 }
 
-static void reenter(struct fixture *f)
-{
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
-}
-
 static void leave(struct fixture *f)
 {
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
@@ -210,7 +205,7 @@ static void addresses(void **state)
 	assert_int_equal(GET02(f, HOST_CR3), vmcs_get(&f->vmcs01, HOST_CR3));
 	leave(f);
 	l1_write(f, VMCS_VPID, 0xffff);
-	reenter(f);
+	l1_resume(f);
 	assert_false(GET02(f, SECONDARY_CONTROLS) & SECONDARY_ENABLE_VPID);
 }
 
@@ -238,23 +233,23 @@ static void bitmaps(void **state)
 	assert_int_equal(f->fake.watches, 3);
 	leave(f);
 	fake_poke64(&f->fake, MSR_PAGE + 24, 0x3);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(msr02[3], 0x11);
 	leave(f);
 	shadow_page_written(&f->v, (struct l1_gpa){MSR_PAGE + 24});
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(msr02[3], 0x13);
 	assert_int_equal(f->fake.watches, 6);
 	/* L1 stores before each entry: L0 gives up and merges each time. */
 	for (unsigned i = 0; i < 2 * SLOT_WATCH_BUDGET; i++) {
 		leave(f);
 		shadow_page_written(&f->v, (struct l1_gpa){MSR_PAGE});
-		reenter(f);
+		l1_resume(f);
 	}
 	assert_int_equal(f->v.current->watch_budget, 0);
 	leave(f);
 	fake_poke64(&f->fake, MSR_PAGE + 24, 0x1000);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(msr02[3], 0x1010);
 }
 
@@ -283,7 +278,7 @@ static void bitmaps_written_by_l2(void **state)
 	fake_poke64(&f->fake, IO_PAGE_A + 8, 1); /* port 40h */
 	assert_int_equal(io02[1], UINT64_MAX);
 	assert_int_equal(io_exit(f, 0x40), SHADOW_RESUME_L1);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(io02[1], 1);
 	/* A port that nobody wants: merge, watch again, and let L2 execute it once more. */
 	shadow_page_written(&f->v, (struct l1_gpa){IO_PAGE_A});
@@ -317,7 +312,7 @@ static void bitmaps_unwatched(void **state)
 	l1_launch(f);
 	leave(f);
 	fake_poke64(&f->fake, MSR_PAGE, 0x77);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(*(uint64_t *)f->v.current->msr_bitmap.va, 0x77);
 }
 
@@ -343,7 +338,7 @@ static void linked(void **state)
 	assert_true(read02[VMCS_EPT_POINTER / 64] >> VMCS_EPT_POINTER % 64 & 1);
 	leave(f);
 	l1_write(f, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, VMCS_LINK_POINTER), UINT64_MAX);
 	assert_false(GET02(f, SECONDARY_CONTROLS) & SECONDARY_VMCS_SHADOWING);
 }
@@ -363,7 +358,7 @@ static void writes_only_changes(void **state)
 		SET01(f, GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_ZF);
 		SET01(f, EXIT_INSTRUCTION_LENGTH, 4);
 		fake_forget(&f->fake);
-		reenter(f);
+		l1_resume(f);
 	}
 	writes = fake_count_all(&f->fake, FAKE_WRITE);
 	assert_int_equal(writes, fake_count(&f->fake, FAKE_WRITE, VMCS_GUEST_RIP));

@@ -17,11 +17,6 @@ static void leave(struct fixture *f)
 	SET01(f, GUEST_RIP, L1_RIP);
 }
 
-static void reenter(struct fixture *f)
-{
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
-}
-
 /* Exit information that is the same as last time, after L1 has written something else there. */
 static void overwritten_exit_information(void **state)
 {
@@ -32,7 +27,7 @@ static void overwritten_exit_information(void **state)
 	l1_write(f, VMCS_EXIT_QUALIFICATION, 99);
 	l1_write(f, VMCS_EXIT_REASON, 98);
 	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 99);
-	reenter(f);
+	l1_resume(f);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 7);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_CPUID);
@@ -55,7 +50,7 @@ static void exit_information_after_failure(void **state)
 	}
 	l1_write(f, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
 	SET01(f, GUEST_RIP, L1_RIP);
-	reenter(f);
+	l1_resume(f);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 7);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_CPUID);
@@ -93,7 +88,7 @@ static void writes_before_a_refusal(void **state)
 	l1_write(f, VMCS_HOST_CR3, UINT64_MAX);
 	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID, VMX_ERROR_ENTRY_HOST_STATE);
 	l1_write(f, VMCS_HOST_CR3, PML4);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_RIP), 0x4444);
 	assert_true(GET02(f, EXCEPTION_BITMAP) & BIT32(VECTOR_BP));
 }
@@ -108,11 +103,11 @@ static void back_and_forth(void **state)
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_GUEST_CR3), 0x41000);
 	l1_write(f, VMCS_GUEST_CR3, 0x40000);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_CR3), 0x40000);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_GUEST_CR3), 0x40000);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_CR3), 0x40000);
 	SET02(f, GUEST_CR3, 0x41000);
 	leave(f);
@@ -137,7 +132,7 @@ static void two_host_states(void **state)
 			l1_write(f, VMCS_HOST_RSP, b ? 0xbb000 : 0xaa000);
 			l1_launch(f);
 		} else {
-			reenter(f);
+			l1_resume(f);
 		}
 		leave(f);
 		assert_int_equal(GET01(f, GUEST_GS_BASE), b ? 0xb000 : 0xa000);
@@ -161,7 +156,7 @@ static void host_written_again(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		l1_write(f, VMCS_HOST_RIP, L1_RIP);
 		l1_write(f, VMCS_HOST_RSP, 0xaa000 + i / 2);
-		reenter(f);
+		l1_resume(f);
 		leave(f);
 		assert_int_equal(GET01(f, GUEST_RSP), 0xaa000 + i / 2);
 	}
@@ -181,13 +176,13 @@ static void unusable_segment(void **state)
 	SET01(f, GUEST_FS_SELECTOR, 0x33); /* L1 loads it */
 	SET01(f, GUEST_FS_ACCESS_RIGHTS, 0xc093);
 	SET01(f, GUEST_FS_LIMIT, 0x1234);
-	reenter(f);
+	l1_resume(f);
 	leave(f);
 	assert_int_equal(GET01(f, GUEST_FS_SELECTOR), 0);
 	assert_true(GET01(f, GUEST_FS_ACCESS_RIGHTS) & AR_UNUSABLE);
 	l1_write(f, VMCS_HOST_FS_SELECTOR, 16);
 	SET01(f, GUEST_FS_LIMIT, 0x4321);
-	reenter(f);
+	l1_resume(f);
 	leave(f);
 	assert_int_equal(GET01(f, GUEST_FS_SELECTOR), 16);
 	assert_int_equal(GET01(f, GUEST_FS_ACCESS_RIGHTS), 0xc093);
@@ -207,13 +202,13 @@ static void controls_changed_before_the_read(void **state)
 	exit = l1_read(f, VMCS_EXIT_CONTROLS);
 	l1_write(f, VMCS_EXIT_CONTROLS, exit & ~(uint64_t)EXIT_SAVE_DEBUG_CONTROLS);
 	assert_int_equal(l1_read(f, VMCS_GUEST_DR7), DR7_FIXED1 | 1); /* was saved */
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_DR7), DR7_FIXED1 | 1);
 	SET02(f, GUEST_DR7, DR7_FIXED1 | 2);
 	leave(f);
 	l1_write(f, VMCS_EXIT_CONTROLS, exit);
 	assert_int_equal(l1_read(f, VMCS_GUEST_DR7), DR7_FIXED1 | 1); /* was not */
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_DR7), DR7_FIXED1 | 1);
 }
 
@@ -228,7 +223,7 @@ static void event_in_parts(void **state)
 	leave(f);
 	l1_write(f, VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0x18);
 	l1_write(f, VMCS_ENTRY_INSTRUCTION_LENGTH, 3);
-	reenter(f);
+	l1_resume(f);
 	assert_false(GET02(f, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_ENTRY_EXCEPTION_ERROR_CODE), 0x18);
@@ -242,11 +237,11 @@ static void event_in_parts(void **state)
 	assert_int_equal(GET02(f, ENTRY_EXCEPTION_ERROR_CODE), 0x18);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_ENTRY_INTERRUPTION_INFO), info & ~INTR_INFO_VALID);
-	reenter(f);
+	l1_resume(f);
 	assert_false(GET02(f, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 	leave(f);
 	l1_write(f, VMCS_ENTRY_INTERRUPTION_INFO, info); /* the very same again */
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, ENTRY_INTERRUPTION_INFO), info);
 }
 
@@ -258,15 +253,15 @@ static void flush_without_vpid(void **state)
 	start(f);
 	leave(f);
 	fake_forget(&f->fake);
-	reenter(f);
+	l1_resume(f);
 	leave(f);
 	assert_int_equal(fake_count(&f->fake, FAKE_INVVPID, INVVPID_SINGLE), 1);
 	l1_write(f, VMCS_SECONDARY_CONTROLS, SECONDARY_ENABLE_EPT | SECONDARY_ENABLE_VPID);
 	l1_write(f, VMCS_VPID, 5);
-	reenter(f);
+	l1_resume(f);
 	fake_forget(&f->fake);
 	leave(f);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(fake_count_all(&f->fake, FAKE_INVVPID), 0);
 }
 
@@ -286,7 +281,7 @@ static void link_pointer_each_time(void **state)
 	assert_int_not_equal(eptp02, vmcs_get(&f->vmcs01, EPT_POINTER));
 	for (unsigned i = 0; i < 2; i++) {
 		leave(f);
-		reenter(f);
+		l1_resume(f);
 		assert_int_equal(GET02(f, EPT_POINTER), eptp02);
 		assert_non_null(f->v.linked);
 	}
@@ -306,12 +301,12 @@ static void saved_and_left_over(void **state)
 	SET02(f, GUEST_IA32_EFER, efer);
 	leave(f);
 	assert_int_equal(GET01(f, GUEST_IA32_EFER), efer);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_IA32_EFER), efer);
 	leave(f);
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_EFER), efer);
 	l1_write(f, VMCS_GUEST_IA32_EFER, EFER_LMA | EFER_LME);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_IA32_EFER), EFER_LMA | EFER_LME);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * VM entries and exits of L1: what reaches VMCS02, what comes back to VMCS12 and VMCS01, failed
- * entries, events, MSR lists. With and without hardware VMCS shadowing.
+ * entries, events. With and without hardware VMCS shadowing. MSR lists: test_msr_list.c.
  */
 #include "shadow/host_state.h"
 #include "tests/shadow/fixture.h"
@@ -10,11 +10,6 @@ static void start(struct fixture *f)
 {
 	l1_prepare(f);
 	l1_launch(f);
-}
-
-static void reenter(struct fixture *f)
-{
-	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
 }
 
 /* All guest state of VMCS12 is in VMCS02, and all of VMCS02's comes back, asked for or not. */
@@ -46,14 +41,14 @@ static void guest_state_round_trip(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_DR7), DR7_FIXED1 ^ 1);
 	/* L1 writes one of them; the rest must not be lost or stale. */
 	l1_write(f, VMCS_GUEST_FS_BASE, 0x333000);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_FS_BASE), 0x333000);
 	assert_int_equal(GET02(f, GUEST_GS_BASE), 0x111001);
 	/* And the other way round: written without having been read. */
 	SET02(f, GUEST_GS_BASE, 0x444000);
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	l1_write(f, VMCS_GUEST_ES_BASE, 0x555000);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_GS_BASE), 0x444000);
 	assert_int_equal(GET02(f, GUEST_ES_BASE), 0x555000);
 	/* It also survives leaving the cache. */
@@ -82,7 +77,7 @@ static void rare_fields_on_demand(void **state)
 		assert_int_equal(l1_read(f, VMCS_GUEST_GS_BASE), 0x1000 * i);
 		assert_int_equal(l1_read(f, VMCS_GUEST_TR_LIMIT), i % 7 == 3 ? 0x1000 : 0x67 + i);
 		f->fake.events = 0;
-		reenter(f);
+		l1_resume(f);
 		assert_int_equal(GET02(f, GUEST_TR_LIMIT), i % 7 == 3 ? 0x1000 : 0x67 + i);
 		f->fake.events = 0;
 	}
@@ -147,7 +142,7 @@ static void host_state(void **state)
 	SET01(f, GUEST_DS_LIMIT, 0x1234);
 	SET01(f, GUEST_GS_BASE, 0x777);
 	SET01(f, GUEST_RIP, L1_RIP);
-	reenter(f);
+	l1_resume(f);
 	l2_exit(f, EXIT_REASON_CPUID, 0);
 	assert_int_equal(GET01(f, GUEST_DS_SELECTOR), 16);
 	assert_int_equal(GET01(f, GUEST_DS_LIMIT), UINT32_MAX);
@@ -175,7 +170,7 @@ static void exit_information(void **state)
 	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_ERROR_CODE), 0x18);
 	assert_int_equal(l1_read(f, VMCS_IDT_VECTORING_INFO), info | 1);
 	assert_int_equal(l1_read(f, VMCS_IDT_VECTORING_ERROR_CODE), 0x28);
-	reenter(f);
+	l1_resume(f);
 	SET02(f, EXIT_INTERRUPTION_INFO, 0);
 	SET02(f, IDT_VECTORING_INFO, 0);
 	SET02(f, EXIT_INSTRUCTION_INFO, 0x4321);
@@ -195,7 +190,7 @@ static void event_injection(void **state)
 	l2_exit(f, EXIT_REASON_CPUID, 0);
 	l1_write(f, VMCS_ENTRY_INTERRUPTION_INFO, soft);
 	l1_write(f, VMCS_ENTRY_INSTRUCTION_LENGTH, 2);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, ENTRY_INTERRUPTION_INFO), soft);
 	assert_int_equal(GET02(f, ENTRY_INSTRUCTION_LENGTH), 2);
 	/* The delivery meets a missing page of EPT02: L0 fills it and puts the event back. */
@@ -207,7 +202,7 @@ static void event_injection(void **state)
 	SET02(f, IDT_VECTORING_INFO, 0);
 	l2_exit(f, EXIT_REASON_CPUID, 0);
 	assert_int_equal(l1_read(f, VMCS_ENTRY_INTERRUPTION_INFO), soft & ~INTR_INFO_VALID);
-	reenter(f);
+	l1_resume(f);
 	assert_false(GET02(f, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 }
 
@@ -227,7 +222,7 @@ static void pending_mtf(void **state)
 	assert_false(l1_read(f, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID);
 	l1_write(f, VMCS_PRIMARY_CONTROLS,
 		 l1_read(f, VMCS_PRIMARY_CONTROLS) | (uint32_t)PRIMARY_MONITOR_TRAP_FLAG);
-	reenter(f);
+	l1_resume(f);
 	assert_true(GET02(f, PRIMARY_CONTROLS) & (uint32_t)PRIMARY_MONITOR_TRAP_FLAG);
 	assert_int_equal(l2_exit(f, EXIT_REASON_MONITOR_TRAP_FLAG, 0), SHADOW_RESUME_L1);
 }
@@ -250,7 +245,7 @@ static void refused_entries(void **state)
 	/* The hardware refuses the event. */
 	l2_exit(f, EXIT_REASON_CPUID, 0);
 	l1_write(f, VMCS_ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | 1u << 8);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(
 	    shadow_entry_failed(&f->v, &(struct vmx_result){.outcome = VMX_FAIL_VALID, .error = 7}),
 	    SHADOW_RESUME_L1);
@@ -316,131 +311,6 @@ static void pdptes_come_last(void **state)
 	l1_launch(f);
 }
 
-static void put_msr(struct fixture *f, uint64_t area, unsigned i, uint32_t msr, uint64_t value)
-{
-	fake_poke64(&f->fake, area + 16 * i, msr);
-	fake_poke64(&f->fake, area + 16 * i + 8, value);
-}
-
-static void msr_lists(void **state)
-{
-	struct fixture *f = *state;
-
-	l1_prepare(f);
-	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 1);
-	put_msr(f, AREA, 0, MSR_IA32_LSTAR, 0x1000);
-	put_msr(f, AREA, 1, MSR_IA32_SYSENTER_ESP, 0x2000);
-	put_msr(f, AREA_2, 0, MSR_IA32_LSTAR, 0x3000);
-	put_msr(f, AREA_2, 1, MSR_IA32_SYSENTER_EIP, 0x4000);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_ADDRESS, AREA);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_COUNT, 2);
-	l1_write(f, VMCS_EXIT_MSR_STORE_ADDRESS, AREA);
-	l1_write(f, VMCS_EXIT_MSR_STORE_COUNT, 2);
-	l1_write(f, VMCS_EXIT_MSR_LOAD_ADDRESS, AREA_2);
-	l1_write(f, VMCS_EXIT_MSR_LOAD_COUNT, 2);
-	l1_launch(f);
-	assert_int_equal(fake_msr(&f->fake, MSR_IA32_LSTAR), 0x1000);
-	assert_int_equal(GET02(f, GUEST_IA32_SYSENTER_ESP), 0x2000);
-	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 0x1111);
-	SET02(f, GUEST_IA32_SYSENTER_ESP, 0x2222);
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
-	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 0x1111);
-	assert_int_equal(fake_peek64(&f->fake, AREA + 24), 0x2222);
-	assert_int_equal(fake_msr(&f->fake, MSR_IA32_LSTAR), 0x3000);
-	assert_int_equal(GET01(f, GUEST_IA32_SYSENTER_EIP), 0x4000);
-	reenter(f);
-	assert_int_equal(GET02(f, GUEST_IA32_SYSENTER_ESP), 0x2222);
-}
-
-/* L0's own areas are in VMCS02, too; then IA32_PERF_GLOBAL_CTRL, which they may name, is loaded by
- * way of L0. */
-static void msr_lists_of_l0(void **state)
-{
-	struct fixture *f = *state;
-
-	l1_prepare(f);
-	fake_set_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL, 0);
-	l1_write(f, VMCS_ENTRY_CONTROLS,
-		 l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_PERF_GLOBAL_CTRL);
-	l1_write(f, VMCS_GUEST_IA32_PERF_GLOBAL_CTRL, 3);
-	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_COUNT, 2);
-	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_ADDRESS, 0x1000);
-	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_COUNT, 1);
-	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_ADDRESS, 0x2000);
-	l1_launch(f);
-	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_COUNT), 2);
-	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_ADDRESS), 0x1000);
-	assert_int_equal(GET02(f, EXIT_MSR_LOAD_COUNT), 1);
-	assert_int_equal(GET02(f, EXIT_MSR_LOAD_ADDRESS), 0x2000);
-	assert_false(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PERF_GLOBAL_CTRL);
-	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL), 3);
-
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
-	vmcs_set(&f->vmcs01, ENTRY_MSR_LOAD_COUNT, 0);
-	vmcs_set(&f->vmcs01, EXIT_MSR_LOAD_COUNT, 0);
-	shadow_l0_changed(&f->v);
-	l1_write(f, VMCS_GUEST_IA32_PERF_GLOBAL_CTRL, 1);
-	reenter(f);
-	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_COUNT), 0);
-	assert_int_equal(GET02(f, EXIT_MSR_LOAD_COUNT), 0);
-	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PERF_GLOBAL_CTRL);
-	assert_int_equal(GET02(f, GUEST_IA32_PERF_GLOBAL_CTRL), 1);
-	assert_int_equal(fake_msr(&f->fake, MSR_IA32_PERF_GLOBAL_CTRL), 3);
-}
-
-/* With a load area the guest state is checked before it is loaded: the state that L2 left, in its
- * rare fields, too. */
-static void msr_list_and_rare_fields(void **state)
-{
-	struct fixture *f = *state;
-	const uint64_t dpl3 = 3 << AR_DPL_SHIFT;
-
-	l1_prepare(f);
-	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 1);
-	put_msr(f, AREA, 0, MSR_IA32_LSTAR, 0x1000);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_ADDRESS, AREA);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_COUNT, 1);
-	l1_launch(f);
-	SET02(f, GUEST_CS_SELECTOR, GET02(f, GUEST_CS_SELECTOR) | 3);
-	SET02(f, GUEST_SS_SELECTOR, GET02(f, GUEST_SS_SELECTOR) | 3);
-	SET02(f, GUEST_CS_ACCESS_RIGHTS, GET02(f, GUEST_CS_ACCESS_RIGHTS) | dpl3);
-	SET02(f, GUEST_SS_ACCESS_RIGHTS, GET02(f, GUEST_SS_ACCESS_RIGHTS) | dpl3);
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
-	reenter(f);
-}
-
-/* Which entries of a load area are refused; the qualification is the entry's number. */
-/* The hardware stores the TSC at the exit itself; L1 finds that value, not a later one. */
-static void tsc_in_store_list(void **state)
-{
-	struct fixture *f = *state;
-	struct vmx_msr_entry entry = {.index = MSR_IA32_STAR};
-
-	fake_set_msr(&f->fake, MSR_IA32_TSC, 9000);
-	fake_set_msr(&f->fake, MSR_IA32_STAR, 77);
-	l1_prepare(f);
-	memcpy(f->fake.ram + AREA, &entry, sizeof(entry));
-	l1_write(f, VMCS_EXIT_MSR_STORE_ADDRESS, AREA);
-	l1_write(f, VMCS_EXIT_MSR_STORE_COUNT, 1);
-	l1_launch(f);
-	assert_int_equal(GET02(f, EXIT_MSR_STORE_COUNT), 0);
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
-	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 77);
-	/* L1 names the TSC in memory, without any VMWRITE. */
-	entry.index = MSR_IA32_TSC;
-	memcpy(f->fake.ram + AREA, &entry, sizeof(entry));
-	reenter(f);
-	assert_int_equal(GET02(f, EXIT_MSR_STORE_COUNT), 1);
-	memcpy(&entry, f->fake.pool + (GET02(f, EXIT_MSR_STORE_ADDRESS) - FAKE_POOL_HPA),
-	       sizeof(entry));
-	assert_int_equal(entry.index, MSR_IA32_TSC);
-	entry.value = 8000;
-	memcpy(f->fake.pool + (GET02(f, EXIT_MSR_STORE_ADDRESS) - FAKE_POOL_HPA), &entry,
-	       sizeof(entry));
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
-	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 8000);
-}
-
 /* IA32_PKRS is L1's and L2's in turn; L0 leaves it alone, so only L1's own controls move it. */
 static void protection_keys(void **state)
 {
@@ -459,7 +329,7 @@ static void protection_keys(void **state)
 	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_PKRS);
 	l1_write(f, VMCS_EXIT_CONTROLS, l1_read(f, VMCS_EXIT_CONTROLS) | EXIT_LOAD_PKRS);
 	l1_write(f, VMCS_GUEST_IA32_PKRS, 0x22);
-	reenter(f);
+	l1_resume(f);
 	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_PKRS);
 	assert_false(GET02(f, EXIT_CONTROLS) & EXIT_LOAD_PKRS);
 	assert_int_equal(GET02(f, GUEST_IA32_PKRS), 0x22);
@@ -491,7 +361,7 @@ static void cet_state(void **state)
 	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_CET);
 	l1_write(f, VMCS_EXIT_CONTROLS, exits | EXIT_LOAD_CET);
 	l1_write(f, VMCS_GUEST_SSP, 0x2010);
-	reenter(f);
+	l1_resume(f);
 	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
 	assert_false(GET02(f, EXIT_CONTROLS) & EXIT_LOAD_CET);
 	assert_int_equal(GET02(f, GUEST_SSP), 0x2010);
@@ -501,7 +371,7 @@ static void cet_state(void **state)
 	assert_int_equal(GET01(f, GUEST_SSP), 0x3000);
 	assert_int_equal(GET01(f, GUEST_INTERRUPT_SSP_TABLE_ADDR), 0x4000);
 	l1_write(f, VMCS_EXIT_CONTROLS, exits);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	assert_false(GET01(f, ENTRY_CONTROLS) & ENTRY_LOAD_CET);
 }
@@ -518,7 +388,7 @@ static void nmi_between_exits(void **state)
 	SET02(f, IDT_VECTORING_INFO, INTR_INFO_VALID | 0x33);
 	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
 	l1_write(f, VMCS_PIN_BASED_CONTROLS, l1_read(f, VMCS_PIN_BASED_CONTROLS) | PIN_NMI_EXITING);
-	reenter(f);
+	l1_resume(f);
 	SET02(f, ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | 0x44);
 	assert_int_equal(shadow_l2_nmi(&f->v), SHADOW_NMI_LATER);
 	SET02(f, ENTRY_INTERRUPTION_INFO, 0);
@@ -552,35 +422,6 @@ static void init_between_exits(void **state)
 	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_INIT_SIGNAL);
 	assert_int_equal(l1_read(f, VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_HLT);
-}
-
-static void bad_msr_lists(void **state)
-{
-	struct fixture *f = *state;
-	static const uint64_t bad[] = {
-	    MSR_IA32_FS_BASE,	   MSR_IA32_GS_BASE, MSR_IA32_BIOS_UPDT_TRIG,
-	    MSR_IA32_X2APIC_FIRST, 0x12345,	     BIT64(40) | MSR_IA32_LSTAR};
-
-	l1_prepare(f);
-	fake_set_msr(&f->fake, MSR_IA32_LSTAR, 1);
-	put_msr(f, AREA, 0, MSR_IA32_LSTAR, 0);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_ADDRESS, AREA);
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_COUNT, 2);
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		fake_poke64(&f->fake, AREA + 16, bad[i]);
-		SET01(f, GUEST_RIP, L1_RIP);
-		assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_EXIT,
-			       EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE);
-		assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 2);
-		assert_false(f->v.in_l2);
-	}
-	l1_write(f, VMCS_ENTRY_MSR_LOAD_COUNT, 1);
-	l1_write(f, VMCS_EXIT_MSR_LOAD_ADDRESS, AREA + 16);
-	l1_write(f, VMCS_EXIT_MSR_LOAD_COUNT, 1);
-	SET01(f, GUEST_RIP, L1_RIP);
-	l1_launch(f);
-	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_DEAD);
-	assert_non_null(strstr(f->v.dead, "VMX abort"));
 }
 
 /* Controls of L1 that leave loads or saves out. */
@@ -629,7 +470,7 @@ static void preemption_timer(void **state)
 			 1000); /* L1 did not ask to save */
 	l1_write(f, VMCS_EXIT_CONTROLS,
 		 l1_read(f, VMCS_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, PREEMPTION_TIMER_VALUE), 1000);
 	SET02(f, PREEMPTION_TIMER_VALUE, 700);
 	l2_exit(f, EXIT_REASON_CPUID, 0);
@@ -687,7 +528,7 @@ static void eviction(void **state)
 	f->fake.pool_limit = FAKE_POOL_PAGES;
 	assert_outcome(l1_insn_pointer(f, EXIT_REASON_VMPTRLD, VMCS_A), SEEN_SUCCEED, 0);
 	SET01(f, GUEST_RIP, L1_RIP);
-	reenter(f);
+	l1_resume(f);
 	assert_int_equal(GET02(f, GUEST_RIP), L2_RIP);
 }
 
@@ -701,15 +542,10 @@ int main(void)
 	    BOTH(event_injection),
 	    BOTH(refused_entries),
 	    BOTH(failed_entries),
-	    BOTH(msr_lists),
-	    BOTH(msr_list_and_rare_fields),
-	    BOTH(msr_lists_of_l0),
-	    BOTH(tsc_in_store_list),
 	    BOTH(protection_keys),
 	    BOTH(cet_state),
 	    BOTH(nmi_between_exits),
 	    BOTH(init_between_exits),
-	    BOTH(bad_msr_lists),
 	    BOTH(unsteady_registers),
 	    BOTH(preemption_timer),
 	    BOTH(preemption_timer_counts_absorbed_exits),
