@@ -119,8 +119,10 @@ static bool attend_interrupt(struct cpu *cpu)
 		return false;
 	if (cpu->vmx->nonroot && !vmx_attend_interrupt(cpu))
 		return false;
-	if (!(cpu->eflags_rest & RFLAGS_IF))
+	if (!(cpu->eflags_rest & RFLAGS_IF)) {
+		cpu_end_masked_wait(cpu);
 		return false;
+	}
 	return attend_deliver(cpu, machine_interrupt_ack(cpu->machine), INTR_TYPE_EXTERNAL, 0);
 }
 

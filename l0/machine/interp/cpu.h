@@ -51,6 +51,9 @@ struct cpu_event {
 	bool injected;	     /* by VM entry: not intercepted; CR2, DR6 and DR7 stay as they are */
 };
 
+/* What put the CPU into ACTIVITY_HLT. MWAIT_MASKED: an interrupt ends the wait even if IF is 0. */
+enum cpu_wait { WAIT_HLT, WAIT_MWAIT, WAIT_MWAIT_MASKED };
+
 /* Address spaces. A space is what a translation depends on: (VPID, PCID, EPTP, root, mode bits); a
  * view adds the privilege (user, supervisor, supervisor with SMAP suspended). Every view has a tag
  * of 12 bits; a TLB entry's tag is its linear page with the view's tag in the offset bits. Flushing
@@ -167,6 +170,7 @@ struct cpu {
 	uint8_t sipi_vector;
 	bool monitor_armed; /* by MONITOR, and no event since */
 	enum vmx_activity activity;
+	enum cpu_wait wait; /* in ACTIVITY_HLT: what put it there */
 	uint64_t pending_debug; /* DR6 bits of traps that wait for the instruction boundary */
 	struct {
 		/* cpu->insns at the boundary at which cpu_attend first saw them, UINT64_MAX: not
@@ -254,6 +258,12 @@ void cpu_deliver_event(struct cpu *cpu);
 /* Between instructions: NMI, INIT, interrupts, debug traps, MTF, windows, timers. Called by the run
  * loop while cpu->attention; clears it when nothing more can happen before the deadline. */
 void cpu_attend(struct cpu *cpu);
+/* Nothing more executes until an event that ends such a wait. */
+void cpu_wait_for_event(struct cpu *cpu, enum cpu_wait wait);
+/* May an interrupt end the wait that the CPU is in? */
+bool cpu_waits_for_interrupt(const struct cpu *cpu);
+/* An interrupt is pending that RFLAGS.IF keeps from being delivered. */
+void cpu_end_masked_wait(struct cpu *cpu);
 
 /* ---- memory (mmu.c) ---- */
 enum mem_access {

@@ -74,8 +74,14 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 		out[CPUID_EAX] = signature(cpu->profile);
 		if (cpu->cr4 & CR4_OSXSAVE)
 			out[CPUID_ECX] |= BIT32(27);
+		if (!(cpu->msrs.misc_enable & MISC_ENABLE_MONITOR))
+			out[CPUID_ECX] &= ~BIT32(3);
 		if (cpu->machine->lapic && !(lapic_base(cpu->machine->lapic) & APIC_BASE_EN))
 			out[CPUID_EDX] &= ~BIT32(9);
+		break;
+	case 0x5:
+		if (!cpu_has(cpu->profile, MONITOR))
+			memset(out, 0, 4 * sizeof(*out));
 		break;
 	case 0x7:
 		if (subleaf == 0 && (cpu->cr4 & CR4_PKE))

@@ -381,14 +381,9 @@ const struct insn_row *insn_row(unsigned row)
 	return row < ROW_COUNT ? &table[row].row : NULL;
 }
 
-void insn_features_announced(struct cpu *cpu, bool announced[INSN_FEATURE_COUNT])
+void insn_features_announced(const struct cpu *cpu, bool announced[INSN_FEATURE_COUNT])
 {
 	announced[CPU_FEATURE_BASE] = true;
-	for (unsigned i = 0; i < CPU_FEATURE_COUNT; i++) {
-		const struct cpu_feature_info *row = &cpu_features[i];
-		uint32_t out[4] = {0};
-
-		cpu_cpuid(cpu, row->leaf, row->subleaf, out);
-		announced[i] = out[row->reg] >> row->bit & 1;
-	}
+	for (unsigned i = 0; i < CPU_FEATURE_COUNT; i++)
+		announced[i] = cpu_profile_has(cpu->profile, i);
 }

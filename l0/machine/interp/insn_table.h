@@ -111,6 +111,6 @@ const uint16_t *insn_candidates(enum insn_space space, uint8_t opcode);
 /* Parses the table; once, before anything else. */
 void insn_table_init(void);
 /* What CPUID announces of the rows of features.def; CPU_FEATURE_BASE is always there. */
-void insn_features_announced(struct cpu *cpu, bool announced[INSN_FEATURE_COUNT]);
+void insn_features_announced(const struct cpu *cpu, bool announced[INSN_FEATURE_COUNT]);
 
 #endif

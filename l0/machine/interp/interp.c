@@ -54,8 +54,7 @@ static void sleep_until_event(struct cpu *cpu)
 	}
 	if (next < now)
 		next = now;
-	hang_saw_sleep(machine, cpu->activity > ACTIVITY_HLT || !(cpu->eflags_rest & RFLAGS_IF),
-		       cpu->insns);
+	hang_saw_sleep(machine, !cpu_waits_for_interrupt(cpu), cpu->insns);
 	cpu->halted += next - now;
 	cpu->deadline = next;
 	cpu->budget = 0;

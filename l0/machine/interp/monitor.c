@@ -9,10 +9,16 @@
 
 #define MWAIT_INTERRUPTS_BREAK BIT64(0) /* ECX: interrupts end the wait even if IF is 0 */
 
+/* IA32_MISC_ENABLE takes them away with their CPUID flag. */
+static void require_monitor(struct cpu *cpu)
+{
+	if (cpu->cpl || !(cpu->msrs.misc_enable & MISC_ENABLE_MONITOR))
+		cpu_fault(cpu, VECTOR_UD);
+}
+
 void insn_monitor(struct cpu *cpu, const struct op *op)
 {
-	if (cpu->cpl)
-		cpu_fault(cpu, VECTOR_UD);
+	require_monitor(cpu);
 	if (cpu->vmx->nonroot)
 		vmx_intercept_insn(cpu, EXIT_REASON_MONITOR, 0);
 	if (cpu->gpr[REG_RCX])
@@ -21,23 +27,39 @@ void insn_monitor(struct cpu *cpu, const struct op *op)
 	cpu->monitor_armed = true;
 }
 
-/* An early end of the wait is always allowed: taken in non-root operation, whose activity states
- * know no MWAIT, and where no interrupt could wake. */
+void cpu_wait_for_event(struct cpu *cpu, enum cpu_wait wait)
+{
+	cpu->activity = ACTIVITY_HLT;
+	cpu->wait = wait;
+	cpu->attention = true;
+}
+
+bool cpu_waits_for_interrupt(const struct cpu *cpu)
+{
+	return cpu->activity == ACTIVITY_HLT &&
+	       ((cpu->eflags_rest & RFLAGS_IF) || cpu->wait == WAIT_MWAIT_MASKED);
+}
+
+void cpu_end_masked_wait(struct cpu *cpu)
+{
+	if (cpu->activity == ACTIVITY_HLT && cpu->wait == WAIT_MWAIT_MASKED)
+		cpu->activity = ACTIVITY_ACTIVE;
+}
+
+/* An early end of the wait is always allowed: taken where no interrupt could wake. */
 void insn_mwait(struct cpu *cpu, const struct op *op)
 {
+	bool masked = cpu->gpr[REG_RCX] & MWAIT_INTERRUPTS_BREAK;
 	bool armed = cpu->monitor_armed;
 
-	if (cpu->cpl)
-		cpu_fault(cpu, VECTOR_UD);
+	require_monitor(cpu);
 	if (cpu->vmx->nonroot)
 		vmx_intercept_insn(cpu, EXIT_REASON_MWAIT, armed);
 	if (cpu->gpr[REG_RCX] & ~MWAIT_INTERRUPTS_BREAK)
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	cpu->monitor_armed = false;
-	if (!armed || cpu->vmx->nonroot || !(cpu->eflags_rest & RFLAGS_IF))
-		return;
-	cpu->activity = ACTIVITY_HLT;
-	cpu->attention = true;
+	if (armed && (masked || (cpu->eflags_rest & RFLAGS_IF)))
+		cpu_wait_for_event(cpu, masked ? WAIT_MWAIT_MASKED : WAIT_MWAIT);
 }
 
 /* ---- at any privilege, for a time ---- */

@@ -136,7 +136,7 @@ static bool read_zero(struct cpu *cpu, uint64_t *value)
 #define MISC_ENABLE_READ_ONLY UINT64_C(0x1880)
 #define MISC_ENABLE_NO_PEBS BIT64(12)
 #define MISC_ENABLE_WRITABLE                                                                       \
-	(BIT64(0) | BIT64(3) | BIT64(16) | BIT64(18) | BIT64(22) | BIT64(23) | BIT64(34))
+	(BIT64(0) | BIT64(3) | BIT64(16) | MISC_ENABLE_MONITOR | BIT64(22) | BIT64(23) | BIT64(34))
 
 static bool read_misc_enable(struct cpu *cpu, uint64_t *value)
 {
@@ -416,7 +416,8 @@ void cpu_msr_reset(struct cpu *cpu)
 {
 	cpu->msrs = (struct cpu_msrs){
 	    .pat = UINT64_C(0x0007040600070406),
-	    .misc_enable = MISC_ENABLE_READ_ONLY | BIT64(0),
+	    .misc_enable = MISC_ENABLE_READ_ONLY | BIT64(0) |
+			   (cpu_has(cpu->profile, MONITOR) ? MISC_ENABLE_MONITOR : 0),
 	    .feature_control = cpu_has(cpu->profile, VMX)
 				   ? FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX
 				   : 0,

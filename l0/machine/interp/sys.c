@@ -218,8 +218,7 @@ void insn_hlt(struct cpu *cpu, const struct op *op)
 	require_cpl0(cpu);
 	if (cpu->vmx->nonroot)
 		vmx_intercept_insn(cpu, EXIT_REASON_HLT, 0);
-	cpu->activity = ACTIVITY_HLT;
-	cpu->attention = true;
+	cpu_wait_for_event(cpu, WAIT_HLT);
 }
 
 /* ---- segment bases in 64-bit mode ---- */

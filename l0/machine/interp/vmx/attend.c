@@ -100,9 +100,12 @@ void vmx_attend_timer_and_windows(struct cpu *cpu)
 
 bool vmx_attend_virtual_interrupt(struct cpu *cpu)
 {
-	if (!cpu->vmx->nonroot || !vmx_private(cpu)->virtual_interrupt || !interrupts_open(cpu) ||
-	    !active_or_halted(cpu))
+	if (!cpu->vmx->nonroot || !vmx_private(cpu)->virtual_interrupt)
 		return false;
+	if (!interrupts_open(cpu) || !active_or_halted(cpu)) {
+		cpu_end_masked_wait(cpu);
+		return false;
+	}
 	rtm_interrupted(cpu);
 	vmx_deliver_virtual_interrupt(cpu);
 	return true;

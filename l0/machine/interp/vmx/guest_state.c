@@ -93,6 +93,7 @@ static void load_non_register_state(struct cpu *cpu, const struct vmcs *vmcs)
 	bool nmi = blocking & INTERRUPTIBILITY_NMI;
 
 	cpu->activity = (enum vmx_activity)vmcs_get(vmcs, GUEST_ACTIVITY_STATE);
+	cpu->wait = WAIT_HLT;
 	cpu->sti_shadow = blocking & INTERRUPTIBILITY_STI;
 	cpu->mov_ss_shadow = blocking & INTERRUPTIBILITY_MOV_SS;
 	/* With virtual NMIs the bit is about those, and NMIs themselves are never blocked. */
@@ -179,6 +180,15 @@ static uint32_t interruptibility(const struct cpu *cpu)
 	       (nmi ? INTERRUPTIBILITY_NMI : 0);
 }
 
+/* SDM 3C "Guest Non-Register State": MWAIT may make the processor inactive, but "this VMCS field
+ * never reflects this state". */
+static enum vmx_activity visible_activity(const struct cpu *cpu)
+{
+	if (cpu->activity == ACTIVITY_HLT && cpu->wait != WAIT_HLT)
+		return ACTIVITY_ACTIVE;
+	return cpu->activity;
+}
+
 void vmx_save_guest_state(struct cpu *cpu)
 {
 	struct vmcs *vmcs = cpu->vmx->vmcs;
@@ -190,7 +200,7 @@ void vmx_save_guest_state(struct cpu *cpu)
 	save_msrs(cpu, vmcs);
 	vmcs_set(vmcs, GUEST_RSP, cpu->gpr[REG_RSP]);
 	vmcs_set(vmcs, GUEST_RIP, cpu_rip(cpu));
-	vmcs_set(vmcs, GUEST_ACTIVITY_STATE, cpu->activity);
+	vmcs_set(vmcs, GUEST_ACTIVITY_STATE, visible_activity(cpu));
 	vmcs_set(vmcs, GUEST_INTERRUPTIBILITY_STATE, interruptibility(cpu));
 	if (cpu->vmx->eptp)
 		for (int i = 0; i < 4; i++)

@@ -116,8 +116,7 @@ static void report_to_board(struct cpu *cpu)
 		return;
 	machine_fpu_error(cpu->machine);
 	cpu_unwind(cpu);
-	cpu->activity = ACTIVITY_HLT;
-	cpu->attention = true;
+	cpu_wait_for_event(cpu, WAIT_HLT);
 	cpu_escape(cpu);
 }
 

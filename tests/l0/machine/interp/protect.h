@@ -322,4 +322,25 @@ static inline bool deliver(struct fixture *f, const struct cpu_event *event)
 #define EXCEPTION(v, ...)                                                                          \
 	(&(struct cpu_event){ .vector = (v), .type = INTR_TYPE_HARDWARE_EXCEPTION, __VA_ARGS__ })
 
+/* ---- events between instructions ---- */
+
+static inline void send_interrupt(struct fixture *f, uint8_t vector)
+{
+	lapic_mmio_write(f->machine.lapic, 0xf0, 0x1ff);
+	assert_true(lapic_send(f->machine.lapic,
+			       &(struct apic_message){ .vector = vector, .mode = APIC_FIXED }));
+}
+
+/* An instruction boundary of 64-bit code with an IDT and a local APIC that is on. */
+static inline struct fixture *boundary(void)
+{
+	struct fixture *f = fixture_new(LONG64);
+
+	for (unsigned v = 0; v < 256; v++)
+		put_idt(f, v, 14, 0, CODE64);
+	assert_true(lapic_set_base(f->machine.lapic, UINT64_C(0xfee00900)));
+	f->cpu.attention = true;
+	return f;
+}
+
 #endif

@@ -127,6 +127,7 @@ static void test_bits(void **state)
 		struct fixture *f = fixture_new(specs[i]);
 
 		f->cpu.efer = EFER_LMA;
+		f->cpu.msrs.misc_enable = MISC_ENABLE_MONITOR;
 		f->cpu.seg[SEG_CS].ar = AR_L;
 		for (unsigned n = 0; n < CPU_FEATURE_COUNT; n++) {
 			const struct cpu_feature_info *info = &cpu_features[n];

@@ -402,24 +402,6 @@ static void test_injected_leaves_payload(void **state)
 
 /* ---- the boundary ---- */
 
-static void send_interrupt(struct fixture *f, uint8_t vector)
-{
-	assert_true(lapic_send(f->machine.lapic,
-			       &(struct apic_message){ .vector = vector, .mode = APIC_FIXED }));
-}
-
-static struct fixture *boundary(void)
-{
-	struct fixture *f = fixture_new(LONG64);
-
-	for (unsigned v = 0; v < 256; v++)
-		put_idt(f, v, 14, 0, CODE64);
-	assert_true(lapic_set_base(f->machine.lapic, UINT64_C(0xfee00900)));
-	lapic_mmio_write(f->machine.lapic, 0xf0, 0x1ff);
-	f->cpu.attention = true;
-	return f;
-}
-
 static void test_interrupt_needs_if(void **state)
 {
 	struct fixture *f = boundary();

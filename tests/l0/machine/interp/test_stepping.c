@@ -209,13 +209,6 @@ static void test_enabling_by_mov_dr7(void **state)
 	fixture_free(f);
 }
 
-static void send_interrupt(struct fixture *f, uint8_t vector)
-{
-	lapic_mmio_write(f->machine.lapic, 0xf0, 0x1ff);
-	assert_true(lapic_send(f->machine.lapic,
-			       &(struct apic_message){ .vector = vector, .mode = APIC_FIXED }));
-}
-
 static void test_sti_shadow(void **state)
 {
 	struct fixture *f = stepping();

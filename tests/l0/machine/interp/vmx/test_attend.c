@@ -330,6 +330,26 @@ static void test_external_interrupt(void **state)
 	stop(&f);
 }
 
+/* SDM 3C "Guest Non-Register State": the field "never reflects" the state that MWAIT enters. */
+static void test_mwait_is_no_activity_state(void **state)
+{
+	struct fixture f;
+
+	start_vmx(&f);
+	ENABLE(&f, PIN_BASED_CONTROLS, PIN_EXTERNAL_INTERRUPT_EXITING);
+	enter(&f);
+	cpu_wait_for_event(f.cpu, WAIT_MWAIT_MASKED);
+	assert_true(EXITS_AT_BOUNDARY(&f, vmx_attend_interrupt(f.cpu)));
+	assert_int_equal(GET(&f, GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
+	enter(&f);
+	cpu_wait_for_event(f.cpu, WAIT_HLT);
+	assert_true(EXITS_AT_BOUNDARY(&f, vmx_attend_interrupt(f.cpu)));
+	assert_int_equal(GET(&f, GUEST_ACTIVITY_STATE), ACTIVITY_HLT);
+	enter(&f);
+	assert_int_equal(f.cpu->wait, WAIT_HLT);
+	stop(&f);
+}
+
 /* ---- INIT and SIPI ---- */
 
 static void test_init_and_sipi(void **state)
@@ -375,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_iret_unblocks),
 		cmocka_unit_test(test_unblocking_is_that_irets_only),
 		cmocka_unit_test(test_external_interrupt),
+		cmocka_unit_test(test_mwait_is_no_activity_state),
 		cmocka_unit_test(test_init_and_sipi),
 	};
 
