@@ -40,71 +40,13 @@ static uint64_t middle[512] __attribute__((aligned(PAGE)));
 static uint64_t lower[512] __attribute__((aligned(PAGE)));
 static uint64_t pages[4][QUADS] __attribute__((aligned(PAGE)));
 
-/* Written by the code below. */
+/* Written by run.S. */
 uint64_t shadows_end[6]; /* vector, error code, SSP, S_CET, and of the frame: RIP, CR2 */
 uint64_t shadows_stack;
 void shadows_run(void (*code)(void), uint64_t s_cet), shadows_stubs(void), shadows_iret(void);
 extern char shadows_code[], shadows_code_end[];
 
-/*
- * shadows_run enables CET, SSP from IA32_PL0_SSP's token, and jumps to the code, which an exception
- * ends. RBX is the first shadow stack's top, R12 the second's, R13 is in a plain page, R14 in a
- * user's shadow stack.
- */
-__asm__(".globl shadows_run, shadows_stubs, shadows_iret, shadows_code, shadows_code_end\n"
-	"shadows_run:\n"
-	"push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-	"mov %rsp, shadows_stack(%rip)\n"
-	"movabs $0x400000000800, %rbx\n"
-	"lea 0x1000(%rbx), %r12\n"
-	"lea 0x1800(%rbx), %r13\n"
-	"lea 0x2800(%rbx), %r14\n"
-	"mov %rsi, %rax\n"
-	"xor %edx, %edx\n"
-	"mov $0x6a2, %ecx\n"
-	"wrmsr\n"
-	"test $1, %al\n"
-	"jz 1f\n"
-	"setssbsy\n"
-	"1: xor %eax, %eax\n"
-	"notrack jmp *%rdi\n"
-	"shadows_ended:\n"
-	"rdsspq %r8\n"
-	"mov %r8, 16+shadows_end(%rip)\n"
-	"mov $0x6a2, %ecx\n"
-	"rdmsr\n"
-	"mov %eax, 24+shadows_end(%rip)\n"
-	"xor %eax, %eax\n"
-	"xor %edx, %edx\n"
-	"wrmsr\n"
-	"pop 0+shadows_end(%rip)\n"
-	"pop 8+shadows_end(%rip)\n"
-	"pop 32+shadows_end(%rip)\n"
-	"mov %cr2, %rax\n"
-	"mov %rax, 40+shadows_end(%rip)\n"
-	"mov shadows_stack(%rip), %rsp\n"
-	"cld\n"
-	"pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-	"ret\n"
-	".balign 16\n"
-	"shadows_stubs:\n"
-	".set vector, 0\n"
-	".rept 32\n"
-	".balign 16\n"
-	"endbr64\n"
-	".if (0x227d00 >> vector) & 1 == 0\n" /* those without an error code */
-	"push $0\n"
-	".endif\n"
-	"push $vector\n"
-	"jmp shadows_ended\n"
-	".set vector, vector + 1\n"
-	".endr\n"
-	".balign 16\n"
-	"shadows_iret: endbr64\n"
-	"add %rax, (%rsp)\n"
-	"iretq\n");
-
-__asm__("shadows_code:\n");
+__asm__(".globl shadows_code, shadows_code_end\nshadows_code:\n");
 #define PROBE(name, s_cet, code)                                                                   \
 	__asm__(".globl shadows_" #name "\nshadows_" #name ": endbr64;" code "\n");
 #include "tests/guests/shadows.def"

@@ -4,7 +4,7 @@
  * counter; the DS save area, its threshold and its end; page faults; what stays off. SDM 3B
  * "Adaptive PEBS", "DS Save Area".
  */
-#include "tests/l0/machine/interp/protect.h"
+#include "tests/l0/machine/interp/code.h"
 
 #include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/perf.h"
@@ -12,12 +12,6 @@
 enum { DS = 0x20000, BUFFER = 0x30000, PMI_VECTOR = 0x40, PMI = HANDLER + 0x400 };
 #define FIXED_0 BIT64(32)
 #define RECORD(size, groups) ((uint64_t)(size) << 48 | (groups))
-
-#define CODE_AT(f, at, ...)                                                                        \
-	do {                                                                                       \
-		static const uint8_t bytes_[] = {__VA_ARGS__};                                     \
-		assert_true(memory_write(&(f)->machine.memory, at, bytes_, sizeof(bytes_)));       \
-	} while (0)
 
 static void set_msr(struct fixture *f, uint32_t number, uint64_t value)
 {
@@ -50,10 +44,7 @@ static struct fixture *sampling(uint64_t cfg, unsigned n)
 	char error[128];
 
 	assert_true(cpu_profile_parse("sapphire-rapids", &f->profile, error, sizeof(error)));
-	for (unsigned v = 0; v <= PMI_VECTOR; v++) {
-		put_gate(f, IDT + v * 16, 14, 0, CODE64, HANDLER + 16 * v, 0);
-		CODE_AT(f, HANDLER + 16 * v, 0xf4);
-	}
+	put_halting_handlers(f, PMI_VECTOR);
 	CODE_AT(f, CODE, 0xb8, 1, 0, 0, 0, 0xbb, 2, 0, 0, 0, 0x90, 0xb9, 3, 0, 0, 0, 0xf4);
 	poke(f, DS + 0x20, BUFFER, 8);
 	poke(f, DS + 0x28, BUFFER, 8);
@@ -72,20 +63,11 @@ static struct fixture *sampling(uint64_t cfg, unsigned n)
 	return f;
 }
 
-static uint64_t run(struct fixture *f)
-{
-	f->machine.stop = STOP_NONE;
-	f->machine.max_insns = f->cpu.insns + 10000;
-	interp_cpu_ops.run(&f->cpu);
-	assert_int_equal(f->machine.stop, STOP_HALTED);
-	return cpu_rip(&f->cpu);
-}
-
 static void test_basic(void **state)
 {
 	struct fixture *f = sampling(0, 2);
 
-	assert_int_equal(run(f), CODE + 17);
+	assert_int_equal(run_to_hlt(f), CODE + 17);
 	assert_int_equal(word(f, 0), RECORD(32, 0));
 	assert_int_equal(word(f, 1), CODE + 5);
 	assert_int_equal(word(f, 2), FIXED_0);
@@ -106,7 +88,7 @@ static void test_registers(void **state)
 	f->cpu.gpr[15] = 15;
 	cpu_set_rflags(&f->cpu, RFLAGS_FIXED1 | RFLAGS_CF);
 	f->cpu.xsave_area[160 + 16 * 3] = 0x33;
-	assert_int_equal(run(f), CODE + 17);
+	assert_int_equal(run_to_hlt(f), CODE + 17);
 	assert_int_equal(word(f, 0), RECORD(32 + 144 + 256, 6));
 	assert_int_equal(word(f, 4), RFLAGS_FIXED1 | RFLAGS_CF);
 	assert_int_equal(word(f, 5), CODE + 10);
@@ -127,7 +109,7 @@ static void test_branches(void **state)
 
 	CODE_AT(f, CODE, 0xeb, 0, 0xeb, 0, 0xeb, 0, 0x90, 0xf4);
 	set_msr(f, MSR_IA32_DEBUGCTL, DEBUGCTL_LBR);
-	assert_int_equal(run(f), CODE + 8);
+	assert_int_equal(run_to_hlt(f), CODE + 8);
 	assert_int_equal(word(f, 0), RECORD(32 + 32 + 48, 0x1000009));
 	assert_int_equal(word(f, 1), CODE + 6);
 	for (unsigned i = 4; i < 8; i++)
@@ -152,7 +134,7 @@ static void test_two_counters(void **state)
 		set_msr(f, MSR_IA32_PMC0 + 2, (uint64_t)-2);
 		poke(f, DS + 0x40 + 16, 1000, 8);
 		set_msr(f, MSR_IA32_PERF_GLOBAL_CTRL, FIXED_0 | 4);
-		assert_int_equal(run(f), CODE + 17);
+		assert_int_equal(run_to_hlt(f), CODE + 17);
 		assert_int_equal(word(f, 0), adaptive ? RECORD(32 + 144, 2) : RECORD(32, 0));
 		assert_int_equal(word(f, 2), FIXED_0 | 4);
 		assert_int_equal(perf_counter(&f->cpu, FIXED_COUNTERS + 2), 1003);
@@ -167,7 +149,7 @@ static void test_threshold(void **state)
 	poke(f, DS + 0x38, BUFFER + 32, 8);
 	set_msr(f, MSR_IA32_DEBUGCTL, DEBUGCTL_FREEZE_PERFMON_ON_PMI);
 	cpu_set_rflags(&f->cpu, RFLAGS_FIXED1 | RFLAGS_IF);
-	assert_int_equal(run(f), PMI + 1);
+	assert_int_equal(run_to_hlt(f), PMI + 1);
 	assert_int_equal(peek(f, f->cpu.gpr[REG_RSP], 8), CODE + 10);
 	assert_int_equal(msr(f, MSR_IA32_PERF_GLOBAL_STATUS),
 			 PERF_STATUS_OVF_BUF | PERF_STATUS_CTR_FRZ);
@@ -182,7 +164,7 @@ static void test_full(void **state)
 	struct fixture *f = sampling(0, 2);
 
 	poke(f, DS + 0x30, BUFFER + 31, 8);
-	assert_int_equal(run(f), CODE + 17);
+	assert_int_equal(run_to_hlt(f), CODE + 17);
 	assert_int_equal(word(f, 0), 0);
 	assert_int_equal(ds(f, 0x28), BUFFER);
 	assert_int_equal(perf_counter(&f->cpu, 0), 3);
@@ -200,7 +182,7 @@ static void test_page_fault(void **state)
 	poke(f, DS + 0x28, edge - 64, 8);
 	poke(f, DS + 0x30, edge + 0x1000, 8);
 	f->cpu.cr2 = 1;
-	assert_int_equal(run(f), HANDLER + 16 * VECTOR_PF + 1);
+	assert_int_equal(run_to_hlt(f), HANDLER + 16 * VECTOR_PF + 1);
 	assert_int_equal(f->cpu.cr2, edge + 144 + 32 - 64 - 1);
 	assert_int_equal(peek(f, f->cpu.gpr[REG_RSP], 8), PFEC_W);
 	assert_int_equal(peek(f, f->cpu.gpr[REG_RSP] + 8, 8), CODE + 10);
@@ -214,7 +196,7 @@ static void test_disabled(void **state)
 	struct fixture *f = sampling(2, 2);
 
 	set_msr(f, MSR_IA32_PEBS_ENABLE, 0);
-	assert_int_equal(run(f), CODE + 17);
+	assert_int_equal(run_to_hlt(f), CODE + 17);
 	assert_int_equal(ds(f, 0x28), BUFFER);
 	assert_int_equal(msr(f, MSR_IA32_PERF_GLOBAL_STATUS), FIXED_0);
 	fixture_free(f);

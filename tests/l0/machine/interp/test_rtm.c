@@ -4,7 +4,7 @@
  * status of each kind of abort, nesting, capacity, debugging, IA32_TSX_CTRL. SDM 1 "Programming
  * with Intel Transactional Synchronization Extensions".
  */
-#include "tests/l0/machine/interp/protect.h"
+#include "tests/l0/machine/interp/code.h"
 
 #include "l0/machine/interp/insn_table.h"
 #include "l0/machine/interp/perf.h"
@@ -12,17 +12,11 @@
 
 enum { FALLBACK = CODE + 0x100, DEVICE = 0xfee00000, BEFORE = 0x1122334455667788 };
 
-#define CODE_AT(f, at, ...)                                                                        \
-	do {                                                                                       \
-		static const uint8_t bytes_[] = {__VA_ARGS__};                                     \
-		assert_true(memory_write(&(f)->machine.memory, at, bytes_, sizeof(bytes_)));       \
-	} while (0)
 /* XBEGIN at CODE, 6 bytes, with FALLBACK */
 #define XBEGIN 0xc7, 0xf8, 0xfa, 0, 0, 0
 #define XEND 0x0f, 0x01, 0xd5
 #define XTEST 0x0f, 0x01, 0xd6
 #define XABORT 0xc6, 0xf8
-#define HLT 0xf4
 #define STORE_RBX 0x89, 0x03 /* mov [rbx], eax */
 
 /* Vector v halts at HANDLER + 16 * v; so does the fallback. RBX points to DATA, full of 8s. */
@@ -36,10 +30,7 @@ static struct fixture *rtm_new(void)
 	f->cpu.cr4 |= CR4_OSFXSR;
 	cpu_mode_changed(&f->cpu);
 	poke(f, PDPT + 24, UINT64_C(0xc0000000) | PTE_P | PTE_W | PTE_PS, 8);
-	for (unsigned v = 0; v < 32; v++) {
-		put_gate(f, IDT + v * 16, 14, 0, CODE64, HANDLER + 16 * v, 0);
-		CODE_AT(f, HANDLER + 16 * v, HLT);
-	}
+	put_halting_handlers(f, 31);
 	CODE_AT(f, FALLBACK, HLT);
 	poke(f, DATA, UINT64_C(0x0808080808080808), 8);
 	f->cpu.gpr[REG_RAX] = BEFORE;
@@ -51,12 +42,10 @@ static struct fixture *rtm_new(void)
 /* Runs to a HLT; the address behind it. */
 static uint64_t run(struct fixture *f)
 {
-	f->machine.stop = STOP_NONE;
-	f->machine.max_insns = f->cpu.insns + 20000;
-	interp_cpu_ops.run(&f->cpu);
-	assert_int_equal(f->machine.stop, STOP_HALTED);
+	uint64_t end = run_to_hlt(f);
+
 	assert_false(rtm_active(&f->cpu));
-	return cpu_rip(&f->cpu);
+	return end;
 }
 
 /* Runs to the fallback address; EAX there. */

@@ -4,15 +4,9 @@
  * breakpoints, interrupt shadows, RF, SYSCALL. The #DB handler logs the RIP it interrupted and
  * returns.
  */
-#include "tests/l0/machine/interp/protect.h"
+#include "tests/l0/machine/interp/code.h"
 
 enum { LOG = 0x6000 }; /* count, then RIPs */
-
-#define CODE_AT(f, at, ...)                                                                        \
-	do {                                                                                       \
-		static const uint8_t bytes_[] = { __VA_ARGS__ };                                   \
-		assert_true(memory_write(&(f)->machine.memory, at, bytes_, sizeof(bytes_)));       \
-	} while (0)
 
 /* push rax; push rcx; mov rcx,[LOG]; inc rcx; mov [LOG],rcx; mov rax,[rsp+16]; mov [LOG+rcx*8],rax;
  * or dword [rsp+32],0x10000 (RF); pop rcx; pop rax; iretq */
@@ -42,10 +36,7 @@ static uint64_t run(struct fixture *f)
 {
 	uint64_t before = f->cpu.insns;
 
-	f->machine.max_insns = before + 10000;
-	interp_cpu_ops.run(&f->cpu);
-	assert_int_equal(f->machine.stop, STOP_HALTED);
-	assert_int_equal(cpu_rip(&f->cpu), HANDLER + 0x101);
+	assert_int_equal(run_to_hlt(f), HANDLER + 0x101);
 	return f->cpu.insns - before;
 }
 

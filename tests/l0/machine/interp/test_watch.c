@@ -4,27 +4,18 @@
  * steps on branches, counters of branches, and the interrupt of a counter, at its exact
  * instruction.
  */
-#include "tests/l0/machine/interp/protect.h"
+#include "tests/l0/machine/interp/code.h"
 
 #include "l0/machine/interp/perf.h"
 
 enum { LOG = 0x6000, PMI_VECTOR = 0x40 };
-
-#define CODE_AT(f, at, ...)                                                                        \
-	do {                                                                                       \
-		static const uint8_t bytes_[] = {__VA_ARGS__};                                     \
-		assert_true(memory_write(&(f)->machine.memory, at, bytes_, sizeof(bytes_)));       \
-	} while (0)
 
 /* Vector v halts at HANDLER + 16 * v; the address at which it hit is on its stack. */
 static struct fixture *watching(void)
 {
 	struct fixture *f = fixture_new(LONG64);
 
-	for (unsigned v = 0; v <= PMI_VECTOR; v++) {
-		put_gate(f, IDT + v * 16, 14, 0, CODE64, HANDLER + 16 * v, 0);
-		CODE_AT(f, HANDLER + 16 * v, 0xf4);
-	}
+	put_halting_handlers(f, PMI_VECTOR);
 	f->cpu.attention = true;
 	return f;
 }
@@ -32,11 +23,7 @@ static struct fixture *watching(void)
 /* Runs to the handler of `vector`; returns the RIP that it interrupted. */
 static uint64_t run(struct fixture *f, unsigned vector)
 {
-	f->machine.stop = STOP_NONE;
-	f->machine.max_insns = f->cpu.insns + 10000;
-	interp_cpu_ops.run(&f->cpu);
-	assert_int_equal(f->machine.stop, STOP_HALTED);
-	assert_int_equal(cpu_rip(&f->cpu), HANDLER + 16 * vector + 1);
+	assert_int_equal(run_to_hlt(f), HANDLER + 16 * vector + 1);
 	return peek(f, f->cpu.gpr[REG_RSP], 8);
 }
 
