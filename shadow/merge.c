@@ -159,6 +159,7 @@ static void push_words(struct shadow_vcpu *v, struct shadow_slot *slot)
 	push02_by_name(v, slot, EXIT_CONTROLS, merge_exit_controls(v, slot));
 	push02_by_name(v, slot, ENTRY_CONTROLS, merge_entry_controls(v, slot));
 	slot->seen_primary = slot_primary(slot);
+	slot->stepping = false;
 }
 
 static void push_tsc(struct shadow_vcpu *v, struct shadow_slot *slot)

@@ -28,6 +28,10 @@ static inline void push02(struct shadow_vcpu *v, struct shadow_slot *slot, unsig
 #define push02_by_name(v, slot, name, value)                                                       \
 	push02_at(v, slot, VMCS_INDEX_##name, VMCS_##name, value)
 
+/* What makes I/O instructions exit. */
+#define PRIMARY_IO_CONTROLS                                                                        \
+	((uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING | (uint32_t)PRIMARY_USE_IO_BITMAPS)
+
 /* What of 12 and 01 goes into the five control words. Pure. */
 uint32_t merge_pin(const struct shadow_vcpu *v, const struct shadow_slot *slot);
 uint32_t merge_primary(const struct shadow_vcpu *v, const struct shadow_slot *slot);

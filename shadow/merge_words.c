@@ -31,8 +31,6 @@
 		    SECONDARY_USE_TSC_SCALING | SECONDARY_ENABLE_VPID |                            \
 		    SECONDARY_ENABLE_USER_WAIT))
 
-#define IO_CONTROLS ((uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING | (uint32_t)PRIMARY_USE_IO_BITMAPS)
-
 /* Within what the hardware allows: reserved bits as it wants them. */
 static uint32_t allowed(const struct shadow_vcpu *v, enum vmx_control_word word, uint32_t value)
 {
@@ -55,13 +53,13 @@ static uint32_t io_controls(const struct shadow_vcpu *v, const struct shadow_slo
 		return (uint32_t)PRIMARY_USE_IO_BITMAPS;
 	if (slot_primary(slot) & (uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING)
 		return (uint32_t)PRIMARY_UNCONDITIONAL_IO_EXITING;
-	return (uint32_t)vmcs_get(v->l0.vmcs01, PRIMARY_CONTROLS) & IO_CONTROLS;
+	return (uint32_t)vmcs_get(v->l0.vmcs01, PRIMARY_CONTROLS) & PRIMARY_IO_CONTROLS;
 }
 
 uint32_t merge_primary(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint32_t primary01 = (uint32_t)vmcs_get(v->l0.vmcs01, PRIMARY_CONTROLS);
-	uint32_t primary = (slot_primary(slot) | (primary01 & L0_PRIMARY)) & ~IO_CONTROLS;
+	uint32_t primary = (slot_primary(slot) | (primary01 & L0_PRIMARY)) & ~PRIMARY_IO_CONTROLS;
 
 	primary |= io_controls(v, slot);
 	primary |= primary01 & (uint32_t)PRIMARY_USE_TSC_OFFSETTING;

@@ -19,7 +19,8 @@ enum route { ROUTE_ASK, ROUTE_DONE, ROUTE_L0, ROUTE_L1 };
 
 /* Handlers that come before the questions: ROUTE_ASK = ask them, ROUTE_DONE = L2 can go on. */
 typedef enum route route_first(struct l2_exit *x);
-route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc, first_bitmapped;
+route_first first_vmread, first_vmwrite, first_ept_violation, first_vmfunc, first_bitmapped,
+    first_monitor_trap_flag;
 
 /* Answers the questions for an exit of a known reason; unknown reasons are L0's. */
 enum route route_l2_exit(struct l2_exit *x);

@@ -2,22 +2,29 @@
  *
  * Nested VMX: the whole interface between L0 and shadow/. L0 owns VMCS01 and runs L1 in it; shadow/
  * gives L1 a VMX of its own: it emulates L1's VMX instructions, keeps a VMCS02 per VMCS12, enters
- *L2 and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
+ * L2 and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
  * struct shadow_vcpu and in pages from the env.
  *
  * L0's loop, in outline (`v` is the struct shadow_vcpu):
  *
  *	for (;;) {
- *		enter the guest: VMRESUME if *v->launched, else VMLAUNCH (then *v->launched = true)
- *		if the instruction itself failed: shadow_entry_failed()     (only possible if
- *v->in_l2) reason = VMREAD exit reason if (v->in_l2)                next = shadow_l2_exit(v, regs,
- *reason) else if it is a VMX insn     next = shadow_l1_vmx_insn(v, regs, reason) else L0's own
- *handler if (next == SHADOW_L0)       L0's own handler, on the current VMCS (it is VMCS02), then
- *		                             shadow_l2_absorbed(v)
+ *		enter the guest: VMRESUME if *v->launched, else VMLAUNCH
+ *		if the instruction itself failed (only possible if v->in_l2):
+ *			shadow_entry_failed(v), and on with the loop
+ *		reason = VMREAD exit reason
+ *		if (v->in_l2)
+ *			next = shadow_l2_exit(v, regs, reason)
+ *		else if it is a VMX instruction
+ *			next = shadow_l1_vmx_insn(v, regs, reason)
+ *		else
+ *			L0's own handler, and on with the loop
+ *		if (next == SHADOW_L0)
+ *			L0's own handler, on the current VMCS (it is VMCS02),
+ *			then shadow_l2_absorbed(v)
  *	}
  *
- * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01
- *if !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
+ * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01 if
+ * !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
  */
 #ifndef SHADOW_SHADOW_H
 #define SHADOW_SHADOW_H
@@ -146,6 +153,11 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
 /* L0 has handled an exit of L2 that it was given as SHADOW_L0, and will resume L2. Puts an event
  * back that the exit interrupted, unless L0's handler has injected one. Fit for exits of L1 too. */
 void shadow_l2_absorbed(struct shadow_vcpu *v);
+
+/* For an I/O exit that L0 was given: L2 shall execute the instruction itself, once, as if L0 did not
+ * intercept its port. L0 resumes L2 after this and hears of it no more. False: the CPU under L0 has
+ * no monitor trap flag. SDM 3C "Monitor Trap Flag" */
+bool shadow_l2_step(struct shadow_vcpu *v) __attribute__((warn_unused_result));
 
 /* An NMI for L1's machine came while L0 worked, and L2 is about to be entered. GUEST: it is L2's,
  * as L1 has no NMI exiting. EXITED: it became the VM exit that L1 asked for; VMCS01 is current.

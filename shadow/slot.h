@@ -76,6 +76,7 @@ struct shadow_slot {
 	bool rare_was_written; /* v12 has rare fields that the shadow VMCS has not */
 	uint8_t rare_credit;   /* reflections left that fetch the rare fields at once */
 	uint8_t watch_budget;  /* stores to bitmaps until L0 gives up watching them */
+	bool stepping;     /* VMCS02's primary controls are those of step.c */
 	bool bitmaps_open; /* L2 has stored to L1's bitmaps: the merged ones are all ones for now */
 	uint32_t dirty;	   /* enum slot_dirty */
 	uint32_t seen_primary;	 /* primary controls at the last merge */

@@ -2,11 +2,9 @@
  *
  * The handlers of exits.def, short ones all: what L1's instruction would have done on the machine.
  */
-#include "l0/hv/acpi.h"
 #include "l0/hv/ept01.h"
 #include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
-#include "l0/hv/log.h"
 #include "l0/hv/watch.h"
 
 static uint64_t gpr_read(const struct vcpu *vcpu, unsigned gpr)
@@ -125,48 +123,6 @@ enum exit_next handle_cr_access(struct vcpu *vcpu)
 		break;
 	}
 	return good ? EXIT_NEXT_SKIP : EXIT_NEXT_GP;
-}
-
-static void io_write(uint16_t port, unsigned size, uint64_t value)
-{
-	if (size == 1)
-		hw_out8(port, (uint8_t)value);
-	else if (size == 2)
-		hw_out16(port, (uint16_t)value);
-	else
-		hw_out32(port, (uint32_t)value);
-}
-
-/* As IN changes RAX: the low 8 or 16 bits, or all of it. */
-static void io_read(uint16_t port, unsigned size, uint64_t *rax)
-{
-	if (size == 1)
-		*rax = (*rax & ~UINT64_C(0xff)) | hw_in8(port);
-	else if (size == 2)
-		*rax = (*rax & ~UINT64_C(0xffff)) | hw_in16(port);
-	else
-		*rax = hw_in32(port);
-}
-
-/* Besides MEASURED_PORT, only ports that may end the run are intercepted, and only while a log must
- * not be lost. */
-enum exit_next handle_io(struct vcpu *vcpu)
-{
-	uint16_t port = (uint16_t)(vcpu->exit.qualification >> 16);
-	unsigned size = (vcpu->exit.qualification & 7) + 1;
-	bool in = vcpu->exit.qualification & BIT64(3), string = vcpu->exit.qualification & BIT64(4);
-	uint64_t *rax = &vcpu->regs.gpr[REG_RAX];
-
-	if (string)
-		hv_end_guest(vcpu, "string I/O to a port that powers the machine off");
-	if (in) {
-		io_read(port, size, rax);
-	} else {
-		if (port != MEASURED_PORT)
-			log_end(vcpu);
-		io_write(port, size, *rax);
-	}
-	return EXIT_NEXT_SKIP;
 }
 
 /* SDM 3C "Exit Qualification for EPT Violations", bit 12: an IRET had unblocked NMIs and is

@@ -82,6 +82,10 @@ struct vcpu {
 	struct shadow_vcpu shadow;
 	struct unpaged unpaged;
 	uint64_t *msr_bitmap, *io_bitmap_a, *io_bitmap_b; /* NULL: not used */
+	struct {
+		uint16_t port;
+		uint8_t mask; /* of it and the three above: open for one step, intercepted before */
+	} open;
 };
 
 struct hv {
@@ -185,6 +189,10 @@ void cpuid_init(void);
 /* ---- pebs.c: IA32_PEBS_ENABLE and IA32_PERF_GLOBAL_CTRL as the guest has them ---- */
 bool pebs_read_msr(uint32_t msr, uint64_t *value);
 bool pebs_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* ---- io.c ---- */
+/* The bits of the ports that exit. */
+void io_bitmaps_fill(struct vcpu *vcpu);
 
 /* ---- msr.c ---- */
 /* The bitmap of MSRs that exit: all that are not passed through. */

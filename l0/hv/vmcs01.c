@@ -4,11 +4,9 @@
  * from vmcs01.def. An image of everything but the guest state is kept for shadow/, which merges it
  * into every VMCS02.
  */
-#include "l0/hv/acpi.h"
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
 #include "l0/hv/loader.h"
-#include "l0/hv/log.h"
 
 /* As the boot loader on this platform leaves them: code 0x10, data 0x18. */
 #define GUEST_SELECTOR_CODE 0x10
@@ -118,32 +116,11 @@ static void setup_msr_bitmap(struct vcpu *vcpu, struct setup *s)
 	s->msr_bitmap = memory_address(vcpu->msr_bitmap);
 }
 
-static void intercept_port(struct vcpu *vcpu, unsigned port)
-{
-	uint64_t *bitmap = port < 0x8000 ? vcpu->io_bitmap_a : vcpu->io_bitmap_b;
-
-	bitmap[(port & 0x7fff) / 64] |= UINT64_C(1) << (port % 64);
-}
-
-/* With a log, the ports that end the run exit, so that it can be flushed. */
-static void intercept_ends(struct vcpu *vcpu)
-{
-	uint16_t pm1a = acpi_pm1a_control();
-
-	intercept_port(vcpu, EXIT_PORT);
-	if (pm1a) {
-		intercept_port(vcpu, pm1a);
-		intercept_port(vcpu, pm1a + 1);
-	}
-}
-
 static void setup_io_bitmaps(struct vcpu *vcpu, struct setup *s)
 {
 	vcpu->io_bitmap_a = pool_need();
 	vcpu->io_bitmap_b = pool_need();
-	intercept_port(vcpu, MEASURED_PORT);
-	if (log_on)
-		intercept_ends(vcpu);
+	io_bitmaps_fill(vcpu);
 	s->primary |= PRIMARY_USE_IO_BITMAPS;
 	s->io_bitmap_a = memory_address(vcpu->io_bitmap_a);
 	s->io_bitmap_b = memory_address(vcpu->io_bitmap_b);

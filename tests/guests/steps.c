@@ -2,22 +2,29 @@
  *
  * Debug exceptions around instructions that exit to whatever is beneath: single-stepping, also over
  * the instruction after MOV to SS; single-stepping on branches; instruction breakpoints on such an
- * instruction and on the one after it. One line each: where it stopped, and DR6.
+ * instruction and on the one after it; I/O breakpoints on a port that may be intercepted, string I/O
+ * there. One line each: where it stopped, and DR6.
  */
 #include <stddef.h>
 
 #include "l1/lib/console.h"
 #include "l1/lib/cpu.h"
 #include "l1/lib/runtime.h"
+#include "l1/lib/string.h"
 #include "l1/lib/trap.h"
 
 #define STOPS 64
 #define DR6_SEEN UINT64_C(0xe00f)
 #define DR7_EXECUTE_0_AND_1 UINT64_C(0x405)
+#define DR7_IO_0 UINT64_C(0x20402)
+#define PORT 0xed
+#define CR4_BIT_DE UINT64_C(8)
 
 /* Each runs what exits, beginning with a known RFLAGS.TF of 1 (steps_*) or 0 (steps_breaks). */
 extern char steps_start[], steps_cpuid[], steps_after[];
-void steps_plain(void), steps_branches(void), steps_breaks(void);
+void steps_plain(void), steps_branches(void), steps_breaks(void), steps_ports(void);
+char steps_bytes[4];
+uint64_t steps_left[4]; /* of each string instruction: RCX, and how far its pointer went */
 
 __asm__(".macro TRAP_FLAG on\n"
 	"pushfq\n"
@@ -25,6 +32,7 @@ __asm__(".macro TRAP_FLAG on\n"
 	"popfq\n"
 	".endm\n"
 	".globl steps_start, steps_plain, steps_branches, steps_breaks, steps_cpuid, steps_after\n"
+	".globl steps_ports\n"
 	"steps_start:\n"
 	"steps_plain:\n"
 	"push %rbx\n"
@@ -68,6 +76,26 @@ __asm__(".macro TRAP_FLAG on\n"
 	"steps_cpuid: cpuid\n"
 	"steps_after: nop\n"
 	"pop %rbx\n"
+	"ret\n"
+	"steps_ports:\n"
+	"out %al, $0xed\n"
+	"in $0xed, %al\n"
+	"in $0xec, %ax\n"
+	"mov $0xed, %edx\n"
+	"lea steps_start(%rip), %rsi\n"
+	"mov $3, %ecx\n"
+	"rep outsb\n"
+	"lea steps_start(%rip), %rax\n"
+	"sub %rax, %rsi\n"
+	"mov %rcx, steps_left(%rip)\n"
+	"mov %rsi, 8+steps_left(%rip)\n"
+	"lea steps_bytes(%rip), %rdi\n"
+	"mov $2, %ecx\n"
+	"rep insb\n"
+	"lea steps_bytes(%rip), %rax\n"
+	"sub %rax, %rdi\n"
+	"mov %rcx, 16+steps_left(%rip)\n"
+	"mov %rdi, 24+steps_left(%rip)\n"
 	"ret\n");
 
 static struct {
@@ -99,6 +127,17 @@ static void run(const char *name, void (*code)(void))
 	printf("\n");
 }
 
+static void run_ports(const char *name)
+{
+	memset(steps_bytes, 0, sizeof(steps_bytes));
+	run(name, steps_ports);
+	printf("left %u/%u %u/%u, read", (uint32_t)steps_left[0], (uint32_t)steps_left[1],
+	       (uint32_t)steps_left[2], (uint32_t)steps_left[3]);
+	for (unsigned i = 0; i < sizeof(steps_bytes); i++)
+		printf(" %x", (uint8_t)steps_bytes[i]);
+	printf("\n");
+}
+
 int main(void)
 {
 	trap_set_handler(VECTOR_DB, on_db);
@@ -112,6 +151,12 @@ int main(void)
 	write_dr1((uint64_t)steps_after);
 	write_dr7(DR7_EXECUTE_0_AND_1);
 	run("breaks", steps_breaks);
+	write_dr7(DR7_FIXED1);
+	run_ports("ports");
+	write_cr4(read_cr4() | CR4_BIT_DE);
+	write_dr0(PORT);
+	write_dr7(DR7_IO_0);
+	run_ports("I/O breaks");
 	write_dr7(DR7_FIXED1);
 	return STATUS_OK;
 }
