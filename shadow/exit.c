@@ -3,6 +3,7 @@
  * L2's exits: route each, then reflect it, absorb it, or hand it to L0.
  */
 #include "shadow/route.h"
+#include "shadow/step.h"
 #include "shadow/vcpu.h"
 
 #include "shadow/insn.h"
@@ -34,6 +35,13 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
 	}
 }
 
+/* Something waits for what is injected now, or for MOV SS: L2 exits right behind that. Without the
+ * monitor trap flag its next exit has to do. */
+static void ask_again(struct shadow_vcpu *v)
+{
+	(void)step_l2(v, 0);
+}
+
 enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
 {
 	struct shadow_env *env = v->env;
@@ -47,8 +55,10 @@ enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
 	if (!(slot_pin(v->current) & PIN_NMI_EXITING))
 		return SHADOW_NMI_GUEST;
 	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
-	    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS)
+	    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) {
+		ask_again(v);
 		return SHADOW_NMI_LATER;
+	}
 	v->launching = false;
 	reflect_exit(v, &nmi);
 	return SHADOW_NMI_EXITED;
@@ -62,8 +72,11 @@ bool shadow_l2_init(struct shadow_vcpu *v)
 	    .given = GIVEN_QUALIFICATION | GIVEN_NO_VECTORING,
 	};
 
-	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
-	    env->vmcs_read(env, VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI)
+	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID) {
+		ask_again(v);
+		return false;
+	}
+	if (env->vmcs_read(env, VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI)
 		return false;
 	v->launching = false;
 	reflect_exit(v, &init);

@@ -161,7 +161,8 @@ bool shadow_l2_step(struct shadow_vcpu *v) __attribute__((warn_unused_result));
 
 /* An NMI for L1's machine came while L0 worked, and L2 is about to be entered. GUEST: it is L2's,
  * as L1 has no NMI exiting. EXITED: it became the VM exit that L1 asked for; VMCS01 is current.
- * LATER: it has to wait for what is injected now, or a blocking that ends; L0 asks again. */
+ * LATER: it has to wait for what is injected now, or a blocking that ends; L2 exits behind that if
+ * the CPU has the monitor trap flag, and L0 asks again. */
 enum shadow_nmi { SHADOW_NMI_GUEST, SHADOW_NMI_EXITED, SHADOW_NMI_LATER };
 enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v);
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One step of L2 for L0's sake: it executes an I/O instruction that L0 intercepts and L1 does not,
- * by itself, and exits behind it. VMCS02's control word is L0's own for that long; should an exit
- * of L1's come first, L1's next entry merges it anew.
+ * One step of L2 for L0's sake. It executes an I/O instruction that L0 intercepts and L1 does not, or
+ * takes the event that an NMI has to wait for, and exits behind it. VMCS02's control word is L0's own
+ * for that long; should an exit of L1's come first, L1's next entry merges it anew.
  */
+#include "shadow/step.h"
+
 #include "shadow/merge.h"
 #include "shadow/route.h"
 
-bool shadow_l2_step(struct shadow_vcpu *v)
+bool step_l2(struct shadow_vcpu *v, uint32_t without)
 {
 	struct shadow_slot *slot = v->current;
-	uint32_t primary = merge_primary(v, slot) & ~PRIMARY_IO_CONTROLS;
+	uint32_t primary = merge_primary(v, slot) & ~without;
 
 	if (!vmx_features_have(v->l0.hw->features, VMX_FEATURE_MONITOR_TRAP_FLAG))
 		return false;
@@ -18,6 +20,11 @@ bool shadow_l2_step(struct shadow_vcpu *v)
 	slot->dirty |= DIRTY_CONTROLS;
 	slot->stepping = true;
 	return true;
+}
+
+bool shadow_l2_step(struct shadow_vcpu *v)
+{
+	return step_l2(v, PRIMARY_IO_CONTROLS);
 }
 
 enum route first_monitor_trap_flag(struct l2_exit *x)
