@@ -15,6 +15,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef 
 BASE := -std=gnu11 -g $(OPT) $(WARN) -I. -MMD -MP -fno-strict-aliasing
 # The interpreter's handlers chain by sibling calls (l0/machine/interp/exec.h), at -O1 too.
 BASE += -foptimize-sibling-calls -fno-tree-slp-vectorize
+# Each way out of a handler keeps its own jump: branch predictors tell them apart by address. (clang never merges them.)
+BASE += $(if $(findstring clang,$(CC)),,-fno-crossjumping -fno-tree-tail-merge)
 # Floating point on the host is IEEE 754 to the letter; no errno keeps square roots in line.
 BASE += -ffp-contract=off -fno-math-errno
 ifneq ($(SAN),)

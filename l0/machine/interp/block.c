@@ -125,8 +125,9 @@ static void drop(struct cpu *cpu, struct block *block)
 	page_remove(cpu, block, block->hpa);
 	if (block->hpa_second)
 		page_remove(cpu, block, block->hpa_second);
-	block->ops[0].imm64 = (int64_t)block->hpa; /* an entry op has no other use for it */
+	block->ops[0].imm64 = INT64_MIN;
 	block->ops[0].fn = op_enter_dead;
+	block->hpa_second = block->hpa;
 	block->hpa = BLOCK_DEAD;
 	blocks->dropped++;
 	if (cpu->in_block && op_entry(cpu->op) == block->ops)
@@ -342,8 +343,9 @@ static void link_edge(struct cpu *cpu, const struct block *block)
 static void forward_dead(struct cpu *cpu, const struct block *block)
 {
 	struct op *dead = cpu->blocks->dead;
+	const struct block *was = op_block(dead + 1);
 
-	if (op_block(dead + 1)->mode != block->mode || dead->imm64 != (int64_t)block->hpa)
+	if (was->mode != block->mode || was->hpa_second != block->hpa)
 		return;
 	dead->link = (int32_t)((const char *)block->ops - (const char *)dead);
 	dead->fn = op_enter_forward;

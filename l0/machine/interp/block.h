@@ -22,13 +22,16 @@
 
 struct block {
 	uint64_t hpa;	       /* of the first byte; BLOCK_DEAD when dropped */
-	uint64_t hpa_second;   /* of the second page if the instruction straddles, else 0 */
+	uint64_t hpa_second;   /* of the second page if the instruction straddles, else 0; of a
+				* dropped block what hpa was */
 	uint32_t mode;	       /* with MODE_SINGLE if of one instruction */
 	uint32_t length;       /* bytes of code */
 	uint32_t hash_next;    /* arena offsets, 0: end */
 	uint32_t page_next[2]; /* next block of the first and of the second page */
 	uint32_t count;	       /* ops, the entry and closing ones included */
-	struct op ops[]; /* [0]: entry; cycles and off are the block's cycles and instructions */
+	/* [0]: entry; cycles and off are the block's cycles and instructions, imm64 both as the
+	 * clock counts them (of a dropped block: more than it can hold), row the page offset */
+	struct op ops[];
 };
 #define BLOCK_DEAD UINT64_MAX
 
@@ -98,8 +101,8 @@ void blocks_refresh_key(struct cpu *cpu);
 /* build.c: decodes a block that starts at `host` (NULL: no RAM there), physical address `hpa`. */
 const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t hpa, uint64_t linear,
 				uint32_t mode);
-/* specialize.c: sets op->fn and what its form needs. start: page offset of the block. */
-void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start);
+/* specialize.c: sets op->fn and what its form needs. */
+void op_specialize(struct op *op, uint32_t mode, bool live);
 
 static inline struct jump *jump_slot(struct cpu *cpu, uint64_t rip)
 {

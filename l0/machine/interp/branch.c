@@ -99,7 +99,7 @@ void branch_begin(struct cpu *cpu, const struct op *entry)
 	const struct op *last = entry + entry->off;
 
 	cpu->branch.kind = (uint16_t)branch_kind(insn_row(last->row));
-	cpu->branch.rip = cpu_rip(cpu) + last->off;
+	cpu->branch.rip = cpu_rip(cpu) - entry->row + last->off;
 	cpu->branch.next = cpu->branch.rip + last->len;
 	cpu->branch.insns = cpu->insns + entry->off;
 	cpu->branch.pending = true;

@@ -45,6 +45,12 @@ static void limit_available(struct builder *b)
 	}
 }
 
+/* Ops count from the start of the page. */
+static uint16_t page_offset(const struct builder *b)
+{
+	return (uint16_t)(PAGE_OFFSET(b->linear) + b->length);
+}
+
 static struct op *append(struct builder *b, const struct op *op, unsigned cycles)
 {
 	struct op *to = &b->ops[1 + b->insns];
@@ -60,7 +66,9 @@ static struct op *append(struct builder *b, const struct op *op, unsigned cycles
 /* What cannot be executed ends the block with an op that raises the exception. */
 static void append_bad(struct builder *b, op_fn fn)
 {
-	struct op op = {.fn = b->mode & MODE_ENDBRANCH ? op_no_endbranch : fn, .opsize = 4};
+	struct op op = {.fn = b->mode & MODE_ENDBRANCH ? op_no_endbranch : fn,
+			.off = page_offset(b),
+			.opsize = 4};
 
 	append(b, &op, 1);
 	b->length = b->available < 15 ? b->available : 15; /* all that may have been looked at */
@@ -72,8 +80,8 @@ static void append_decoded(struct builder *b, const struct op *op)
 	const struct insn_info *info = insn_info(op->row);
 
 	append(b, op, info->row.cycles);
-	b->ended = (info->row.attributes & INSN_END) || (b->mode & (MODE_SINGLE | MODE_ENDBRANCH)) ||
-		   b->insns == BLOCK_MAX_INSNS;
+	b->ended = (info->row.attributes & INSN_END) ||
+		   (b->mode & (MODE_SINGLE | MODE_ENDBRANCH)) || b->insns == BLOCK_MAX_INSNS;
 }
 
 static void append_status(struct builder *b, enum decode_status status, const struct op *op)
@@ -89,7 +97,7 @@ static void decode_straddling(struct builder *b)
 {
 	uint64_t second = PAGE_BASE(b->linear) + PAGE_SIZE, hpa = 0;
 	uint8_t bytes[32] = {0};
-	struct op op = {0};
+	struct op op = {.off = page_offset(b)};
 	const uint8_t *more;
 	enum decode_status status;
 
@@ -116,7 +124,7 @@ static void decode_all(struct builder *b)
 
 	blocks->env.mode = b->mode;
 	while (!b->ended) {
-		struct op op = {.off = (uint16_t)b->length};
+		struct op op = {.off = page_offset(b)};
 		enum decode_status status =
 		    decode_insn(&blocks->env, b->host + b->length, b->available - b->length, &op);
 
@@ -135,7 +143,7 @@ static void decode_all(struct builder *b)
 static void decode_device(struct builder *b)
 {
 	struct machine *machine = b->cpu->machine;
-	struct op op = {0};
+	struct op op = {.off = page_offset(b)};
 	uint8_t bytes[15];
 	enum decode_status status;
 
@@ -181,8 +189,7 @@ static void choose_handlers(struct builder *b)
 
 		if (op->fn) /* an op that raises an exception */
 			continue;
-		op_specialize(op, b->mode, !row->written || (row->written & live),
-			      (unsigned)PAGE_OFFSET(b->linear));
+		op_specialize(op, b->mode, !row->written || (row->written & live));
 		live = (live & ~row->written) | flags_read(op, info);
 		if (may_leave(op, info))
 			live = RFLAGS_STATUS;
@@ -195,7 +202,7 @@ static void fuse(struct builder *b)
 
 	if (b->insns < 2 || (b->mode & (MODE_FLAT | MODE_SINGLE)) != MODE_FLAT)
 		return;
-	fused = op_fuse(&b->ops[b->insns - 1], &b->ops[b->insns], b->mode);
+	fused = op_fuse(&b->ops[b->insns - 1], &b->ops[b->insns]);
 	if (fused)
 		b->ops[b->insns - 1].fn = fused;
 }
@@ -214,20 +221,21 @@ static void pair(struct builder *b)
 
 static void close_block(struct builder *b)
 {
-	unsigned start = (unsigned)PAGE_OFFSET(b->linear);
 	struct op *last = &b->ops[1 + b->insns];
 
 	b->ops[0] = (struct op){
 	    .fn = b->mode & MODE_SINGLE ? op_enter_single : op_enter,
+	    .imm64 = clock_cost(b->cycles, b->insns),
 	    .cycles = b->cycles,
 	    .off = (uint16_t)b->insns,
+	    .row = (uint16_t)PAGE_OFFSET(b->linear),
 	};
 	*last = (struct op){
 	    .fn = op_fall_through,
-	    .off = (uint16_t)b->length,
+	    .off = page_offset(b),
 	    .nth = (uint8_t)b->insns,
 	    .cycles = b->cycles,
-	    .disp = start + b->length < PAGE_SIZE || (b->mode & MODE_SINGLE) ? LINK_NONE : LINK_FAR,
+	    .disp = page_offset(b) < PAGE_SIZE || (b->mode & MODE_SINGLE) ? LINK_NONE : LINK_FAR,
 	};
 	if (!(b->mode & MODE_FLAT))
 		last->disp = LINK_NONE;

@@ -123,8 +123,9 @@ struct rtm {
 struct vmx_state;   /* vmx/vmx.h */
 struct cpu_profile; /* profile.h */
 
-/* RIP of the first instruction of the block being executed; exact between blocks. It sits among the
- * registers so that RIP-relative addressing is plain base + displacement. */
+/* Between blocks and after an unwind RIP; in a block, RIP of the first byte of its page, from which
+ * ops count: edges within a page leave it alone. It sits among the registers so that RIP-relative
+ * addressing is plain base + displacement. */
 #define cpu_rip(cpu) ((cpu)->gpr[REG_COUNT + 1])
 
 struct cpu {
@@ -133,11 +134,14 @@ struct cpu {
 	uint64_t cc_dst, cc_src, cc_aux; /* lazy flags, flags.h */
 	uint32_t cc_op;
 	uint32_t mode;	   /* decode mode key of the current code segment, CPL included, decode.h */
-	int64_t budget;	   /* cycles until the next event; a block that does not fit is stepped */
+	int64_t budget; /* cycles until the next event, 31 bits; a block that does not fit is
+			 * stepped */
 	uint64_t insns;	   /* retired, accounted at block entry */
+	int64_t clock;	   /* of both, where handlers return (exec.h) */
 	uint64_t deadline; /* cycles: absolute time at which budget reaches 0 */
 	const struct op *op; /* instruction in a slow or complex handler; NULL between blocks */
-	bool in_block; /* cpu_rip and the counters are those of op's block; false after an unwind */
+	bool in_block; /* the counters are those of op's block, cpu_rip its page; false after an
+			* unwind */
 	bool code_written; /* the block being executed was written to: end it after this instruction
 			    */
 	uint64_t jump_key; /* what a RIP's meaning depends on: MMU tag, mode, epoch (block.c) */

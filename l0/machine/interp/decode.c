@@ -495,7 +495,7 @@ static void begin_op(struct op *op, const struct prefixes *p, uint32_t mode)
 		    (p->notrack ? OP_NOTRACK : 0);
 }
 
-/* RIP-relative displacements become relative to the start of the block. */
+/* RIP-relative displacements become relative to where op->off counts from. */
 static void adjust_rip_relative(struct op *op)
 {
 	int64_t disp = (int64_t)op->disp + op->off + op->len;

@@ -72,32 +72,36 @@ void cpu_escape(struct cpu *cpu)
 
 /* ---- blocks ---- */
 
-OP_RESULT op_enter(struct cpu *cpu, const struct op *op)
+/* From the run loop or the jump cache, with an exact RIP; links lead to the op after this one. */
+OP_RESULT op_enter(OP_ARGS)
 {
-	int64_t left = cpu->budget - (int64_t)op->cycles;
+	int64_t left = clock + op->imm64;
 
-	if (unlikely(left < 0))
+	if (unlikely(left < 0)) {
+		clock_stop(cpu, clock);
 		OP_LEAVE();
-	cpu->budget = left;
-	cpu->insns += op->off;
+	}
+	clock = left;
+	cpu_rip(cpu) -= op->row;
 	OP_NEXT(cpu, op);
 }
 
-OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op)
+OP_RESULT op_enter_single(OP_ARGS)
 {
-	cpu->budget -= (int64_t)op->cycles;
-	cpu->insns += op->off;
+	clock += op->imm64;
+	cpu_rip(cpu) -= op->row;
 	OP_NEXT(cpu, op);
 }
 
 /* The block was dropped; whoever led here is led on to its successor once there is one. */
-OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op)
+OP_RESULT op_enter_dead(OP_ARGS)
 {
 	cpu->blocks->dead = (struct op *)(uintptr_t)op;
+	clock_stop(cpu, clock);
 	OP_LEAVE();
 }
 
-OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op)
+OP_RESULT op_enter_forward(OP_ARGS)
 {
 	const struct op *to = (const struct op *)((const char *)op + op->link);
 
@@ -107,59 +111,82 @@ OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op)
 }
 
 /* The block ends without a branch: go on at the next instruction. */
-OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op)
+OP_RESULT op_fall_through(OP_ARGS)
 {
-	return edge_on(cpu, op, cpu->mode & MODE_CODE64);
+	return edge_on(cpu, op, clock);
 }
 
 /* A direct branch out of the canonical range faults at the branch: take back what the fast form
  * did. */
-static void check_far_target(struct cpu *cpu, const struct op *op)
+static void check_far_target(OP_ARGS, uint64_t target)
 {
-	uint64_t target = cpu_rip(cpu);
-
 	if (near_target_good(cpu, target))
 		return;
-	cpu_rip(cpu) = target - (uint64_t)(int64_t)op->imm;
 	if (insn_info(op->row)->row.attributes & INSN_STACK)
 		cpu->gpr[REG_RSP] += op->opsize;
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	cpu_fault_code(cpu, VECTOR_GP, 0);
 }
 
-static OP_RESULT edge_unlinked(struct cpu *cpu, const struct op *op, int32_t link, bool taken)
+/* A link that does not fit into the budget or leads to a dropped block; the successor of such a
+ * block, once known, is linked instead. */
+static const struct op *edge_linked(const struct op *op, int32_t *link)
 {
+	const struct op *to = (const struct op *)((const char *)op + *link);
+
+	if (to->fn == op_enter_forward)
+		*link += to->link;
+	return to;
+}
+
+/* The other end of the edge, if it is known without the run loop. */
+static const struct op *edge_end(OP_ARGS, uint64_t rip, bool taken)
+{
+	struct op *edge = (struct op *)(uintptr_t)op;
+	int32_t *link = taken ? &edge->link : &edge->disp;
 	const struct op *entry;
 
-	if (link == LINK_FAR) {
-		entry = jump_find(cpu, cpu_rip(cpu));
-		if (entry)
-			OP_GOTO(cpu, entry);
-		if (taken)
-			check_far_target(cpu, op);
-		OP_LEAVE();
+	if (*link & ~1)
+		return edge_linked(op, link);
+	if (*link == LINK_FAR) {
+		entry = jump_find(cpu, rip);
+		if (!entry && taken)
+			check_far_target(cpu, op, clock, rip);
+		return entry;
 	}
-	cpu->blocks->edge = (struct op *)(uintptr_t)op;
+	cpu->blocks->edge = edge;
 	cpu->blocks->edge_taken = taken;
-	cpu->blocks->edge_rip = cpu_rip(cpu);
+	cpu->blocks->edge_rip = rip;
+	return NULL;
+}
+
+static OP_RESULT edge_slow(OP_ARGS, int64_t to, bool taken)
+{
+	uint64_t rip = rip_wrap(cpu, cpu_rip(cpu) + (uint64_t)to);
+	const struct op *entry = edge_end(cpu, op, clock, rip, taken);
+
+	cpu_rip(cpu) = rip;
+	if (entry)
+		OP_GOTO(cpu, entry);
+	clock_stop(cpu, clock);
 	OP_LEAVE();
 }
 
-OP_RESULT op_edge_taken(struct cpu *cpu, const struct op *op)
+OP_RESULT op_edge_taken(OP_ARGS)
 {
-	return edge_unlinked(cpu, op, op->link, true);
+	return edge_slow(cpu, op, clock, op->imm, true);
 }
 
-OP_RESULT op_edge_on(struct cpu *cpu, const struct op *op)
+OP_RESULT op_edge_on(OP_ARGS)
 {
-	return edge_unlinked(cpu, op, op->disp, false);
+	return edge_slow(cpu, op, clock, op->off + op->len, false);
 }
 
 /* ---- complex handlers ---- */
 
-OP_RESULT op_complex(struct cpu *cpu, const struct op *op)
+OP_RESULT op_complex(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	insn_info(op->row)->complex(cpu, op);
 	SLOW_NEXT(cpu, op);
 }
@@ -171,11 +198,11 @@ static bool loop_wanted(const struct cpu *cpu)
 	       cpu->activity != ACTIVITY_ACTIVE || cpu->machine->stop;
 }
 
-OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op)
+OP_RESULT op_complex_end(OP_ARGS)
 {
 	const struct op *entry;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	insn_info(op->row)->complex(cpu, op);
 	cpu_retire(cpu);
 	if (loop_wanted(cpu))
@@ -185,41 +212,42 @@ OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op)
 	entry = jump_find(cpu, cpu_rip(cpu));
 	if (!entry)
 		OP_LEAVE();
+	clock = clock_start(cpu);
 	OP_GOTO(cpu, entry);
 }
 
-OP_RESULT op_undefined(struct cpu *cpu, const struct op *op)
+OP_RESULT op_undefined(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	cpu_fault(cpu, VECTOR_UD);
 }
 
-OP_RESULT op_too_long(struct cpu *cpu, const struct op *op)
+OP_RESULT op_too_long(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	cpu_fault_code(cpu, VECTOR_GP, 0);
 }
 
 /* An instruction that aborts the transaction it is in. */
-OP_RESULT op_rtm_abort(struct cpu *cpu, const struct op *op)
+OP_RESULT op_rtm_abort(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	rtm_abort_insn(cpu, 0);
 }
 
 /* ---- indirect branch tracking ---- */
 
-OP_RESULT op_endbranch(struct cpu *cpu, const struct op *op)
+OP_RESULT op_endbranch(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	cet_endbranch(cpu);
 	SLOW_LEAVE(cpu);
 }
 
 /* Excused, the instruction begins again where no ENDBRANCH is waited for. */
-OP_RESULT op_no_endbranch(struct cpu *cpu, const struct op *op)
+OP_RESULT op_no_endbranch(OP_ARGS)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	cet_miss_endbranch(cpu);
 	cpu_unwind(cpu);
 	OP_LEAVE();

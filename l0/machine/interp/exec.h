@@ -17,25 +17,31 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Every handler's arguments. clock: cycles to the next event (cpu->budget) in the upper half,
+ * instructions retired that cpu->insns does not count yet in the lower. In memory between blocks
+ * and in slow handlers, in a register between fast ones. */
+#define OP_ARGS struct cpu *cpu, const struct op *op, int64_t clock
+
 #if defined(__OPTIMIZE__) && !defined(OP_RETURNING)
 #define OP_RESULT void
 #define OP_LEAVE() return
-#define OP_GOTO(cpu, to) return ((op_fn)(to)->fn)(cpu, to)
-#define OP_RUN(cpu, first) ((op_fn)(first)->fn)(cpu, first)
+#define OP_GOTO(cpu, to) return ((op_fn)(to)->fn)(cpu, to, clock)
+#define OP_RUN(cpu, first) ((op_fn)(first)->fn)(cpu, first, clock_start(cpu))
 #else
 #define OP_RESULT const struct op *
 #define OP_LEAVE() return NULL
-#define OP_GOTO(cpu, to) return (to)
+#define OP_GOTO(cpu, to) return (cpu)->clock = clock, (to)
 #define OP_RUN(cpu, first)                                                                         \
+	(cpu)->clock = clock_start(cpu);                                                           \
 	for (const struct op *next_ = (first); next_;)                                             \
-	next_ = ((op_fn)next_->fn)(cpu, next_)
+	next_ = ((op_fn)next_->fn)(cpu, next_, (cpu)->clock)
 #endif
 #define OP_NEXT(cpu, op) OP_GOTO(cpu, (op) + 1)
 /* Another handler for the same op. */
-#define OP_TAIL(handler, cpu, op) return (handler)(cpu, op)
-#define HANDLER(name) static OP_RESULT name(struct cpu *cpu, const struct op *op)
+#define OP_TAIL(handler, cpu, op) return (handler)(cpu, op, clock)
+#define HANDLER(name) static OP_RESULT name(OP_ARGS)
 
-typedef OP_RESULT (*op_fn)(struct cpu *cpu, const struct op *op);
+typedef OP_RESULT (*op_fn)(OP_ARGS);
 
 /* Specialised forms of one operation: [flags live?][log2 of operand size][variant]. A form that is
  * not there is covered by VARIANT_GENERAL, which every family has for the sizes it can meet. */
@@ -142,8 +148,26 @@ ALWAYS_INLINE uint64_t rip_wrap(const struct cpu *cpu, uint64_t rip)
 	return cpu->mode & 2 ? rip : (uint32_t)rip; /* MODE_CODE64 */
 }
 
-ALWAYS_INLINE void slow_begin(struct cpu *cpu, const struct op *op)
+ALWAYS_INLINE int64_t clock_start(const struct cpu *cpu)
 {
+	return (int64_t)((uint64_t)cpu->budget << 32);
+}
+
+/* What a block adds to the clock. */
+ALWAYS_INLINE int64_t clock_cost(uint32_t cycles, unsigned insns)
+{
+	return (int64_t)(insns - ((uint64_t)cycles << 32));
+}
+
+ALWAYS_INLINE void clock_stop(struct cpu *cpu, int64_t clock)
+{
+	cpu->budget = clock >> 32;
+	cpu->insns += (uint32_t)clock;
+}
+
+ALWAYS_INLINE void slow_begin(struct cpu *cpu, const struct op *op, int64_t clock)
+{
+	clock_stop(cpu, clock);
 	cpu->op = op;
 	cpu->in_block = true;
 	cpu->next_rip = rip_wrap(cpu, cpu_rip(cpu) + op->off + op->len);
@@ -161,6 +185,7 @@ ALWAYS_INLINE bool slow_must_leave(const struct cpu *cpu)
 			cpu_retire(cpu);                                                           \
 			OP_LEAVE();                                                                \
 		}                                                                                  \
+		clock = clock_start(cpu);                                                          \
 		OP_NEXT(cpu, op);                                                                  \
 	} while (0)
 
@@ -187,20 +212,20 @@ ALWAYS_INLINE void cc_restore(struct cpu *cpu, struct cc_state state)
 }
 
 /* ---- leaving a block along a branch (chain.h), wrapper of complex handlers (exec.c) ---- */
-OP_RESULT op_complex(struct cpu *cpu, const struct op *op);
-OP_RESULT op_complex_end(struct cpu *cpu, const struct op *op);
-OP_RESULT op_undefined(struct cpu *cpu, const struct op *op);
-OP_RESULT op_too_long(struct cpu *cpu, const struct op *op);
-OP_RESULT op_rtm_abort(struct cpu *cpu, const struct op *op);
-OP_RESULT op_endbranch(struct cpu *cpu, const struct op *op);
-OP_RESULT op_no_endbranch(struct cpu *cpu, const struct op *op);
-OP_RESULT op_enter(struct cpu *cpu, const struct op *op);
-OP_RESULT op_enter_single(struct cpu *cpu, const struct op *op);
-OP_RESULT op_enter_dead(struct cpu *cpu, const struct op *op);
-OP_RESULT op_enter_forward(struct cpu *cpu, const struct op *op);
-OP_RESULT op_fall_through(struct cpu *cpu, const struct op *op);
+OP_RESULT op_complex(OP_ARGS);
+OP_RESULT op_complex_end(OP_ARGS);
+OP_RESULT op_undefined(OP_ARGS);
+OP_RESULT op_too_long(OP_ARGS);
+OP_RESULT op_rtm_abort(OP_ARGS);
+OP_RESULT op_endbranch(OP_ARGS);
+OP_RESULT op_no_endbranch(OP_ARGS);
+OP_RESULT op_enter(OP_ARGS);
+OP_RESULT op_enter_single(OP_ARGS);
+OP_RESULT op_enter_dead(OP_ARGS);
+OP_RESULT op_enter_forward(OP_ARGS);
+OP_RESULT op_fall_through(OP_ARGS);
 /* The compare-and-branch of `first` and the Jcc after it in one handler; NULL if there is none. */
-op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode);
+op_fn op_fuse(const struct op *first, const struct op *jcc);
 /* `first` and the op after it in one handler; NULL if there is none. */
 op_fn op_pair(const struct op *first, const struct op *second);
 

@@ -44,7 +44,7 @@ static void branch_general(struct cpu *cpu, const struct op *op)
 
 HANDLER(jcc_general)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	if (cc_condition(cpu, op->vvvv))
 		branch_general(cpu, op);
 	SLOW_LEAVE(cpu);
@@ -52,7 +52,7 @@ HANDLER(jcc_general)
 
 HANDLER(jmp_j_general)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	branch_general(cpu, op);
 	SLOW_LEAVE(cpu);
 }
@@ -79,7 +79,7 @@ HANDLER(call_j_general)
 {
 	uint64_t on, target;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	on = cpu->next_rip;
 	target = near_target(cpu, op, on + (uint64_t)(int64_t)op->imm);
 	near_target_check(cpu, target);
@@ -92,7 +92,7 @@ HANDLER(jmp_e_general)
 {
 	uint64_t target;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	target = op_read_rm(cpu, op, op->opsize);
 	near_target_check(cpu, target);
 	cpu->next_rip = target;
@@ -104,7 +104,7 @@ HANDLER(call_e_general)
 {
 	uint64_t target;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	target = op_read_rm(cpu, op, op->opsize);
 	near_target_check(cpu, target);
 	call_push(cpu, op, cpu->next_rip, false);
@@ -127,7 +127,7 @@ static void ret_general_by(struct cpu *cpu, const struct op *op, unsigned extra)
 
 HANDLER(ret_general)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	ret_general_by(cpu, op, 0);
 	SLOW_LEAVE(cpu);
 }
@@ -139,17 +139,16 @@ void insn_ret_i(struct cpu *cpu, const struct op *op)
 
 /* ---- direct branches ---- */
 
-#define JCC(code, bits, wide)                                                                      \
-	HANDLER(jcc_##code##_##bits)                                                               \
+#define JCC(code)                                                                                  \
+	HANDLER(jcc_##code)                                                                        \
 	{                                                                                          \
 		if (cc_condition(cpu, code))                                                       \
-			return edge_taken(cpu, op, wide);                                          \
-		return edge_on(cpu, op, wide);                                                     \
+			return edge_taken(cpu, op, clock);                                         \
+		return edge_on(cpu, op, clock);                                                    \
 	}
 #define CONDITIONS(X)                                                                              \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
-#define JCC_BOTH(code) JCC(code, 64, true) JCC(code, 32, false)
-CONDITIONS(JCC_BOTH)
+CONDITIONS(JCC)
 
 #define BRANCH_FORMS(general, wide, narrow)                                                        \
 	{                                                                                          \
@@ -170,20 +169,15 @@ CONDITIONS(JCC_BOTH)
 			}                                                                          \
 		}                                                                                  \
 	}
-#define JCC_FAMILY(code) BRANCH_FAMILY(jcc_general, jcc_##code##_64, jcc_##code##_32),
+#define JCC_FAMILY(code) BRANCH_FAMILY(jcc_general, jcc_##code, jcc_##code),
 const struct op_family family_jcc[] = {CONDITIONS(JCC_FAMILY)};
 
-HANDLER(jmp_j_64)
+HANDLER(jmp_j)
 {
-	return edge_taken(cpu, op, true);
+	return edge_taken(cpu, op, clock);
 }
 
-HANDLER(jmp_j_32)
-{
-	return edge_taken(cpu, op, false);
-}
-
-const struct op_family family_jmp_j[] = {BRANCH_FAMILY(jmp_j_general, jmp_j_64, jmp_j_32)};
+const struct op_family family_jmp_j[] = {BRANCH_FAMILY(jmp_j_general, jmp_j, jmp_j)};
 
 /* Pushes `value` if the TLB allows it straight away. */
 ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
@@ -203,9 +197,9 @@ ALWAYS_INLINE bool fast_push(struct cpu *cpu, uint64_t value, bool wide)
 
 /* The stack missed the TLB: the general rules, then on as the fast form does. imm already counts
  * from the start of the block. */
-ALWAYS_INLINE OP_RESULT call_slow(struct cpu *cpu, const struct op *op, bool wide)
+ALWAYS_INLINE OP_RESULT call_slow(OP_ARGS, bool wide)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	near_push(cpu, wide ? 8 : 4, cpu->next_rip);
 	cpu->next_rip = cpu_rip(cpu) + (uint64_t)(int64_t)op->imm;
 	if (!wide)
@@ -215,26 +209,26 @@ ALWAYS_INLINE OP_RESULT call_slow(struct cpu *cpu, const struct op *op, bool wid
 
 HANDLER(call_j_slow64)
 {
-	return call_slow(cpu, op, true);
+	return call_slow(cpu, op, clock, true);
 }
 
 HANDLER(call_j_slow32)
 {
-	return call_slow(cpu, op, false);
+	return call_slow(cpu, op, clock, false);
 }
 
 HANDLER(call_j_64)
 {
 	if (!fast_push(cpu, cpu_rip(cpu) + op->off + op->len, true))
 		OP_TAIL(call_j_slow64, cpu, op);
-	return edge_taken(cpu, op, true);
+	return edge_taken(cpu, op, clock);
 }
 
 HANDLER(call_j_32)
 {
 	if (!fast_push(cpu, (uint32_t)(cpu_rip(cpu) + op->off + op->len), false))
 		OP_TAIL(call_j_slow32, cpu, op);
-	return edge_taken(cpu, op, false);
+	return edge_taken(cpu, op, clock);
 }
 
 const struct op_family family_call_j[] = {BRANCH_FAMILY(call_j_general, call_j_64, call_j_32)};
@@ -254,8 +248,7 @@ HANDLER(ret_64)
 	if (unlikely(!entry))
 		OP_TAIL(ret_general, cpu, op);
 	cpu->gpr[REG_RSP] = rsp + 8;
-	cpu_rip(cpu) = target;
-	OP_GOTO(cpu, entry);
+	return jump_enter(cpu, entry, clock, target);
 }
 
 HANDLER(ret_32)
@@ -271,14 +264,12 @@ HANDLER(ret_32)
 	if (unlikely(!entry))
 		OP_TAIL(ret_general, cpu, op);
 	cpu->gpr[REG_RSP] = (uint32_t)(rsp + 4);
-	cpu_rip(cpu) = target;
-	OP_GOTO(cpu, entry);
+	return jump_enter(cpu, entry, clock, target);
 }
 
 const struct op_family family_ret[] = {BRANCH_FAMILY(ret_general, ret_64, ret_32)};
 
-ALWAYS_INLINE OP_RESULT indirect(struct cpu *cpu, const struct op *op, uint64_t target, bool call,
-				 op_fn slow)
+ALWAYS_INLINE OP_RESULT indirect(OP_ARGS, uint64_t target, bool call, op_fn slow)
 {
 	const struct op *entry = jump_find(cpu, target);
 
@@ -286,32 +277,30 @@ ALWAYS_INLINE OP_RESULT indirect(struct cpu *cpu, const struct op *op, uint64_t 
 		OP_TAIL(slow, cpu, op);
 	if (call && !fast_push(cpu, cpu_rip(cpu) + op->off + op->len, true))
 		OP_TAIL(slow, cpu, op);
-	cpu_rip(cpu) = target;
-	OP_GOTO(cpu, entry);
+	return jump_enter(cpu, entry, clock, target);
 }
 
-ALWAYS_INLINE OP_RESULT indirect_memory(struct cpu *cpu, const struct op *op,
-					enum op_variant variant, bool call, op_fn slow)
+ALWAYS_INLINE OP_RESULT indirect_memory(OP_ARGS, enum op_variant variant, bool call, op_fn slow)
 {
 	uint8_t *host;
 
 	if (!fast_access(cpu, fast_ea(cpu, op, variant), 8, false, &host))
 		OP_TAIL(slow, cpu, op);
-	return indirect(cpu, op, host_load(host, 8), call, slow);
+	return indirect(cpu, op, clock, host_load(host, 8), call, slow);
 }
 
 #define INDIRECT(name, call)                                                                       \
 	HANDLER(name##_reg)                                                                        \
 	{                                                                                          \
-		return indirect(cpu, op, cpu->gpr[op->rm], call, name##_general);                  \
+		return indirect(cpu, op, clock, cpu->gpr[op->rm], call, name##_general);           \
 	}                                                                                          \
 	HANDLER(name##_base)                                                                       \
 	{                                                                                          \
-		return indirect_memory(cpu, op, VARIANT_BASE, call, name##_general);               \
+		return indirect_memory(cpu, op, clock, VARIANT_BASE, call, name##_general);        \
 	}                                                                                          \
 	HANDLER(name##_index)                                                                      \
 	{                                                                                          \
-		return indirect_memory(cpu, op, VARIANT_INDEX, call, name##_general);              \
+		return indirect_memory(cpu, op, clock, VARIANT_INDEX, call, name##_general);       \
 	}                                                                                          \
 	const struct op_family family_##name[] = {{{INDIRECT_FORMS(name), INDIRECT_FORMS(name)}}};
 #define INDIRECT_FORMS(name)                                                                       \

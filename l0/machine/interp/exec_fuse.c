@@ -40,8 +40,8 @@ ALWAYS_INLINE bool sub_condition(const struct cpu *cpu, unsigned code, uint64_t 
 	}
 }
 
-ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu,
-			      enum source source, unsigned size, unsigned code, bool wide)
+ALWAYS_INLINE OP_RESULT fused(OP_ARGS, enum alu alu, enum source source, unsigned size,
+			      unsigned code)
 {
 	uint64_t a = fast_get(cpu, op->rm, size), b = source_value(cpu, op, source, size);
 	uint64_t result = alu_do(cpu, alu, a, b, size, true);
@@ -52,18 +52,14 @@ ALWAYS_INLINE OP_RESULT fused(struct cpu *cpu, const struct op *op, enum alu alu
 	taken = alu == ALU_CMP || alu == ALU_SUB ? sub_condition(cpu, code, a, b, size)
 						 : cc_condition(cpu, code);
 	if (taken)
-		return edge_taken(cpu, op + 1, wide);
-	return edge_on(cpu, op + 1, wide);
+		return edge_taken(cpu, op + 1, clock);
+	return edge_on(cpu, op + 1, clock);
 }
 
 #define FUSED(name, ALU, source, size, code)                                                       \
-	HANDLER(name##_##size##_##code##_64)                                                       \
+	HANDLER(name##_##size##_##code)                                                            \
 	{                                                                                          \
-		return fused(cpu, op, ALU, source, size, code, true);                              \
-	}                                                                                          \
-	HANDLER(name##_##size##_##code##_32)                                                       \
-	{                                                                                          \
-		return fused(cpu, op, ALU, source, size, code, false);                             \
+		return fused(cpu, op, clock, ALU, source, size, code);                             \
 	}
 #define FUSED_SIZES(name, ALU, source, code)                                                       \
 	FUSED(name, ALU, source, 1, code)                                                          \
@@ -87,12 +83,12 @@ CONDITIONS(DEC_R)
 CONDITIONS(SUB_RI)
 CONDITIONS(AND_RI)
 
-/* [log2 of size][condition][64-bit code?] */
+/* [log2 of size][condition] */
 struct fusion {
 	const struct op_family *family;
-	op_fn fn[4][16][2];
+	op_fn fn[4][16];
 };
-#define PAIR(name, size, code) {name##_##size##_##code##_32, name##_##size##_##code##_64}
+#define PAIR(name, size, code) name##_##size##_##code
 #define PAIRS(name, size, a, b, c, d)                                                              \
 	PAIR(name, size, a), PAIR(name, size, b), PAIR(name, size, c), PAIR(name, size, d)
 #define SIZE_FORMS(name, size)                                                                     \
@@ -110,20 +106,19 @@ struct fusion {
 	}
 static const struct fusion fusions[] = {
     FUSION(family_cmp_eg, cmp_rr),   FUSION(family_cmp_ei, cmp_ri), FUSION(family_test_eg, test_rr),
-    FUSION(family_test_ei, test_ri), FUSION(family_dec_e, dec_r),
-    FUSION(family_sub_ei, sub_ri),   FUSION(family_and_ei, and_ri),
+    FUSION(family_test_ei, test_ri), FUSION(family_dec_e, dec_r),   FUSION(family_sub_ei, sub_ri),
+    FUSION(family_and_ei, and_ri),
 };
 
-op_fn op_fuse(const struct op *first, const struct op *jcc, uint32_t mode)
+op_fn op_fuse(const struct op *first, const struct op *jcc)
 {
 	const struct insn_info *a = insn_info(first->row), *b = insn_info(jcc->row);
-	bool wide = (mode & MODE_CODE) == MODE_CODE64;
 
 	if (b->family != family_jcc || (first->flags & OP_MEMORY) ||
 	    jcc->fn == (const void *)family_jcc[0].fn[0][3][VARIANT_GENERAL])
 		return NULL;
 	for (unsigned i = 0; i < sizeof(fusions) / sizeof(fusions[0]); i++)
 		if (a->family == fusions[i].family)
-			return fusions[i].fn[__builtin_ctz(first->opsize)][jcc->vvvv][wide];
+			return fusions[i].fn[__builtin_ctz(first->opsize)][jcc->vvvv];
 	return NULL;
 }

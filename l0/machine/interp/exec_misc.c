@@ -17,15 +17,15 @@
 #define SIZED(name, body)                                                                          \
 	HANDLER(name##_2)                                                                          \
 	{                                                                                          \
-		return body(cpu, op, 2);                                                           \
+		return body(cpu, op, clock, 2);                                                    \
 	}                                                                                          \
 	HANDLER(name##_4)                                                                          \
 	{                                                                                          \
-		return body(cpu, op, 4);                                                           \
+		return body(cpu, op, clock, 4);                                                    \
 	}                                                                                          \
 	HANDLER(name##_8)                                                                          \
 	{                                                                                          \
-		return body(cpu, op, 8);                                                           \
+		return body(cpu, op, clock, 8);                                                    \
 	}
 
 /* ---- LEA: no access, so only the address size matters ---- */
@@ -73,8 +73,7 @@ const struct op_family family_lea[] = {{{LEA_FORMS, LEA_FORMS}}};
 
 /* ---- CMOVcc: memory is read and a 32-bit destination zero-extended whatever the condition ---- */
 
-ALWAYS_INLINE OP_RESULT cmov_finish(struct cpu *cpu, const struct op *op, unsigned code,
-				    uint64_t value, unsigned size)
+ALWAYS_INLINE OP_RESULT cmov_finish(OP_ARGS, unsigned code, uint64_t value, unsigned size)
 {
 	if (!cc_condition(cpu, code))
 		value = fast_get(cpu, op->reg, size);
@@ -82,14 +81,13 @@ ALWAYS_INLINE OP_RESULT cmov_finish(struct cpu *cpu, const struct op *op, unsign
 	OP_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT cmov_memory(struct cpu *cpu, const struct op *op, unsigned size,
-				    enum op_variant variant, op_fn slow)
+ALWAYS_INLINE OP_RESULT cmov_memory(OP_ARGS, unsigned size, enum op_variant variant, op_fn slow)
 {
 	uint8_t *host;
 
 	if (!fast_access(cpu, fast_ea(cpu, op, variant), size, false, &host))
 		OP_TAIL(slow, cpu, op);
-	return cmov_finish(cpu, op, op->vvvv, host_load(host, size), size);
+	return cmov_finish(cpu, op, clock, op->vvvv, host_load(host, size), size);
 }
 
 #define CMOV_MEMORY(size)                                                                          \
@@ -97,7 +95,7 @@ ALWAYS_INLINE OP_RESULT cmov_memory(struct cpu *cpu, const struct op *op, unsign
 	{                                                                                          \
 		uint64_t value, old;                                                               \
                                                                                                    \
-		slow_begin(cpu, op);                                                               \
+		slow_begin(cpu, op, clock);                                                        \
 		value = mem_read(cpu, op->seg, op_ea(cpu, op), size);                              \
 		old = fast_get(cpu, op->reg, size);                                                \
 		fast_put(cpu, op->reg, size, cc_condition(cpu, op->vvvv) ? value : old);           \
@@ -105,15 +103,15 @@ ALWAYS_INLINE OP_RESULT cmov_memory(struct cpu *cpu, const struct op *op, unsign
 	}                                                                                          \
 	HANDLER(cmov_base_##size)                                                                  \
 	{                                                                                          \
-		return cmov_memory(cpu, op, size, VARIANT_BASE, cmov_general_##size);              \
+		return cmov_memory(cpu, op, clock, size, VARIANT_BASE, cmov_general_##size);       \
 	}                                                                                          \
 	HANDLER(cmov_index_##size)                                                                 \
 	{                                                                                          \
-		return cmov_memory(cpu, op, size, VARIANT_INDEX, cmov_general_##size);             \
+		return cmov_memory(cpu, op, clock, size, VARIANT_INDEX, cmov_general_##size);      \
 	}                                                                                          \
 	HANDLER(cmov_flat32_##size)                                                                \
 	{                                                                                          \
-		return cmov_memory(cpu, op, size, VARIANT_FLAT32, cmov_general_##size);            \
+		return cmov_memory(cpu, op, clock, size, VARIANT_FLAT32, cmov_general_##size);     \
 	}
 CMOV_MEMORY(2)
 CMOV_MEMORY(4)
@@ -122,7 +120,7 @@ CMOV_MEMORY(8)
 #define CMOV_REG(code, size)                                                                       \
 	HANDLER(cmov_##code##_##size)                                                              \
 	{                                                                                          \
-		return cmov_finish(cpu, op, code, fast_get(cpu, op->rm, size), size);              \
+		return cmov_finish(cpu, op, clock, code, fast_get(cpu, op->rm, size), size);       \
 	}
 #define CMOV_REGS(code) CMOV_REG(code, 2) CMOV_REG(code, 4) CMOV_REG(code, 8)
 #define CONDITIONS(X)                                                                              \
@@ -146,7 +144,7 @@ const struct op_family family_cmovcc[] = {CONDITIONS(CMOV_FAMILY)};
 
 HANDLER(setcc_general)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	mem_write(cpu, op->seg, op_ea(cpu, op), 1, cc_condition(cpu, op->vvvv));
 	SLOW_NEXT(cpu, op);
 }
@@ -170,7 +168,7 @@ const struct op_family family_setcc[] = {CONDITIONS(SETCC_FAMILY)};
 
 /* ---- register forms ---- */
 
-ALWAYS_INLINE OP_RESULT mov_zi(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT mov_zi(OP_ARGS, unsigned size)
 {
 	fast_put(cpu, op->rm, size,
 		 size == 8 ? (uint64_t)op->imm64 : (uint64_t)(int64_t)op->imm & size_mask(size));
@@ -180,7 +178,7 @@ SIZED(mov_zi, mov_zi)
 REG_FAMILY(mov_zi)
 
 /* 90 is NOP: XCHG EAX, EAX would clear the upper half. */
-ALWAYS_INLINE OP_RESULT xchg_za(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT xchg_za(OP_ARGS, unsigned size)
 {
 	uint64_t a = fast_get(cpu, REG_RAX, size), b = fast_get(cpu, op->rm, size);
 
@@ -194,7 +192,7 @@ SIZED(xchg_za, xchg_za)
 REG_FAMILY(xchg_za)
 
 /* A 16-bit BSWAP is undefined; it clears the register on Intel parts. */
-ALWAYS_INLINE OP_RESULT bswap(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT bswap(OP_ARGS, unsigned size)
 {
 	uint64_t value = cpu->gpr[op->rm];
 
@@ -208,7 +206,7 @@ SIZED(bswap, bswap)
 REG_FAMILY(bswap)
 
 /* CBW CWDE CDQE */
-ALWAYS_INLINE OP_RESULT cbw(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT cbw(OP_ARGS, unsigned size)
 {
 	fast_put(cpu, REG_RAX, size, cc_extend(cpu->gpr[REG_RAX], size / 2) & size_mask(size));
 	OP_NEXT(cpu, op);
@@ -217,7 +215,7 @@ SIZED(cbw, cbw)
 REG_FAMILY(cbw)
 
 /* CWD CDQ CQO */
-ALWAYS_INLINE OP_RESULT cwd(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT cwd(OP_ARGS, unsigned size)
 {
 	bool negative = cpu->gpr[REG_RAX] >> (8 * size - 1) & 1;
 
@@ -229,7 +227,7 @@ REG_FAMILY(cwd)
 
 /* ---- IMUL r, rm, imm ---- */
 
-ALWAYS_INLINE OP_RESULT imul3(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT imul3(OP_ARGS, unsigned size)
 {
 	uint64_t imm = (uint64_t)(int64_t)op->imm & size_mask(size);
 
@@ -242,7 +240,7 @@ HANDLER(imul_gei_general)
 {
 	uint64_t a, imm;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	a = mem_read(cpu, op->seg, op_ea(cpu, op), op->opsize);
 	imm = (uint64_t)(int64_t)op->imm & size_mask(op->opsize);
 	fast_put(cpu, op->reg, op->opsize, alu_imul(cpu, a, imm, op->opsize, true));

@@ -40,9 +40,8 @@
  * first has computed, or neither. The result of the first then need not go through memory. */
 enum relation { APART, SAME, FEEDS, RELATIONS };
 
-ALWAYS_INLINE OP_RESULT both(struct cpu *cpu, const struct op *op, enum alu alu1,
-			     enum source source1, enum alu alu2, enum source source2,
-			     unsigned size, bool live, enum relation relation)
+ALWAYS_INLINE OP_RESULT both(OP_ARGS, enum alu alu1, enum source source1, enum alu alu2,
+			     enum source source2, unsigned size, bool live, enum relation relation)
 {
 	const struct op *two = op + 1;
 	uint64_t a, b = source_value(cpu, op, source1, size), first;
@@ -60,7 +59,7 @@ ALWAYS_INLINE OP_RESULT both(struct cpu *cpu, const struct op *op, enum alu alu1
 #define PAIR(one, alu1, source1, two, alu2, source2, size, live, relation)                         \
 	HANDLER(one##_##two##_##size##_##live##_##relation)                                        \
 	{                                                                                          \
-		return both(cpu, op, alu1, source1, alu2, source2, size, live, relation);          \
+		return both(cpu, op, clock, alu1, source1, alu2, source2, size, live, relation);   \
 	}
 #define PAIRS(one, alu1, source1, two, alu2, source2, size, live)                                  \
 	PAIR(one, alu1, source1, two, alu2, source2, size, live, APART)                            \
@@ -96,8 +95,7 @@ static const struct pair {
 /* Whether the op is the family's register form. */
 static bool is_form(const struct op *op, const struct op_family *family, bool live)
 {
-	return op->fn ==
-	       (const void *)family->fn[live][__builtin_ctz(op->opsize)][VARIANT_REG];
+	return op->fn == (const void *)family->fn[live][__builtin_ctz(op->opsize)][VARIANT_REG];
 }
 
 static enum relation relation_of(const struct pair *pair, const struct op *first,
@@ -124,7 +122,7 @@ op_fn op_pair(const struct op *first, const struct op *second)
 		return NULL;
 	for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		if (pairs[i].one == one && pairs[i].two == two)
-			return pairs[i].fn[first->opsize == 8][live]
-					  [relation_of(&pairs[i], first, second)];
+			return pairs[i]
+			    .fn[first->opsize == 8][live][relation_of(&pairs[i], first, second)];
 	return NULL;
 }

@@ -52,16 +52,15 @@ ALWAYS_INLINE uint64_t push_value(const struct cpu *cpu, const struct op *op, bo
 	return imm ? (uint64_t)(int64_t)op->imm & size_mask(size) : fast_get(cpu, op->rm, size);
 }
 
-ALWAYS_INLINE OP_RESULT push_general(struct cpu *cpu, const struct op *op, bool imm)
+ALWAYS_INLINE OP_RESULT push_general(OP_ARGS, bool imm)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	near_push(cpu, op->opsize, push_value(cpu, op, imm, op->opsize));
 	SLOW_NEXT(cpu, op);
 }
 
 /* size is operand and stack size alike. */
-ALWAYS_INLINE OP_RESULT push_fast(struct cpu *cpu, const struct op *op, bool imm, unsigned size,
-				  op_fn slow)
+ALWAYS_INLINE OP_RESULT push_fast(OP_ARGS, bool imm, unsigned size, op_fn slow)
 {
 	uint64_t rsp = (cpu->gpr[REG_RSP] - size) & size_mask(size);
 	uint8_t *host;
@@ -84,15 +83,15 @@ ALWAYS_INLINE OP_RESULT push_fast(struct cpu *cpu, const struct op *op, bool imm
 #define PUSH(name, imm)                                                                            \
 	HANDLER(name##_general)                                                                    \
 	{                                                                                          \
-		return push_general(cpu, op, imm);                                                 \
+		return push_general(cpu, op, clock, imm);                                          \
 	}                                                                                          \
 	HANDLER(name##_64)                                                                         \
 	{                                                                                          \
-		return push_fast(cpu, op, imm, 8, name##_general);                                 \
+		return push_fast(cpu, op, clock, imm, 8, name##_general);                          \
 	}                                                                                          \
 	HANDLER(name##_32)                                                                         \
 	{                                                                                          \
-		return push_fast(cpu, op, imm, 4, name##_general);                                 \
+		return push_fast(cpu, op, clock, imm, 4, name##_general);                          \
 	}                                                                                          \
 	STACK_FAMILY(name)
 
@@ -103,13 +102,13 @@ PUSH(push_i, true)
 
 HANDLER(pop_z_general)
 {
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	fast_put(cpu, op->rm, op->opsize, near_pop(cpu, op->opsize));
 	SLOW_NEXT(cpu, op);
 }
 
 /* POP RSP: the loaded value stays. */
-ALWAYS_INLINE OP_RESULT pop_fast(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT pop_fast(OP_ARGS, unsigned size)
 {
 	uint64_t rsp = cpu->gpr[REG_RSP] & size_mask(size);
 	uint8_t *host;
@@ -123,12 +122,12 @@ ALWAYS_INLINE OP_RESULT pop_fast(struct cpu *cpu, const struct op *op, unsigned 
 
 HANDLER(pop_z_64)
 {
-	return pop_fast(cpu, op, 8);
+	return pop_fast(cpu, op, clock, 8);
 }
 
 HANDLER(pop_z_32)
 {
-	return pop_fast(cpu, op, 4);
+	return pop_fast(cpu, op, clock, 4);
 }
 
 STACK_FAMILY(pop_z)
@@ -137,7 +136,7 @@ HANDLER(leave_general)
 {
 	uint64_t mask, frame;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	mask = size_mask(stack_size(cpu));
 	frame = mem_read(cpu, SEG_SS, cpu->gpr[REG_RBP] & mask, op->opsize);
 	stack_set(cpu, (cpu->gpr[REG_RBP] + op->opsize) & mask);
@@ -145,7 +144,7 @@ HANDLER(leave_general)
 	SLOW_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT leave_fast(struct cpu *cpu, const struct op *op, unsigned size)
+ALWAYS_INLINE OP_RESULT leave_fast(OP_ARGS, unsigned size)
 {
 	uint64_t rbp = cpu->gpr[REG_RBP] & size_mask(size);
 	uint8_t *host;
@@ -159,12 +158,12 @@ ALWAYS_INLINE OP_RESULT leave_fast(struct cpu *cpu, const struct op *op, unsigne
 
 HANDLER(leave_64)
 {
-	return leave_fast(cpu, op, 8);
+	return leave_fast(cpu, op, clock, 8);
 }
 
 HANDLER(leave_32)
 {
-	return leave_fast(cpu, op, 4);
+	return leave_fast(cpu, op, clock, 4);
 }
 
 STACK_FAMILY(leave)

@@ -33,8 +33,7 @@ ALWAYS_INLINE uint64_t source_value(const struct cpu *cpu, const struct op *op, 
 
 /* ---- destination rm ---- */
 
-ALWAYS_INLINE OP_RESULT e_reg(struct cpu *cpu, const struct op *op, enum alu alu,
-			      enum source source, unsigned size, bool live)
+ALWAYS_INLINE OP_RESULT e_reg(OP_ARGS, enum alu alu, enum source source, unsigned size, bool live)
 {
 	uint64_t a = alu_reads(alu) ? fast_get(cpu, op->rm, size) : 0;
 	uint64_t result = alu_do(cpu, alu, a, source_value(cpu, op, source, size), size, live);
@@ -46,9 +45,8 @@ ALWAYS_INLINE OP_RESULT e_reg(struct cpu *cpu, const struct op *op, enum alu alu
 	OP_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT e_memory(struct cpu *cpu, const struct op *op, enum alu alu,
-				 enum source source, unsigned size, bool live,
-				 enum op_variant variant, op_fn slow)
+ALWAYS_INLINE OP_RESULT e_memory(OP_ARGS, enum alu alu, enum source source, unsigned size,
+				 bool live, enum op_variant variant, op_fn slow)
 {
 	uint64_t linear = fast_ea(cpu, op, variant), a, result;
 	uint8_t *host;
@@ -65,13 +63,13 @@ ALWAYS_INLINE OP_RESULT e_memory(struct cpu *cpu, const struct op *op, enum alu 
 }
 
 /* The flags change after the store, which may leave (a device, the APIC-access page). */
-ALWAYS_INLINE OP_RESULT e_general(struct cpu *cpu, const struct op *op, enum alu alu,
-				  enum source source, unsigned size, bool live)
+ALWAYS_INLINE OP_RESULT e_general(OP_ARGS, enum alu alu, enum source source, unsigned size,
+				  bool live)
 {
 	struct cc_state before, after;
 	uint64_t linear, a = 0, result;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	linear =
 	    seg_linear(cpu, op->seg, op_ea(cpu, op), size, alu_writes(alu) ? MEM_WRITE : MEM_READ);
 	if (alu_reads(alu) && alu_writes(alu))
@@ -94,11 +92,11 @@ ALWAYS_INLINE OP_RESULT e_general(struct cpu *cpu, const struct op *op, enum alu
 #define E_HANDLERS(op_, ALU, form, source, size, live)                                             \
 	HANDLER(op_##_##form##_##size##_##live##_reg)                                              \
 	{                                                                                          \
-		return e_reg(cpu, op, ALU, source, size, live);                                    \
+		return e_reg(cpu, op, clock, ALU, source, size, live);                             \
 	}                                                                                          \
 	HANDLER(op_##_##form##_##size##_##live##_general)                                          \
 	{                                                                                          \
-		return e_general(cpu, op, ALU, source, size, live);                                \
+		return e_general(cpu, op, clock, ALU, source, size, live);                         \
 	}                                                                                          \
 	E_MEMORY(op_, ALU, form, source, size, live, BASE)                                         \
 	E_MEMORY(op_, ALU, form, source, size, live, INDEX)                                        \
@@ -108,7 +106,7 @@ ALWAYS_INLINE OP_RESULT e_general(struct cpu *cpu, const struct op *op, enum alu
 #define E_MEMORY(op_, ALU, form, source, size, live, VARIANT)                                      \
 	HANDLER(op_##_##form##_##size##_##live##_##VARIANT)                                        \
 	{                                                                                          \
-		return e_memory(cpu, op, ALU, source, size, live, VARIANT_##VARIANT,               \
+		return e_memory(cpu, op, clock, ALU, source, size, live, VARIANT_##VARIANT,        \
 				op_##_##form##_##size##_##live##_general);                         \
 	}
 
@@ -161,8 +159,8 @@ ALWAYS_INLINE void ge_finish(struct cpu *cpu, const struct op *op, enum alu alu,
 		fast_put(cpu, op->reg, size, result);
 }
 
-ALWAYS_INLINE OP_RESULT ge_reg(struct cpu *cpu, const struct op *op, enum alu alu, unsigned from,
-			       bool sign, unsigned size, bool live)
+ALWAYS_INLINE OP_RESULT ge_reg(OP_ARGS, enum alu alu, unsigned from, bool sign, unsigned size,
+			       bool live)
 {
 	uint64_t b = fast_get(cpu, op->rm, from);
 
@@ -170,9 +168,8 @@ ALWAYS_INLINE OP_RESULT ge_reg(struct cpu *cpu, const struct op *op, enum alu al
 	OP_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT ge_memory(struct cpu *cpu, const struct op *op, enum alu alu, unsigned from,
-				  bool sign, unsigned size, bool live, enum op_variant variant,
-				  op_fn slow)
+ALWAYS_INLINE OP_RESULT ge_memory(OP_ARGS, enum alu alu, unsigned from, bool sign, unsigned size,
+				  bool live, enum op_variant variant, op_fn slow)
 {
 	uint64_t linear = fast_ea(cpu, op, variant);
 	uint8_t *host;
@@ -183,12 +180,12 @@ ALWAYS_INLINE OP_RESULT ge_memory(struct cpu *cpu, const struct op *op, enum alu
 	OP_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT ge_general(struct cpu *cpu, const struct op *op, enum alu alu,
-				   unsigned from, bool sign, unsigned size, bool live)
+ALWAYS_INLINE OP_RESULT ge_general(OP_ARGS, enum alu alu, unsigned from, bool sign, unsigned size,
+				   bool live)
 {
 	uint64_t b;
 
-	slow_begin(cpu, op);
+	slow_begin(cpu, op, clock);
 	b = mem_read(cpu, op->seg, op_ea(cpu, op), from);
 	ge_finish(cpu, op, alu, ge_extend(b, from, size, sign), size, live);
 	SLOW_NEXT(cpu, op);
@@ -197,11 +194,11 @@ ALWAYS_INLINE OP_RESULT ge_general(struct cpu *cpu, const struct op *op, enum al
 #define GE_HANDLERS(op_, ALU, from, sign, size, live)                                              \
 	HANDLER(op_##_ge_##size##_##live##_reg)                                                    \
 	{                                                                                          \
-		return ge_reg(cpu, op, ALU, from, sign, size, live);                               \
+		return ge_reg(cpu, op, clock, ALU, from, sign, size, live);                        \
 	}                                                                                          \
 	HANDLER(op_##_ge_##size##_##live##_general)                                                \
 	{                                                                                          \
-		return ge_general(cpu, op, ALU, from, sign, size, live);                           \
+		return ge_general(cpu, op, clock, ALU, from, sign, size, live);                    \
 	}                                                                                          \
 	GE_MEMORY(op_, ALU, from, sign, size, live, BASE)                                          \
 	GE_MEMORY(op_, ALU, from, sign, size, live, INDEX)                                         \
@@ -211,7 +208,7 @@ ALWAYS_INLINE OP_RESULT ge_general(struct cpu *cpu, const struct op *op, enum al
 #define GE_MEMORY(op_, ALU, from, sign, size, live, VARIANT)                                       \
 	HANDLER(op_##_ge_##size##_##live##_##VARIANT)                                              \
 	{                                                                                          \
-		return ge_memory(cpu, op, ALU, from, sign, size, live, VARIANT_##VARIANT,          \
+		return ge_memory(cpu, op, clock, ALU, from, sign, size, live, VARIANT_##VARIANT,   \
 				 op_##_ge_##size##_##live##_general);                              \
 	}
 

@@ -15,16 +15,16 @@
 #include "l0/machine/interp/cpu.h"
 
 #define REG_ZERO 16 /* gpr[16] is always 0: an absent base or index */
-#define REG_RIP 17  /* RIP-relative base: cpu->gpr[REG_RIP] is the block's RIP, disp is adjusted */
+#define REG_RIP 17  /* RIP-relative base: cpu->gpr[REG_RIP] is the page's RIP, disp is adjusted */
 
 enum op_flags {
 	OP_MEMORY = 1, /* the ModRM operand is memory: seg, base, index, scale, disp */
 	OP_REP = 2,    /* F3 */
 	OP_REPNE = 4,  /* F2 */
 	OP_LOCK = 8,
-	OP_REX = 16,  /* byte registers 4-7 are SPL BPL SIL DIL */
+	OP_REX = 16,	 /* byte registers 4-7 are SPL BPL SIL DIL */
 	OP_NOTRACK = 64, /* prefix 3E */
-	OP_WIDE = 32, /* engine: disp lacks bit 32: RIP-relative near the end of its range */
+	OP_WIDE = 32,	 /* engine: disp lacks bit 32: RIP-relative near the end of its range */
 };
 
 struct op {
@@ -46,7 +46,7 @@ struct op {
 	uint8_t len;	     /* instruction length */
 	uint8_t flags;	     /* enum op_flags */
 	uint16_t row;	     /* row of the instruction table */
-	uint16_t off;	     /* bytes from the start of the block */
+	uint16_t off;	     /* bytes from the start of the page on which the block starts */
 	uint8_t nth;	     /* instructions before this one in the block */
 	uint8_t vvvv;	     /* VEX.vvvv as a register; condition of Jcc, SETcc, CMOVcc;
 			      * 1 if an operand is CL; ModRM of x87 instructions */

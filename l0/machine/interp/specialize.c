@@ -64,34 +64,31 @@ static bool is_direct(const struct insn_info *info)
 	return info->operands[0].method == 'J';
 }
 
-static int32_t edge_kind(unsigned start, int64_t delta)
+static int32_t edge_kind(int64_t target)
 {
-	int64_t target = (int64_t)start + delta;
-
 	return target >= 0 && target < (int64_t)PAGE_SIZE ? LINK_NONE : LINK_FAR;
 }
 
-/* Fast direct branches count from the start of the block. False: the sum does not fit. */
-static bool set_edges(struct op *op, unsigned start)
+/* Fast direct branches count from the start of the page. False: the sum does not fit. */
+static bool set_edges(struct op *op)
 {
 	int64_t on = op->off + op->len, taken = on + op->imm;
 
 	if (taken != (int32_t)taken)
 		return false;
 	op->imm = (int32_t)taken;
-	op->link = edge_kind(start, taken);
-	op->disp = edge_kind(start, on);
+	op->link = edge_kind(taken);
+	op->disp = edge_kind(on);
 	return true;
 }
 
-static enum op_variant choose_variant(struct op *op, const struct insn_info *info, uint32_t mode,
-				      unsigned start)
+static enum op_variant choose_variant(struct op *op, const struct insn_info *info, uint32_t mode)
 {
 	enum op_variant variant = VARIANT_REG;
 
 	if (info->row.attributes & (INSN_STACK | INSN_END)) {
 		variant = flow_variant(op, info, mode);
-		if (variant != VARIANT_GENERAL && is_direct(info) && !set_edges(op, start))
+		if (variant != VARIANT_GENERAL && is_direct(info) && !set_edges(op))
 			variant = VARIANT_GENERAL;
 		/* indirect branches: only register forms and plain 64-bit memory are fast */
 		if (variant != VARIANT_GENERAL && info->modrm)
@@ -127,7 +124,7 @@ static op_fn tracked_form(const struct insn_info *info, uint32_t mode)
 	return NULL;
 }
 
-void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
+void op_specialize(struct op *op, uint32_t mode, bool live)
 {
 	const struct insn_info *info = insn_info(op->row);
 	const struct op_family *family = info->family;
@@ -153,7 +150,7 @@ void op_specialize(struct op *op, uint32_t mode, bool live, unsigned start)
 		op->rm = byte_offset(op, op->rm);
 	if (info->count == 16)
 		family += op->vvvv;
-	fn = family->fn[live][size][choose_variant(op, info, mode, start)];
+	fn = family->fn[live][size][choose_variant(op, info, mode)];
 	op->fn = fn ? fn : family->fn[live][size][VARIANT_GENERAL];
 	if (!op->fn) {
 		fprintf(stderr, "insns.def: %s: no form for size %u\n", info->row.mnemonic,

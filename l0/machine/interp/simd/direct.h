@@ -27,8 +27,8 @@ enum direct_shape {
 struct simd_direct {
 	simd_kernel *kernel;
 	enum direct_shape shape;
-	uint8_t size;	      /* bytes of the operand in rm; 0: by operand size */
-	bool aligned;	      /* if it is in memory */
+	uint8_t size;		 /* bytes of the operand in rm; 0: by operand size */
+	bool aligned;		 /* if it is in memory */
 	op_fn fn[VARIANT_COUNT]; /* NULL: op_complex */
 };
 
@@ -44,7 +44,7 @@ typedef bool direct_body(struct cpu *cpu, const struct op *op, union vec *d, con
 	ALWAYS_INLINE bool name(struct cpu *cpu, const struct op *op, union vec *d,                \
 				const union vec *s)
 
-ALWAYS_INLINE OP_RESULT direct_register(struct cpu *cpu, const struct op *op, direct_body *body)
+ALWAYS_INLINE OP_RESULT direct_register(OP_ARGS, direct_body *body)
 {
 	if (!body(cpu, op, simd_xmm(cpu, op->reg), simd_xmm(cpu, op->rm)))
 		OP_TAIL(op_complex, cpu, op);
@@ -61,8 +61,8 @@ ALWAYS_INLINE bool direct_access(struct cpu *cpu, const struct op *op, unsigned 
 	       !(aligned && unlikely(linear & (size - 1)));
 }
 
-ALWAYS_INLINE OP_RESULT direct_load(struct cpu *cpu, const struct op *op, direct_body *body,
-				    unsigned size, bool aligned, enum op_variant variant)
+ALWAYS_INLINE OP_RESULT direct_load(OP_ARGS, direct_body *body, unsigned size, bool aligned,
+				    enum op_variant variant)
 {
 	union vec s = {.q = {0, 0}};
 	uint8_t *host;
@@ -84,15 +84,15 @@ ALWAYS_INLINE OP_RESULT direct_load(struct cpu *cpu, const struct op *op, direct
 #define DIRECT_HANDLERS(name, body, size, aligned)                                                 \
 	HANDLER(name##_reg)                                                                        \
 	{                                                                                          \
-		return direct_register(cpu, op, body);                                             \
+		return direct_register(cpu, op, clock, body);                                      \
 	}                                                                                          \
 	HANDLER(name##_base)                                                                       \
 	{                                                                                          \
-		return direct_load(cpu, op, body, size, aligned, VARIANT_BASE);                    \
+		return direct_load(cpu, op, clock, body, size, aligned, VARIANT_BASE);             \
 	}                                                                                          \
 	HANDLER(name##_index)                                                                      \
 	{                                                                                          \
-		return direct_load(cpu, op, body, size, aligned, VARIANT_INDEX);                   \
+		return direct_load(cpu, op, clock, body, size, aligned, VARIANT_INDEX);            \
 	}
 
 #endif

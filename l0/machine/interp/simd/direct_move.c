@@ -62,8 +62,8 @@ DIRECT_HANDLERS(movddup, body_twice, 8, false)
 
 /* ---- from XMM registers ---- */
 
-ALWAYS_INLINE OP_RESULT direct_store(struct cpu *cpu, const struct op *op, unsigned from,
-				     unsigned size, bool aligned, enum op_variant variant)
+ALWAYS_INLINE OP_RESULT direct_store(OP_ARGS, unsigned from, unsigned size, bool aligned,
+				     enum op_variant variant)
 {
 	uint8_t *host;
 
@@ -82,11 +82,11 @@ ALWAYS_INLINE OP_RESULT direct_store(struct cpu *cpu, const struct op *op, unsig
 	}                                                                                          \
 	HANDLER(name##_base)                                                                       \
 	{                                                                                          \
-		return direct_store(cpu, op, from, size, aligned, VARIANT_BASE);                   \
+		return direct_store(cpu, op, clock, from, size, aligned, VARIANT_BASE);            \
 	}                                                                                          \
 	HANDLER(name##_index)                                                                      \
 	{                                                                                          \
-		return direct_store(cpu, op, from, size, aligned, VARIANT_INDEX);                  \
+		return direct_store(cpu, op, clock, from, size, aligned, VARIANT_INDEX);           \
 	}
 STORE(store_aligned, body_move, 0, 16, true)
 STORE(store_unaligned, body_move, 0, 16, false)
@@ -120,24 +120,15 @@ HANDLER(to_general)
 #define SAVE(kernel, size, aligned, name)                                                          \
 	{simd_##kernel, SHAPE_RM_XMM, size, aligned, DIRECT_FORMS(name)},
 const struct simd_direct simd_direct_move[] = {
-	LOAD(move, 16, true, load_aligned)
-	LOAD(move, 16, false, load_unaligned)
-	LOAD(move, 8, false, load64)
-	LOAD(move, 4, false, load32)
-	LOAD(movq, 8, false, movq)
-	LOAD(move_low64, 8, false, low64)
-	LOAD(move_low32, 4, false, low32)
-	LOAD(movhlps, 16, true, movhlps)
-	LOAD(punpcklqdq, 8, false, high64)
-	LOAD(movddup, 8, false, movddup)
-	SAVE(move, 16, true, store_aligned)
-	SAVE(move, 16, false, store_unaligned)
-	SAVE(move, 8, false, store64)
-	SAVE(move_low64, 8, false, store64)
-	SAVE(move_low32, 4, false, store32)
-	SAVE(movq, 8, false, store_movq)
-	SAVE(move_high64, 8, false, store_high)
-	{simd_move, SHAPE_XMM_GENERAL, 0, false, {[VARIANT_REG] = from_general}},
-	{simd_move, SHAPE_RM_GENERAL, 0, false, {[VARIANT_REG] = to_general}},
-	{.kernel = NULL},
+    LOAD(move, 16, true, load_aligned) LOAD(move, 16, false, load_unaligned)
+	LOAD(move, 8, false, load64) LOAD(move, 4, false, load32) LOAD(movq, 8, false, movq)
+	    LOAD(move_low64, 8, false, low64) LOAD(move_low32, 4, false, low32)
+		LOAD(movhlps, 16, true, movhlps) LOAD(punpcklqdq, 8, false, high64) LOAD(
+		    movddup, 8, false, movddup) SAVE(move, 16, true, store_aligned)
+		    SAVE(move, 16, false, store_unaligned) SAVE(move, 8, false, store64) SAVE(
+			move_low64, 8, false, store64) SAVE(move_low32, 4, false, store32)
+			SAVE(movq, 8, false, store_movq) SAVE(move_high64, 8, false, store_high){
+			    simd_move, SHAPE_XMM_GENERAL, 0, false, {[VARIANT_REG] = from_general}},
+    {simd_move, SHAPE_RM_GENERAL, 0, false, {[VARIANT_REG] = to_general}},
+    {.kernel = NULL},
 };
