@@ -95,6 +95,9 @@ $(O)/host/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HOSTED) -c $< -o $@
 
+# The interpreter may be built with flags of its own.
+$(O)/host/l0/machine/interp/%.o: HOSTED += $(HOT)
+
 $(O)/free/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -231,7 +234,8 @@ conformance:
 
 FUZZ_SECONDS ?= 60
 fuzz:
-	@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=1 OPT='-O1 -fsanitize=fuzzer-no-link' $(O)/fuzz/fuzzer
+	@$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang SAN=1 OPT='-O1 -fsanitize=fuzzer-no-link' \
+		HOT=-fno-sanitize-coverage=trace-cmp $(O)/fuzz/fuzzer
 	@tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS)
 
 $(O)/fuzzer: $(O)/host/tests/fuzz/main.o $(O)/libtest.a $(O)/libabyme.a

@@ -140,6 +140,16 @@ void console_flush(struct console *console)
 	console->out_used = 0;
 }
 
+void console_power_cycle(struct console *console)
+{
+	console_flush(console);
+	console->digest = FNV_OFFSET;
+	console->bytes = 0;
+	console->escaped = false;
+	console->insns_seen = console->virtual_seen = 0;
+	console->wall_seen = wall_ns();
+}
+
 void console_close(struct console *console)
 {
 	if (!console)

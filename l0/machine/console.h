@@ -27,6 +27,8 @@ void console_close(struct console *console);
  * Async-signal-safe. */
 void console_restore_terminal(void);
 void console_flush(struct console *console);
+/* As opened, but that whoever is at the other end goes on where he was. */
+void console_power_cycle(struct console *console);
 void console_put(struct console *console, uint8_t byte);
 /* Next input byte; CONSOLE_EMPTY: none now, CONSOLE_END: never again. */
 int console_get(struct console *console);

@@ -47,6 +47,8 @@ static inline uint8_t *memory_at(const struct memory *memory, uint64_t hpa)
 #define MEMORY_MAX (UINT64_C(256) << 30)
 bool memory_init(struct memory *memory, uint64_t size) __attribute__((warn_unused_result));
 void memory_free(struct memory *memory);
+/* Zeroes all of it, by giving back what was touched. */
+void memory_clear(struct memory *memory);
 /* Copies within RAM; false if any byte is outside it. */
 bool memory_read(const struct memory *memory, uint64_t hpa, void *to, size_t length);
 bool memory_write(struct memory *memory, uint64_t hpa, const void *from, size_t length);
@@ -96,6 +98,8 @@ struct cpu_ops {
 	 * line printed. */
 	struct cpu *(*create)(struct machine *machine, const char *profile);
 	void (*destroy)(struct cpu *cpu);
+	/* Optional. As create left it, down to what only shows in virtual time. */
+	void (*power_cycle)(struct cpu *cpu);
 	/* False: this CPU cannot start so, one line printed. */
 	bool (*boot)(struct cpu *cpu, const struct cpu_boot_state *state);
 	/* Runs until machine->stop is set. */
@@ -181,6 +185,9 @@ struct machine {
 bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial)
 	__attribute__((warn_unused_result));
 void machine_free(struct machine *machine);
+/* Power off and on again: RAM zeroed, every device and the CPU as machine_init and cpu_ops->create
+ * left them, nothing scheduled, no limit, nobody looking on. False: this CPU backend cannot. */
+bool machine_power_cycle(struct machine *machine) __attribute__((warn_unused_result));
 /* Zeroed memory that lives as long as the machine; ends the process when the host has none. */
 void *machine_alloc(struct machine *machine, size_t size);
 

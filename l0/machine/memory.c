@@ -33,6 +33,14 @@ void memory_free(struct memory *memory)
 	memset(memory, 0, sizeof(*memory));
 }
 
+void memory_clear(struct memory *memory)
+{
+	uint64_t size = memory->low_size + memory->high_size;
+
+	if (madvise(memory->low, size, MADV_DONTNEED))
+		memset(memory->low, 0, size);
+}
+
 /* Host pointer to [hpa, hpa + length), NULL unless all of it is RAM. The two parts are never
  * contiguous in guest-physical space, so one part must hold the whole range. */
 static uint8_t *ram_range(const struct memory *memory, uint64_t hpa, size_t length)

@@ -4,14 +4,17 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "l0/machine/machine.h"
+#include "tests/fuzz/guest.h"
 
-#define RUN_INSNS 3000
+#define POKES_MAX 16
+#define RUN_INSNS 2000
 #define RUN_CYCLES 3000000
 
 const struct fuzz_target fuzz_targets[] = {
@@ -36,27 +39,73 @@ static void time_is_up(void *opaque)
 	machine_stop(opaque, STOP_USER, 0);
 }
 
-const char *fuzz_part(const uint8_t *bytes, size_t size)
-{
-	static const char *const parts[] = {
+/* The parts of the profiles, and one with everything. */
+static const char *const parts[] = {
 #define PROFILE(name, option, ...) option,
 #include "l0/machine/interp/profiles.def"
 #undef PROFILE
-	};
+	"sierra-forest,+rtm,+hle,+monitor",
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
 
-	return size ? parts[bytes[size - 1] % (sizeof(parts) / sizeof(parts[0]))] : NULL;
+const char *fuzz_part(unsigned number)
+{
+	return number < PARTS ? parts[number] : NULL;
+}
+
+bool fuzz_fresh;
+struct machine *fuzz_last;
+struct trap_log_writer *fuzz_trap_log;
+struct watch *fuzz_watch;
+
+static void machine_create(struct machine *machine, const char *part)
+{
+	if (!machine_init(machine, GUEST_RAM, "/dev/null"))
+		abort();
+	machine->cpu_ops = &interp_cpu_ops;
+	machine->cpu = interp_cpu_ops.create(machine, part);
+	if (!machine->cpu)
+		abort();
+}
+
+struct machine *fuzz_machine(const uint8_t *bytes, size_t size)
+{
+	static struct machine machines[2][PARTS];
+	unsigned part = size ? bytes[size - 1] % PARTS : 0;
+	struct machine *machine = &machines[fuzz_fresh][part];
+
+	if (machine->cpu && fuzz_fresh)
+		machine_free(machine);
+	if (!machine->cpu)
+		machine_create(machine, parts[part]);
+	else if (!machine_power_cycle(machine))
+		abort();
+	machine->log = fuzz_trap_log;
+	machine->watch = fuzz_watch;
+	fuzz_last = machine;
+	return machine;
+}
+
+void fuzz_pokes(struct machine *machine, const uint8_t **bytes, size_t *left)
+{
+	for (unsigned n = fuzz_take(bytes, left, 1) % (POKES_MAX + 1); n; n--) {
+		uint64_t page = fuzz_take(bytes, left, 1);
+		uint64_t at = page << PAGE_SHIFT | fuzz_take(bytes, left, 2) % 512 * 8;
+		uint64_t value = fuzz_take(bytes, left, 8);
+
+		(void)memory_write(&machine->memory, at, &value, sizeof(value));
+	}
 }
 
 void fuzz_run(struct machine *machine)
 {
 	struct event end = { .fire = time_is_up, .opaque = machine };
-	struct cpu_stats stats;
 
-	machine->cpu_ops->stats(machine->cpu, &stats);
-	machine->max_insns = stats.instructions + RUN_INSNS;
-	machine_schedule(machine, &end, machine_now(machine) + RUN_CYCLES);
+	machine->max_insns = RUN_INSNS;
+	machine_schedule(machine, &end, RUN_CYCLES);
 	machine->cpu_ops->run(machine->cpu);
 	machine_cancel(machine, &end);
+	assert(machine->stop != STOP_NONE);
 }
 
 static int file = -1;

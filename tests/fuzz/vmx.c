@@ -1,80 +1,88 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VMX with any VMCS: a host that launches, and resumes after whatever exit; fields that the bytes
- * set over a VMCS that enters; bytes in the pages that the controls may use; a guest whose code is
- * the rest.
+ * VMX with any VMCS: a host that launches a guest in one of guest.h's modes, does something between
+ * exits and resumes, past the instruction that exited; any controls over structures that are right,
+ * then anything over all of it.
  *
+ *   mode (1), features (2): guest.h; settings (2): vmx_setup.h
+ *   n, then n times, at most 32: a control: word in 7:5, bit in 4:0
  *   n, then n times: field number (1), value (8)
- *   m, then m times: page (1), offset / 8 (2), value (8)
+ *   pokes as in code.c
+ *   n, then n times, at most STEPS: a step of the host: what (1), field number (1), value (8)
+ *   8 registers, a byte each
  *   guest code, whose last byte chooses the part, too
  */
-#include "l0/machine/interp/insns.h"
+#include <string.h>
+
+#include "l0/machine/hang.h"
+#include "l0/machine/levels.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/l0/machine/interp/vmx/fixture.h"
-#include "tests/l0/machine/interp/whole.h"
+#include "tests/fuzz/guest.h"
+#include "tests/fuzz/vmx_setup.h"
 
-#define RAM (UINT64_C(2) << 20)
-#define TABLES_END 0x6000 /* whole.h; the fixture's pages move up by as much */
-#define BASE UINT64_C(0x20000)
-#define CODE_MAX 512
-
-/* vmlaunch; then, also where exits lead: vmresume; hlt */
-static const uint8_t host_code[] = { 0x0f, 0x01, 0xc2, 0x0f, 0x01, 0xc3, 0xf4 };
-
-static void vmcs_prepare(struct fixture *f)
+static void take_controls(struct vmx_setup *setup, const uint8_t **bytes, size_t *size)
 {
-	poke32(f, BASE + VMXON_REGION, VMCS_REVISION);
-	poke32(f, BASE + VMCS_A, VMCS_REVISION);
-	f->cpu->gpr[REG_RBX] = BASE + OPERAND;
-	f->op = (struct op){ .flags = OP_MEMORY, .base = REG_RBX, .index = REG_ZERO, .seg = SEG_DS,
-			     .opsize = 8, .addrsize = 8, .len = 4 };
-	poke64(f, BASE + OPERAND, BASE + VMXON_REGION);
-	(void)call(f, insn_vmxon);
-	poke64(f, BASE + OPERAND, BASE + VMCS_A);
-	(void)call(f, insn_vmclear);
-	(void)call(f, insn_vmptrld);
-	SET(f, PIN_BASED_CONTROLS, PIN_DEFAULT1);
-	SET(f, PRIMARY_CONTROLS, PRIMARY_DEFAULT1_TRUE);
-	SET(f, EXIT_CONTROLS, EXIT_DEFAULT1_TRUE | EXIT_HOST_ADDRESS_SPACE_SIZE);
-	SET(f, ENTRY_CONTROLS, ENTRY_DEFAULT1_TRUE | ENTRY_IA32E_MODE_GUEST);
-	host_fields(f);
-	guest_fields(f);
-	SET(f, HOST_CR3, WHOLE_TABLES);
-	SET(f, GUEST_CR3, WHOLE_TABLES);
-	SET(f, HOST_RIP, BASE + HOST_ENTRY + 3);
-	SET(f, GUEST_RIP, BASE + GUEST_ENTRY);
-	SET(f, GUEST_RSP, BASE + GUEST_STACK);
+	for (unsigned n = fuzz_take(bytes, size, 1) % 33; n; n--) {
+		unsigned byte = fuzz_take(bytes, size, 1);
+
+		setup->control[(byte >> 5) % VMX_WORDS] ^= BIT32(byte & 31);
+	}
+}
+
+static void take_fields(struct vmcs *vmcs, const uint8_t **bytes, size_t *size)
+{
+	for (unsigned n = fuzz_take(bytes, size, 1); n; n--) {
+		unsigned field = fuzz_take(bytes, size, 1) % VMCS_FIELD_COUNT;
+
+		vmcs->field[field] = fuzz_take(bytes, size, 8);
+	}
+}
+
+static void take_steps(struct machine *machine, const uint8_t **bytes, size_t *size)
+{
+	unsigned steps = fuzz_take(bytes, size, 1) % (VMX_STEPS + 1);
+
+	for (unsigned step = 0; step < VMX_STEPS; step++) {
+		struct vmx_step what = { .what = VMX_STEP_NOTHING };
+
+		if (step < steps) {
+			what.what = fuzz_take(bytes, size, 1) % VMX_STEP_COUNT;
+			what.field = fuzz_take(bytes, size, 1) % VMCS_FIELD_COUNT;
+			what.value = fuzz_take(bytes, size, 8);
+		}
+		vmx_host_step(machine, step, &what);
+	}
+}
+
+/* As `abyme run` has them. */
+static void observe(struct machine *machine)
+{
+	machine->levels = machine_alloc(machine, sizeof(*machine->levels));
+	machine->hang = machine_alloc(machine, sizeof(*machine->hang));
+	machine->hang->limit = 100;
 }
 
 void fuzz_vmx(const uint8_t *bytes, size_t size)
 {
-	struct fixture f;
+	struct machine *machine = fuzz_machine(bytes, size);
+	struct vmx_setup setup = {
+		.mode = fuzz_take(&bytes, &size, 1),
+		.features = fuzz_take(&bytes, &size, 2),
+		.settings = fuzz_take(&bytes, &size, 2),
+	};
 
-	memset(&f, 0, sizeof(f));
-
-	whole_create_part(&f.machine, RAM, fuzz_part(bytes, size));
-	f.cpu = f.machine.cpu;
-	whole_boot_long64(&f.machine, RAM, BASE + HOST_ENTRY, BASE + HOST_STACK);
-	f.cpu->cr0 |= CR0_NE;
-	f.cpu->cr4 |= CR4_VMXE;
-	f.cpu->msrs.feature_control = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
-	cpu_mode_changed(f.cpu);
-	vmcs_prepare(&f);
-	for (unsigned n = fuzz_take(&bytes, &size, 1); n; n--) {
-		unsigned field = fuzz_take(&bytes, &size, 1) % VMCS_FIELD_COUNT;
-
-		f.cpu->vmx->vmcs->field[field] = fuzz_take(&bytes, &size, 8);
-	}
-	for (unsigned n = fuzz_take(&bytes, &size, 1); n; n--) {
-		uint64_t page = fuzz_take(&bytes, &size, 1) % (RAM >> 12);
-		uint64_t at = page << 12 | fuzz_take(&bytes, &size, 2) % 512 * 8;
-
-		poke64(&f, at, fuzz_take(&bytes, &size, 8));
-	}
-	whole_put(&f.machine, BASE + HOST_ENTRY, host_code, sizeof(host_code));
-	if (size)
-		whole_put(&f.machine, BASE + GUEST_ENTRY, bytes, size < CODE_MAX ? size : CODE_MAX);
-	f.cpu->escape = NULL;
-	fuzz_run(&f.machine);
-	machine_free(&f.machine);
+	if (setup.settings & VMX_OBSERVED)
+		observe(machine);
+	guest_build(machine, setup.mode);
+	take_controls(&setup, &bytes, &size);
+	take_fields(vmx_vmcs_build(machine, &setup), &bytes, &size);
+	vmx_host_build(machine);
+	fuzz_pokes(machine, &bytes, &size);
+	take_steps(machine, &bytes, &size);
+	vmx_host_enter(machine->cpu, &setup);
+	for (unsigned i = 0; i < 8; i++)
+		if (i != REG_RSP)
+			machine->cpu->gpr[i] = guest_value(setup.mode, fuzz_take(&bytes, &size, 1));
+	guest_code(machine, bytes, size);
+	fuzz_run(machine);
 }

@@ -110,17 +110,39 @@ bool machine_init(struct machine *machine, uint64_t ram_size, const char *serial
 	return true;
 }
 
-void machine_free(struct machine *machine)
+static void devices_destroy(struct machine *machine)
 {
-	if (machine->cpu)
-		machine->cpu_ops->destroy(machine->cpu);
-	console_close(machine->console);
 	while (machine->allocations) {
 		struct allocation *allocation = machine->allocations;
 
 		machine->allocations = allocation->next;
 		free(allocation);
 	}
+}
+
+bool machine_power_cycle(struct machine *machine)
+{
+	struct cpu *cpu = machine->cpu;
+
+	if (!machine->cpu_ops->power_cycle)
+		return false;
+	devices_destroy(machine);
+	console_power_cycle(machine->console);
+	memory_clear(&machine->memory);
+	*machine = (struct machine){ .memory = machine->memory, .console = machine->console,
+				     .cpu_ops = machine->cpu_ops };
+	devices_create(machine);
+	machine->cpu = cpu;
+	machine->cpu_ops->power_cycle(cpu);
+	return true;
+}
+
+void machine_free(struct machine *machine)
+{
+	if (machine->cpu)
+		machine->cpu_ops->destroy(machine->cpu);
+	console_close(machine->console);
+	devices_destroy(machine);
 	memory_free(&machine->memory);
 	memset(machine, 0, sizeof(*machine));
 }

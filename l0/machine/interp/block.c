@@ -73,8 +73,10 @@ static void page_add(struct cpu *cpu, struct block *block, uint64_t hpa)
 
 	block_extent(block, hpa, &from, &to);
 	block->page_next[page_side(block, hpa)] = page->first;
-	if (!page->first)
+	if (!page->first && page->writable) {
+		page->writable = false;
 		mmu_protect_code(cpu, PAGE_BASE(hpa));
+	}
 	page->first = block_offset(blocks, block);
 	page->lines |= lines_of(from, to);
 }
@@ -104,6 +106,17 @@ bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa)
 	const struct code_page *page = page_of(cpu, hpa);
 
 	return page && page->first;
+}
+
+bool blocks_admit_writes(struct cpu *cpu, uint64_t hpa)
+{
+	struct code_page *page = page_of(cpu, hpa);
+
+	if (page && page->first)
+		return false;
+	if (page)
+		page->writable = true;
+	return true;
 }
 
 /* ---- dropping ---- */
@@ -164,7 +177,8 @@ void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size)
 	}
 }
 
-void blocks_drop_all(struct cpu *cpu)
+/* No page has code any more. */
+static void pages_clear(struct cpu *cpu)
 {
 	struct blocks *blocks = cpu->blocks;
 	uint32_t at = ARENA_START;
@@ -179,6 +193,13 @@ void blocks_drop_all(struct cpu *cpu)
 		}
 		at += (uint32_t)block_size(block);
 	}
+}
+
+void blocks_drop_all(struct cpu *cpu)
+{
+	struct blocks *blocks = cpu->blocks;
+
+	pages_clear(cpu);
 	memset(blocks->hash, 0, sizeof(blocks->hash));
 	memset(blocks->jumps, 0, sizeof(blocks->jumps));
 	blocks->used = ARENA_START;
@@ -413,6 +434,16 @@ const struct block *blocks_find(struct cpu *cpu, uint32_t extra)
 
 /* ---- life ---- */
 
+static void start(struct cpu *cpu)
+{
+	struct blocks *blocks = cpu->blocks;
+
+	blocks->used = ARENA_START;
+	blocks->epoch = 1;
+	blocks->fetch_generation = 1;
+	insn_features_announced(cpu, blocks->env.announced);
+}
+
 bool blocks_create(struct cpu *cpu)
 {
 	const struct memory *memory = &cpu->machine->memory;
@@ -422,9 +453,6 @@ bool blocks_create(struct cpu *cpu)
 		return false;
 	blocks->size = ARENA_SIZE;
 	blocks->arena = calloc(1, ARENA_SIZE);
-	blocks->used = ARENA_START;
-	blocks->epoch = 1;
-	blocks->fetch_generation = 1;
 	blocks->page_count = (memory->low_size + memory->high_size) >> PAGE_SHIFT;
 	blocks->pages = calloc(blocks->page_count + 1, sizeof(*blocks->pages));
 	cpu->blocks = blocks;
@@ -433,8 +461,25 @@ bool blocks_create(struct cpu *cpu)
 		return false;
 	}
 	insn_table_init();
-	insn_features_announced(cpu, blocks->env.announced);
+	start(cpu);
 	return true;
+}
+
+void blocks_restart(struct cpu *cpu)
+{
+	struct blocks *blocks = cpu->blocks;
+	uint8_t *arena = blocks->arena;
+	struct code_page *pages = blocks->pages;
+	uint32_t size = blocks->size;
+	uint64_t page_count = blocks->page_count;
+
+	pages_clear(cpu);
+	memset(blocks, 0, sizeof(*blocks));
+	blocks->arena = arena;
+	blocks->size = size;
+	blocks->pages = pages;
+	blocks->page_count = page_count;
+	start(cpu);
 }
 
 void blocks_destroy(struct cpu *cpu)

@@ -57,6 +57,7 @@ struct fetch_entry {
 struct code_page {
 	uint64_t lines; /* bit per 64 bytes */
 	uint32_t first; /* arena offset of a block, 0: none */
+	bool writable; /* a TLB entry may let writes straight at it */
 };
 
 struct blocks {
@@ -85,6 +86,8 @@ struct blocks {
 
 bool blocks_create(struct cpu *cpu) __attribute__((warn_unused_result));
 void blocks_destroy(struct cpu *cpu);
+/* As blocks_create leaves it, in the memory that it has. */
+void blocks_restart(struct cpu *cpu);
 /* The block at cpu_rip in cpu->mode | extra (MODE_SINGLE or 0); builds it when new. May raise #PF,
  * #GP. */
 const struct block *blocks_find(struct cpu *cpu, uint32_t extra);

@@ -311,6 +311,8 @@ void phys_write(struct cpu *cpu, uint64_t hpa, unsigned size, uint64_t value);
 /* False: no memory. */
 bool mmu_init(struct cpu *cpu) __attribute__((warn_unused_result));
 void mmu_free(struct cpu *cpu);
+/* As mmu_init leaves it, in the memory that it has. */
+void mmu_restart(struct cpu *cpu);
 /* Selects the view (mmu.tag, mmu.hash) from the registers; cpu_mode_changed calls it. Also wanted
  * after a change of DR7, of CR0.AM, of the VPID or of the EPTP. */
 void mmu_mode_changed(struct cpu *cpu);
@@ -337,6 +339,8 @@ bool mmu_load_pdptes(struct cpu *cpu, uint64_t cr3);
 void blocks_written(struct cpu *cpu, uint64_t hpa, unsigned size);
 /* True if the 4 KiB page at hpa holds decoded code. */
 bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa);
+/* False likewise. True: a TLB entry may let writes straight at it, until mmu_protect_code. */
+bool blocks_admit_writes(struct cpu *cpu, uint64_t hpa);
 /* A translation was dropped or changed without a new tag (INVLPG ...): forget where RIPs lead.
  * Cheap. */
 void blocks_forget_jumps(struct cpu *cpu);

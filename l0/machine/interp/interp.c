@@ -180,6 +180,27 @@ static bool create_parts(struct cpu *cpu)
 	return mmu_init(cpu) && vmx_init(cpu, &cpu->profile->caps) && blocks_create(cpu);
 }
 
+/* The parts' memory stays and is all that does: what is not put back cannot be forgotten. */
+static void interp_power_cycle(struct cpu *cpu)
+{
+	struct machine *machine = cpu->machine;
+	const struct cpu_profile *profile = cpu->profile;
+	struct mmu_spaces *spaces = cpu->mmu.spaces;
+	struct vmx_state *vmx = cpu->vmx;
+	struct blocks *blocks = cpu->blocks;
+
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->machine = machine;
+	cpu->profile = profile;
+	cpu->mmu.spaces = spaces;
+	mmu_restart(cpu);
+	cpu->vmx = vmx;
+	vmx_restart(cpu);
+	cpu->blocks = blocks;
+	blocks_restart(cpu);
+	cpu_reset(cpu, false);
+}
+
 static struct cpu *interp_create(struct machine *machine, const char *profile)
 {
 	struct cpu *cpu = aligned_alloc(64, (sizeof(*cpu) + 63) & ~(size_t)63);
@@ -312,6 +333,7 @@ const struct cpu_ops interp_cpu_ops = {
     .name = "interp",
     .create = interp_create,
     .destroy = interp_destroy,
+    .power_cycle = interp_power_cycle,
     .boot = interp_boot,
     .run = interp_run,
     .now = interp_now,

@@ -228,18 +228,27 @@ enum mmu_view mmu_current_view(const struct cpu *cpu)
 	return cpu->mmu.spaces->view;
 }
 
+static void start(struct cpu *cpu)
+{
+	cpu->mmu.spaces->next_id = 1;
+	cpu->mmu.spaces->next_tag = 1;
+	memset(cpu->mmu.tlb, 0, sizeof(cpu->mmu.tlb));
+	mmu_mode_changed(cpu);
+}
+
 bool mmu_init(struct cpu *cpu)
 {
-	struct mmu_spaces *s = calloc(1, sizeof(*s));
-
-	if (!s)
+	cpu->mmu.spaces = calloc(1, sizeof(*cpu->mmu.spaces));
+	if (!cpu->mmu.spaces)
 		return false;
-	s->next_id = 1;
-	s->next_tag = 1;
-	memset(cpu->mmu.tlb, 0, sizeof(cpu->mmu.tlb));
-	cpu->mmu.spaces = s;
-	mmu_mode_changed(cpu);
+	start(cpu);
 	return true;
+}
+
+void mmu_restart(struct cpu *cpu)
+{
+	memset(cpu->mmu.spaces, 0, sizeof(*cpu->mmu.spaces));
+	start(cpu);
 }
 
 void mmu_free(struct cpu *cpu)

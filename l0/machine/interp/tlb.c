@@ -180,7 +180,7 @@ void tlb_fill(struct cpu *cpu, const struct tlb2_entry *entry, uint64_t linear, 
 		if (rights & RIGHT_READ)
 			fill.read = hit;
 		if ((rights & RIGHT_WRITE) && !(s->current->key.mode & SPACE_RTM) &&
-		    !blocks_page_has_code(cpu, entry->hpa))
+		    blocks_admit_writes(cpu, entry->hpa))
 			fill.write = hit;
 	}
 	*slot = fill;

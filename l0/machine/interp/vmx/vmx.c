@@ -6,6 +6,7 @@
 #include "l0/machine/interp/vmx/vmx.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "l0/machine/interp/vmx/private.h"
 
@@ -24,6 +25,16 @@ bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps)
 	vmx_recheck_init(cpu);
 	vmx_reset(cpu);
 	return true;
+}
+
+void vmx_restart(struct cpu *cpu)
+{
+	struct vmx_state *vmx = cpu->vmx;
+
+	*vmx = (struct vmx_state){.caps = vmx->caps, .private = vmx->private};
+	memset(vmx->private, 0, sizeof(*vmx->private));
+	vmx_recheck_init(cpu);
+	vmx_reset(cpu);
 }
 
 void vmx_free(struct cpu *cpu)

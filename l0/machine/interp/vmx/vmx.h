@@ -37,6 +37,8 @@ struct vmx_state {
 /* caps: filled by vmx_caps_from_features, must outlive the CPU. False: no memory. */
 bool vmx_init(struct cpu *cpu, const struct vmx_caps *caps);
 void vmx_free(struct cpu *cpu);
+/* As vmx_init leaves it, in the memory that it has. */
+void vmx_restart(struct cpu *cpu);
 /* Power-up: leaves VMX operation. INIT never gets here in VMX operation (vmx_attend_init). */
 void vmx_reset(struct cpu *cpu);
 /* The run is over: hands the machine's log the exit that no entry followed. */

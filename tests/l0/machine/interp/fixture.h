@@ -178,6 +178,11 @@ WEAK bool blocks_page_has_code(const struct cpu *cpu, uint64_t hpa)
 	return PAGE_BASE(hpa) == seen.code_page;
 }
 
+WEAK bool blocks_admit_writes(struct cpu *cpu, uint64_t hpa)
+{
+	return PAGE_BASE(hpa) != seen.code_page;
+}
+
 WEAK _Noreturn void vmx_exit_ept_violation(struct cpu *cpu, uint64_t gpa, uint64_t linear,
 					   bool linear_valid, uint64_t qualification)
 {
