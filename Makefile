@@ -31,7 +31,7 @@ FREE := -std=gnu11 -g -O2 $(WARN) -I. -MMD -MP -ffreestanding -fno-strict-aliasi
 FREECC ?= gcc
 FREELD ?= ld
 HOSTLIBS := -ljansson -lm
-TESTLIBS := -lcmocka -lZydis
+TESTLIBS := -lcmocka -lZydis -lipt
 
 # V=1 shows the commands.
 ifeq ($(V),)
@@ -51,7 +51,7 @@ KVM_DIR := l0/machine/kvm$(if $(and $(filter x86_64-%,$(TARGET)),$(findstring li
 
 SHADOW_SRC := $(call find_src,shadow shadow/sdm shadow/checks)
 MACHINE_SRC := $(call find_src,l0/machine l0/machine/debug l0/machine/gdb l0/machine/devices l0/machine/interp l0/machine/interp/fp \
-	l0/machine/interp/simd l0/machine/interp/vmx l0/machine/interp/x87 $(KVM_DIR) \
+	l0/machine/interp/pt l0/machine/interp/simd l0/machine/interp/vmx l0/machine/interp/x87 $(KVM_DIR) \
 	traces traces/format analysis)
 MAIN_SRC := l0/machine/main.c
 HV_SRC := $(call find_src,l0/hv) $(wildcard l0/hv/*.S)

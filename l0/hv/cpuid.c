@@ -17,7 +17,11 @@
 #define LEAF1_ECX_OSXSAVE BIT32(27)
 #define LEAF1_ECX_HYPERVISOR BIT32(31)
 #define LEAF1_EDX_APIC BIT32(9)
+#define LEAF7_EBX_INTEL_PT BIT32(25)
 #define LEAF7_ECX_OSPKE BIT32(4)
+#define LEAF_XSTATE 0xdu
+#define LEAF_INTEL_PT 0x14u
+#define XSTATE_PT 8
 
 static struct cpuid_regs basic[BASIC_LEAVES], extended[EXTENDED_LEAVES];
 static bool is_static[BASIC_LEAVES];   /* one answer for all subleaves, mirrors aside */
@@ -93,6 +97,17 @@ static void mirror_state(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out
 	}
 }
 
+/* Intel Processor Trace is not for guests: msrs.def. */
+static void hide_trace(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+	if (leaf == LEAF_INTEL_PT || (leaf == LEAF_XSTATE && subleaf == XSTATE_PT))
+		*out = (struct cpuid_regs){0};
+	if (leaf == 7 && !subleaf)
+		out->ebx &= ~LEAF7_EBX_INTEL_PT;
+	if (leaf == LEAF_XSTATE && subleaf == 1)
+		out->ecx &= ~BIT32(XSTATE_PT);
+}
+
 static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
@@ -103,6 +118,7 @@ static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 		*out = leaf < BASIC_LEAVES && is_static[leaf] ? basic[leaf]
 							      : hw_cpuid(leaf, subleaf);
 		mirror_state(leaf, subleaf, out);
+		hide_trace(leaf, subleaf, out);
 	}
 }
 

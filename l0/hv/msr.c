@@ -25,19 +25,25 @@ static const struct {
 } field_msrs[] = {
 #define MSR_FIELD(msr, field, kind) {MSR_##msr, VMCS_##field, KIND_##kind},
 #define MSR_SHADOW(first, last)
+#define MSR_ABSENT(first, last)
 #include "l0/hv/msrs.def"
 #undef MSR_FIELD
 #undef MSR_SHADOW
+#undef MSR_ABSENT
 };
 
+/* Those that always exit. */
 static const struct {
 	uint32_t first, last;
-} shadow_msrs[] = {
+	bool absent; /* #GP; otherwise shadow/ answers */
+} trapped_msrs[] = {
 #define MSR_FIELD(msr, field, kind)
-#define MSR_SHADOW(first, last) {MSR_##first, MSR_##last},
+#define MSR_SHADOW(first, last) {MSR_##first, MSR_##last, false},
+#define MSR_ABSENT(first, last) {MSR_##first, MSR_##last, true},
 #include "l0/hv/msrs.def"
 #undef MSR_FIELD
 #undef MSR_SHADOW
+#undef MSR_ABSENT
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -70,20 +76,20 @@ void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 	}
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_APIC_BASE);
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_PEBS_ENABLE);
-	for (unsigned i = 0; i < COUNT(shadow_msrs); i++) {
-		for (uint32_t msr = shadow_msrs[i].first; msr <= shadow_msrs[i].last; msr++) {
+	for (unsigned i = 0; i < COUNT(trapped_msrs); i++) {
+		for (uint32_t msr = trapped_msrs[i].first; msr <= trapped_msrs[i].last; msr++) {
 			set_bit(bitmap, BITMAP_READ_LOW, msr);
 			set_bit(bitmap, BITMAP_WRITE_LOW, msr);
 		}
 	}
 }
 
-static bool is_shadow(uint32_t msr)
+static int trapped_row(uint32_t msr)
 {
-	for (unsigned i = 0; i < COUNT(shadow_msrs); i++)
-		if (msr >= shadow_msrs[i].first && msr <= shadow_msrs[i].last)
-			return true;
-	return false;
+	for (unsigned i = 0; i < COUNT(trapped_msrs); i++)
+		if (msr >= trapped_msrs[i].first && msr <= trapped_msrs[i].last)
+			return (int)i;
+	return -1;
 }
 
 static int field_row(uint32_t msr)
@@ -96,10 +102,10 @@ static int field_row(uint32_t msr)
 
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
-	int row = field_row(msr);
+	int row = field_row(msr), trapped = trapped_row(msr);
 
-	if (is_shadow(msr))
-		return shadow_rdmsr(&vcpu->shadow, msr, value);
+	if (trapped >= 0)
+		return !trapped_msrs[trapped].absent && shadow_rdmsr(&vcpu->shadow, msr, value);
 	if (msr == MSR_IA32_EFER) {
 		*value = efer_read(vcpu);
 		return true;
@@ -155,11 +161,11 @@ static bool apic_base_write(struct vcpu *vcpu, uint64_t value)
 
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-	int row = field_row(msr);
+	int row = field_row(msr), trapped = trapped_row(msr);
 	uint64_t old;
 
-	if (is_shadow(msr))
-		return shadow_wrmsr(&vcpu->shadow, msr, value);
+	if (trapped >= 0)
+		return !trapped_msrs[trapped].absent && shadow_wrmsr(&vcpu->shadow, msr, value);
 	if (msr == MSR_IA32_EFER)
 		return efer_write(vcpu, value);
 	if (msr == MSR_IA32_APIC_BASE)

@@ -6,6 +6,7 @@
  */
 #include "l0/machine/devices/lapic.h"
 #include "l0/machine/interp/branch.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
@@ -63,9 +64,14 @@ static bool attend_deliver(struct cpu *cpu, uint8_t vector, enum vmx_intr_type t
 static void init(struct cpu *cpu)
 {
 	struct lapic *lapic = cpu->machine->lapic;
+	uint64_t from;
 
 	rtm_interrupted(cpu);
+	from = cpu_rip(cpu);
 	cpu_reset(cpu, true);
+	cpu->pt.cr3_loaded = true;
+	if (cpu->pt.on)
+		pt_event(cpu, from);
 	lapic_reset(lapic, true);
 	if (!(lapic_base(lapic) & APIC_BASE_BSP))
 		cpu->activity = ACTIVITY_WAIT_SIPI;

@@ -12,20 +12,6 @@
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
 
-/* Bits of MSR_LBR_SELECT, each of which leaves out what it names. */
-enum branch_kind {
-	BRANCH_NONE = 0,
-	LBR_CPL_EQ_0 = 1,
-	LBR_CPL_NEQ_0 = 2,
-	LBR_JCC = 4,
-	LBR_NEAR_REL_CALL = 8,
-	LBR_NEAR_IND_CALL = 0x10,
-	LBR_NEAR_RET = 0x20,
-	LBR_NEAR_IND_JMP = 0x40,
-	LBR_NEAR_REL_JMP = 0x80,
-	LBR_FAR_BRANCH = 0x100,
-};
-
 #define LBR_INFO_TSX_ABORT BIT64(61)
 #define LBR_INFO_IN_TX BIT64(62)
 
@@ -64,7 +50,7 @@ static bool recording(const struct cpu *cpu)
 
 bool branch_watched(const struct cpu *cpu)
 {
-	return recording(cpu) || cpu->perf.branches ||
+	return recording(cpu) || cpu->perf.branches || cpu->pt.on ||
 	       ((cpu->msrs.debugctl & DEBUGCTL_BTF) && (cpu->eflags_rest & RFLAGS_TF));
 }
 

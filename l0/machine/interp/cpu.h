@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "l0/machine/interp/pt/state.h"
 #include "l0/machine/machine.h"
 #include "shadow/sdm/msr.h"
 #include "shadow/sdm/vmcs.h"
@@ -219,6 +220,7 @@ struct cpu {
 	struct machine *machine;
 	struct blocks *blocks; /* block cache, block.c */
 	struct rtm rtm;
+	struct pt pt;
 };
 
 /* ---- flags (flags.h has the inline form) ---- */

@@ -11,6 +11,7 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/xstate.h"
 
 #define CPUID_LAST_BASIC 0x16
@@ -96,6 +97,9 @@ static void state_part(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 		break;
 	case 0xd:
 		xstate_cpuid(cpu, subleaf, out);
+		break;
+	case 0x14:
+		pt_cpuid(cpu, subleaf, out);
 		break;
 	case 0x80000002:
 	case 0x80000003:

@@ -85,6 +85,7 @@ bool cpu_set_cr3(struct cpu *cpu, uint64_t value)
 	if (pae_paging(cpu->cr0, cpu->cr4, cpu->efer) && !mmu_load_pdptes(cpu, value))
 		return false;
 	cpu->cr3 = value;
+	cpu->pt.cr3_loaded = true;
 	if (pcide && !keep)
 		mmu_flush_pcid(cpu, value & CR3_PCID_MASK);
 	else if (!pcide)

@@ -12,6 +12,7 @@
 #include "l0/machine/debug/watch.h"
 #include "l0/machine/hang.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
@@ -316,6 +317,8 @@ void cpu_deliver_event(struct cpu *cpu)
 		cpu->insns++; /* the INT instruction retires with its delivery */
 	else
 		branch_event(cpu, from);
+	if (cpu->pt.on)
+		pt_event(cpu, from);
 	hang_saw_delivery(cpu->machine, cpu->insns);
 	if (wants_attention(cpu))
 		cpu->attention = true;

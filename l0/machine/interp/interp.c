@@ -12,6 +12,7 @@
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/sys.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ static void sleep_until_event(struct cpu *cpu)
 	if (next < now)
 		next = now;
 	hang_saw_sleep(machine, !cpu_waits_for_interrupt(cpu), cpu->insns);
+	cpu->pt.slept = true;
 	cpu->halted += next - now;
 	cpu->deadline = next;
 	cpu->budget = 0;
@@ -112,7 +114,8 @@ static void execute(struct cpu *cpu)
 	cpu->attention = false;
 	if (unlikely(cpu->perf.precise))
 		cpu->pebs.last = cpu_rip(cpu);
-	else if (!cpu->stepping && likely(!cpu->machine->hits) && likely(!debugged(cpu)))
+	else if (!cpu->stepping && likely(!cpu->machine->hits) && likely(!debugged(cpu)) &&
+		 likely(!cpu->pt.on))
 		entry = find_entry(cpu);
 	if (!entry || cpu->budget < (int64_t)entry->cycles)
 		entry = find_single(cpu);
@@ -131,6 +134,8 @@ static void turn(struct cpu *cpu)
 		cpu->stepping = false;
 		cpu->attention = true;
 	}
+	if (unlikely(cpu->pt.on))
+		pt_boundary(cpu);
 	if (cpu->event.valid)
 		cpu_deliver_event(cpu);
 	if (cpu->attention || cpu->budget <= 0)

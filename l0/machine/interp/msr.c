@@ -17,6 +17,7 @@
 #include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/xstate.h"
 
 enum msr_check { CHECK_NONE, CHECK_CANONICAL, CHECK_PAT };
@@ -375,7 +376,8 @@ bool cpu_rdmsr(struct cpu *cpu, uint32_t msr, uint64_t *value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return branch_msr_read(cpu, msr, value) || bank_read(cpu, msr, value);
+		return branch_msr_read(cpu, msr, value) || pt_msr_read(cpu, msr, value) ||
+		       bank_read(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->read && row->read(cpu, value);
 	*value = row->kind == KIND_CONST ? row->value
@@ -399,7 +401,8 @@ bool cpu_wrmsr(struct cpu *cpu, uint32_t msr, uint64_t value)
 	}
 	row = find_row(cpu, msr);
 	if (!row)
-		return branch_msr_write(cpu, msr, value) || bank_write(cpu, msr, value);
+		return branch_msr_write(cpu, msr, value) || pt_msr_write(cpu, msr, value) ||
+		       bank_write(cpu, msr, value);
 	if (row->kind == KIND_CALL)
 		return row->write && row->write(cpu, value);
 	if (row->kind == KIND_CONST)

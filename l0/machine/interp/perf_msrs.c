@@ -6,12 +6,10 @@
 
 #include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 
 #define FIXED_CTRL_WRITABLE UINT64_C(0xbbb) /* no AnyThread */
 #define EVTSEL_WRITABLE UINT64_C(0xffdfffff)
-#define STATUS_SETTABLE                                                                            \
-	(PERF_GLOBAL_CTRL_VALID | PERF_STATUS_LBR_FRZ | PERF_STATUS_CTR_FRZ | BIT64(62))
-#define STATUS_CLEARABLE (STATUS_SETTABLE | BIT64(63))
 
 bool perf_rdpmc(const struct cpu *cpu, uint32_t selector, uint64_t *value)
 {
@@ -140,10 +138,16 @@ bool write_perf_global_ctrl(struct cpu *cpu, uint64_t value)
 	return control_write(cpu, &cpu->msrs.perf_global_ctrl, value, PERF_GLOBAL_CTRL_VALID);
 }
 
+static uint64_t status_settable(const struct cpu *cpu)
+{
+	return PERF_GLOBAL_CTRL_VALID | PERF_STATUS_LBR_FRZ | PERF_STATUS_CTR_FRZ | BIT64(62) |
+	       (cpu_has(cpu->profile, INTEL_PT) ? PERF_STATUS_TOPA_PMI : 0);
+}
+
 /* IA32_PERF_GLOBAL_STATUS_RESET, before version 4 IA32_PERF_GLOBAL_OVF_CTRL. */
 bool write_perf_global_status_reset(struct cpu *cpu, uint64_t value)
 {
-	if (value & ~STATUS_CLEARABLE)
+	if (value & ~(status_settable(cpu) | BIT64(63)))
 		return false;
 	perf_note_overflows(cpu);
 	perf_change(cpu, &cpu->msrs.perf_global_status, cpu->msrs.perf_global_status & ~value);
@@ -153,7 +157,7 @@ bool write_perf_global_status_reset(struct cpu *cpu, uint64_t value)
 /* No interrupt comes of it. */
 bool write_perf_global_status_set(struct cpu *cpu, uint64_t value)
 {
-	if (value & ~STATUS_SETTABLE)
+	if (value & ~status_settable(cpu))
 		return false;
 	perf_note_overflows(cpu);
 	perf_change(cpu, &cpu->msrs.perf_global_status, cpu->msrs.perf_global_status | value);

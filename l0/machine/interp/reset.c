@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "l0/machine/boot.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/x87/x87.h"
 
@@ -59,6 +60,7 @@ static void reset_power_up(struct cpu *cpu)
 	cpu->xsave_area[24] = MXCSR_RESET & 0xff;
 	cpu->xsave_area[25] = MXCSR_RESET >> 8;
 	cpu_msr_reset(cpu);
+	pt_reset(cpu);
 	vmx_reset(cpu);
 }
 

@@ -16,6 +16,7 @@
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/perf.h"
+#include "l0/machine/interp/pt/pt.h"
 
 #define LINE UINT64_C(64)
 
@@ -127,6 +128,8 @@ static void roll_back(struct cpu *cpu, uint64_t rip)
 	cpu_rip(cpu) = cpu->next_rip = rip;
 	branch_aborted(cpu, from);
 	close_transaction(cpu, true);
+	if (cpu->pt.on)
+		pt_aborted(cpu, from);
 	cpu_charge(cpu, COST_RTM_ABORT);
 }
 

@@ -168,6 +168,7 @@ static void task_commit(struct cpu *cpu, const struct task_image *image)
 {
 	if (image->cr3 && (cpu->cr0 & CR0_PG) && image->cr3 != cpu->cr3) {
 		cpu->cr3 = image->cr3;
+		cpu->pt.cr3_loaded = true;
 		mmu_flush_current(cpu, false);
 	}
 	for (unsigned i = 0; i < 8; i++)

@@ -11,6 +11,7 @@
 #include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/simd/simd.h"
 #include "l0/machine/interp/x87/x87.h"
 #include "l0/machine/interp/xstate.h"
@@ -250,6 +251,16 @@ static void save_standard(struct cpu *cpu, const struct op *op, bool optimize)
 	lin_write(cpu, linear + XSTATE_HEADER, 8, (old & ~rfbm) | (used & rfbm), MEM_WRITE);
 }
 
+/* SDM 1 "PT State": tracing ends once IA32_RTIT_CTL is saved, and before anything else of it is. */
+static void save_trace(struct cpu *cpu, uint64_t linear, uint64_t saved, uint64_t xcomp_bv)
+{
+	uint64_t ctl = saved & XSTATE_PT ? pt_disable(cpu) : 0;
+
+	save_extended(cpu, linear, saved, xcomp_bv);
+	if (saved & XSTATE_PT)
+		lin_write(cpu, linear + xstate_offset(XSTATE_INDEX_PT, xcomp_bv), 8, ctl, MEM_WRITE);
+}
+
 /* SDM 1 "Operation of XSAVEC", "Operation of XSAVES": MXCSR is part of SSE, and alone makes it in
  * use. */
 static void save_compacted(struct cpu *cpu, const struct op *op, bool supervisor)
@@ -260,7 +271,7 @@ static void save_compacted(struct cpu *cpu, const struct op *op, bool supervisor
 	if (mxcsr_of(cpu->xsave_area) != MXCSR_INIT)
 		saved |= rfbm & SSE;
 	save_legacy(cpu, op, linear, saved, saved & SSE);
-	save_extended(cpu, linear, saved, rfbm | XSTATE_COMPACT);
+	save_trace(cpu, linear, saved, rfbm | XSTATE_COMPACT);
 	lin_write(cpu, linear + XSTATE_HEADER, 8, saved, MEM_WRITE);
 	lin_write(cpu, linear + XSTATE_HEADER + 8, 8, rfbm | XSTATE_COMPACT, MEM_WRITE);
 }
@@ -387,6 +398,15 @@ static void check_cet(struct cpu *cpu, const struct restored *r)
 		fault_gp(cpu);
 }
 
+static void check_pt(struct cpu *cpu, const struct restored *r)
+{
+	uint64_t state[9];
+
+	memcpy(state, r->section[XSTATE_INDEX_PT], sizeof(state));
+	if ((r->rfbm & XSTATE_PT) && !pt_state_valid(cpu, state))
+		fault_gp(cpu);
+}
+
 /* Registers that do not exist outside 64-bit mode keep their values. */
 static void commit(struct cpu *cpu, const struct op *op, const struct restored *r)
 {
@@ -404,6 +424,8 @@ static void commit(struct cpu *cpu, const struct op *op, const struct restored *
 	}
 	if (cpu->pkru != pkru)
 		mmu_keys_changed(cpu);
+	if (r->rfbm & XSTATE_PT)
+		pt_restored(cpu);
 }
 
 static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
@@ -419,6 +441,7 @@ static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
 	restore_legacy(cpu, linear, &r);
 	restore_extended(cpu, linear, &r);
 	check_cet(cpu, &r);
+	check_pt(cpu, &r);
 	commit(cpu, op, &r);
 }
 

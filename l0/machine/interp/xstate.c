@@ -30,6 +30,8 @@ uint64_t xstate_valid(const struct cpu_profile *profile, bool supervisor)
 {
 	uint64_t valid = supervisor ? 0 : XSTATE_X87 | XSTATE_SSE;
 
+	if (supervisor && !cpu_has(profile, XSAVES))
+		return 0;
 	for (unsigned i = 0; i < XSTATE_COUNT; i++)
 		if (xstates[i].supervisor == supervisor &&
 		    cpu_profile_has(profile, xstates[i].feature))

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/vmx/private.h"
 #include "l0/machine/levels.h"
 
@@ -58,6 +59,7 @@ static void enter_vmx_operation(struct cpu *cpu, uint64_t address)
 		vmx_set_fail_invalid(cpu);
 		return;
 	}
+	pt_disable(cpu); /* SDM 3C "Intel PT and VMX": as IA32_VMX_MISC[14] is 0 */
 	vmx->on = true;
 	vmx->vmxon_pointer = address;
 	vmx->current = VMX_NO_VMCS;

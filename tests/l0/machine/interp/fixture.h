@@ -20,6 +20,7 @@
 #include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/profile.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 
@@ -108,6 +109,50 @@ static _Noreturn void fake_event(struct cpu *cpu, unsigned vector, bool has_erro
 
 WEAK void rtm_access(struct cpu *cpu, bool ram, uint64_t hpa, unsigned written)
 {
+}
+
+WEAK void pt_boundary(struct cpu *cpu)
+{
+}
+
+WEAK void pt_event(struct cpu *cpu, uint64_t from)
+{
+}
+
+WEAK void pt_aborted(struct cpu *cpu, uint64_t from)
+{
+}
+
+WEAK void pt_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
+{
+}
+
+WEAK void pt_reset(struct cpu *cpu)
+{
+}
+
+WEAK uint64_t pt_disable(struct cpu *cpu)
+{
+	return cpu->pt.msr.ctl;
+}
+
+WEAK bool pt_state_valid(const struct cpu *cpu, const uint64_t state[9])
+{
+	return true;
+}
+
+WEAK void pt_restored(struct cpu *cpu)
+{
+}
+
+WEAK bool pt_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
+{
+	return false;
+}
+
+WEAK bool pt_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+	return false;
 }
 
 WEAK void pebs_overflow(struct cpu *cpu, uint64_t counters)

@@ -119,7 +119,8 @@ static const struct write_case write_cases[] = {
     {MSR_IA32_PERF_GLOBAL_STATUS, 0, false, 0},
     {MSR_IA32_FIXED_CTR0 + 3, 0, false, 0},
     {MSR_IA32_XSS, 0, true, 0},
-    {MSR_IA32_XSS, BIT64(8), false, 0}, /* no supervisor component on this part */
+    {MSR_IA32_XSS, BIT64(8), true, BIT64(8)}, /* PT state */
+    {MSR_IA32_XSS, BIT64(11), false, 0},	      /* no CET on this part */
     {MSR_IA32_BNDCFGS, 0, false, 0},
     {MSR_IA32_VMX_BASIC, 0, false, 0},
     {0x12345678, 0, false, 0},
