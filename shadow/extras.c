@@ -60,6 +60,8 @@ void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot)
 		extras |= EXTRA_LINK;
 	if (!(slot_entry_controls(slot) & ENTRY_IA32E_MODE_GUEST))
 		extras |= EXTRA_PAE;
+	if (v->loads01 & LOADS01_BNDCFGS)
+		extras |= EXTRA_BNDCFGS;
 	if (slot_pin(slot) & PIN_PREEMPTION_TIMER)
 		extras |= EXTRA_TIMER;
 	slot->extras = (uint16_t)extras;

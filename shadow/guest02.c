@@ -47,6 +47,9 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (slot->extras & EXTRA_PAT)
 		push02_by_name(v, slot, GUEST_IA32_PAT,
 			       vmcs_get(entry & ENTRY_LOAD_PAT ? v12 : l1, GUEST_IA32_PAT));
+	if (slot->extras & EXTRA_BNDCFGS)
+		push02_by_name(v, slot, GUEST_IA32_BNDCFGS,
+			       vmcs_get(entry & ENTRY_LOAD_BNDCFGS ? v12 : l1, GUEST_IA32_BNDCFGS));
 }
 
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
@@ -59,6 +62,8 @@ static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
 		return slot->extras & EXTRA_EFER;
 	case VMCS_INDEX_GUEST_IA32_PAT:
 		return slot->extras & EXTRA_PAT;
+	case VMCS_INDEX_GUEST_IA32_BNDCFGS:
+		return slot->extras & EXTRA_BNDCFGS;
 	default:
 		return false;
 	}

@@ -230,7 +230,25 @@ static void load_cet(struct shadow_vcpu *v, const struct shadow_slot *slot, bool
 		controls |= ENTRY_LOAD_CET;
 	}
 	env->vmcs_write(env, VMCS_ENTRY_CONTROLS, controls);
-	v->loads_cet01 = load;
+	v->loads01 = (uint8_t)((v->loads01 & ~LOADS01_CET) | (load ? LOADS01_CET : 0));
+}
+
+/* IA32_BNDCFGS is in VMCS01 while L0 runs. */
+static void load_bndcfgs(struct shadow_vcpu *v, uint32_t exit, const struct l2_leftover *l2)
+{
+	uint64_t value = exit & EXIT_CLEAR_BNDCFGS ? 0 : l2->bndcfgs;
+
+	if (vmcs_get(&v->l1, GUEST_IA32_BNDCFGS) != value)
+		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_BNDCFGS, value);
+}
+
+static void load_seldom(struct shadow_vcpu *v, const struct shadow_slot *slot, uint32_t exit,
+			const struct l2_leftover *l2)
+{
+	if ((exit & EXIT_LOAD_CET) || (v->loads01 & LOADS01_CET))
+		load_cet(v, slot, exit & EXIT_LOAD_CET);
+	if (v->loads01 & LOADS01_BNDCFGS)
+		load_bndcfgs(v, exit, l2);
 }
 
 /* What VMCS01 holds has been read when L1 entered L2 (v->l1). */
@@ -249,8 +267,8 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
 	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS))
 		load_own_msrs(v, slot, exit);
-	if ((exit & EXIT_LOAD_CET) || v->loads_cet01)
-		load_cet(v, slot, exit & EXIT_LOAD_CET);
+	if ((exit & EXIT_LOAD_CET) || v->loads01)
+		load_seldom(v, slot, exit, l2);
 }
 
 /* SDM 3C "Checking and Loading Host Page-Directory-Pointer-Table Entries". */

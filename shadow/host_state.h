@@ -9,7 +9,7 @@
 
 /* What L1 takes over from L2 where VMCS12's exit controls load nothing. */
 struct l2_leftover {
-	uint64_t efer, pat;
+	uint64_t efer, pat, bndcfgs;
 	bool nmi_blocked; /* L1 is to find NMIs blocked */
 	bool nmi_decided; /* else VMCS01's own state stays */
 };

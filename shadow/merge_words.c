@@ -88,7 +88,8 @@ uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_sl
 	uint32_t exit01 = (uint32_t)vmcs_get(v->l0.vmcs01, EXIT_CONTROLS);
 	uint32_t exit = exit01 | EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_PAT | EXIT_SAVE_EFER;
 
-	exit |= slot_exit_controls(slot) & (EXIT_ACK_INTERRUPT | EXIT_CLEAR_BNDCFGS);
+	exit |= EXIT_CLEAR_BNDCFGS;
+	exit |= slot_exit_controls(slot) & EXIT_ACK_INTERRUPT;
 	if (slot_pin(slot) & PIN_PREEMPTION_TIMER)
 		exit |= EXIT_SAVE_PREEMPTION_TIMER;
 	return allowed(v, VMX_EXIT_CONTROLS, exit);
@@ -98,11 +99,12 @@ uint32_t merge_exit_controls(const struct shadow_vcpu *v, const struct shadow_sl
  * has. MSRs that L0 leaves alone need no field for that. */
 uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
-	uint32_t entry = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
+	uint32_t entry = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER |
+			 ENTRY_LOAD_BNDCFGS;
 
 	entry |= slot_entry_controls(slot) &
-		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_BNDCFGS |
-		  ENTRY_LOAD_PKRS | ENTRY_LOAD_CET);
+		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_PKRS |
+		  ENTRY_LOAD_CET);
 	/* L0's list is loaded last, and may name this one: then L0 is told, msr_list.c. */
 	if (vmcs_get(v->l0.vmcs01, ENTRY_MSR_LOAD_COUNT))
 		entry &= ~(uint32_t)ENTRY_LOAD_PERF_GLOBAL_CTRL;

@@ -24,6 +24,7 @@ static int field_of_msr(const struct shadow_vcpu *v, uint32_t msr)
 	    {MSR_IA32_EFER, VMCS_INDEX_GUEST_IA32_EFER},
 	    {MSR_IA32_FS_BASE, VMCS_INDEX_GUEST_FS_BASE},
 	    {MSR_IA32_GS_BASE, VMCS_INDEX_GUEST_GS_BASE},
+	    {MSR_IA32_BNDCFGS, VMCS_INDEX_GUEST_IA32_BNDCFGS},
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -41,6 +42,15 @@ static bool is_forbidden(const struct vmx_msr_entry *e, bool load)
 			e->index == MSR_IA32_BIOS_UPDT_TRIG);
 }
 
+/* SDM 1 "Read and Write of IA32_BNDCFGS" */
+static bool bndcfgs_is_valid(const struct shadow_vcpu *v, uint64_t value)
+{
+	unsigned shift = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return !(value & UINT64_C(0xffc)) &&
+	       (uint64_t)((int64_t)(value << shift) >> shift) == value;
+}
+
 /* What WRMSR would refuse in an MSR that goes to a field: SDM 3A "Extended Feature Enable
  * Register", "Page Attribute Table (PAT)". LMA cannot be changed by WRMSR. */
 static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t value)
@@ -49,6 +59,8 @@ static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t v
 		return !(value & ~v->caps.efer_valid);
 	if (msr == MSR_IA32_DEBUGCTL)
 		return !(value & ~v->caps.debugctl_valid);
+	if (msr == MSR_IA32_BNDCFGS)
+		return bndcfgs_is_valid(v, value);
 	if (msr != MSR_IA32_PAT)
 		return true;
 	for (unsigned i = 0; i < 8; i++) {
@@ -73,6 +85,8 @@ static bool load_one(struct shadow_vcpu *v, const struct vmx_msr_entry *e, struc
 		return false;
 	if (have)
 		have->field[index] = e->value;
+	if (e->index == MSR_IA32_BNDCFGS && e->value)
+		shadow_bndcfgs_used(v);
 	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, e->value);
 	return true;
 }

@@ -203,6 +203,7 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 		registers_read(v, SHADOW_LIST_REGISTERS, slot->have02.field);
 		l2.efer = vmcs_get(&slot->have02, GUEST_IA32_EFER);
 		l2.pat = vmcs_get(&slot->have02, GUEST_IA32_PAT);
+		l2.bndcfgs = vmcs_get(&slot->have02, GUEST_IA32_BNDCFGS);
 	}
 	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI
 	 * exiting, L2's blocking is the CPU's. */
@@ -262,7 +263,8 @@ void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
 	uint64_t news = learn(slot, NEWS_EXIT_REASON, reason | EXIT_REASON_ENTRY_FAILURE) |
 			learn(slot, NEWS_EXIT_QUALIFICATION, qualification);
 	struct l2_leftover l2 = {.efer = vmcs_get(&v->l1, GUEST_IA32_EFER),
-				 .pat = vmcs_get(&v->l1, GUEST_IA32_PAT)};
+				 .pat = vmcs_get(&v->l1, GUEST_IA32_PAT),
+				 .bndcfgs = vmcs_get(&v->l1, GUEST_IA32_BNDCFGS)};
 
 	if (v->in_l2) {
 		/* The injection did not happen and must not linger in VMCS02. */

@@ -43,7 +43,8 @@ struct shadow_l0 {
 	/* Image of VMCS01: every control and HOST field as L0 has written it (guest state is not
 	 * looked at). If L0 changes a control later, it changes it here too and calls
 	 * shadow_l0_changed(). VMCS_LINK_POINTER, "VMCS shadowing" and the VMREAD/VMWRITE bitmaps
-	 * of VMCS01 are shadow/'s: it sets them by itself. */
+	 * of VMCS01 are shadow/'s: it sets them by itself. Where the CPU can load and clear
+	 * IA32_BNDCFGS, VMCS01 does both. */
 	const struct vmcs *vmcs01;
 	struct hpa vmcs01_hpa;
 	bool *vmcs01_launched;
@@ -76,6 +77,12 @@ struct shadow_walk_note {
 	bool write, nx;
 };
 
+/* What a reflection has to see to beyond the usual, whatever VMCS12's controls say. */
+enum loads01 {
+	LOADS01_CET = 1,     /* VMCS01 has "load CET state" set */
+	LOADS01_BNDCFGS = 2, /* IA32_BNDCFGS is in use */
+};
+
 /* One virtual CPU of L1. L0 provides the memory, zeroed; reads the first group of members. */
 struct shadow_vcpu {
 	bool in_l2;	  /* L2 runs (or is about to): the current VMCS is a VMCS02 */
@@ -95,7 +102,7 @@ struct shadow_vcpu {
 	uint64_t fault_linear; /* of the last #PF that a walk of guest paging found */
 	bool vmx_on;
 	bool hw_shadowing; /* the hardware has usable VMCS shadowing */
-	bool has_efer_pat; /* and the fields for EFER and PAT */
+	bool registers_by_list; /* and the fields for EFER and PAT; IA32_BNDCFGS is not in use */
 	struct l1_gpa vmxon_pointer;
 	struct shadow_slot *current;  /* L1's current VMCS or NULL; while in_l2, what L2 runs on */
 	struct shadow_slot *linked;   /* while in_l2: what L2's VMCS link pointer names, or NULL */
@@ -117,7 +124,7 @@ struct shadow_vcpu {
 	 * state that was loaded into it last. */
 	struct vmcs state01;
 	uint64_t loaded01, host_ids;
-	bool loads_cet01; /* VMCS01 has "load CET state" set */
+	uint8_t loads01; /* enum loads01 */
 	/* Of VMCS01, list L1_ENTRY when L1 executed VMLAUNCH or VMRESUME last: L2 inherits what
 	 * VMCS12 does not load. 0 where the hardware has no field. */
 	struct vmcs l1;
@@ -182,6 +189,10 @@ void shadow_ept01_changed(struct shadow_vcpu *v);
 
 /* L0 has changed VMCS01's controls (in l0.vmcs01) or its bitmaps. */
 void shadow_l0_changed(struct shadow_vcpu *v);
+
+/* L1, or L2, is about to have a value other than 0 in IA32_BNDCFGS, perhaps for the first time: from
+ * now on the register is carried at each transition. L0 intercepts the first such WRMSR. */
+void shadow_bndcfgs_used(struct shadow_vcpu *v);
 
 /* Injects a fault into the guest of the current VMCS as the CPU would raise it: RIP unmoved, RF set
  * in the RFLAGS that it pushes. */

@@ -93,6 +93,8 @@ struct shadow_slot *slot_get(struct shadow_vcpu *v, struct l1_gpa address)
 	memcpy(&slot->v12, region, sizeof(slot->v12));
 	sanitize(&slot->v12);
 	memcpy(&slot->have02, &slot->v12, sizeof(slot->have02));
+	if (vmcs_get(&slot->v12, GUEST_IA32_BNDCFGS))
+		shadow_bndcfgs_used(v);
 	if (v->hw_shadowing) {
 		if (!vcpu_page_alloc(v, &slot->shadow)) {
 			free_pages(v, slot);
@@ -137,7 +139,9 @@ static bool fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
 	for (unsigned i = 0; i < sizeof(optional); i++) {
 		uint64_t *have = &slot->have02.field[optional[i]], old = *have;
 
-		if (!field_exists(v->l0.hw, optional[i]))
+		if (!field_exists(v->l0.hw, optional[i]) ||
+		    (optional[i] == VMCS_INDEX_GUEST_IA32_BNDCFGS &&
+		     !(slot->extras & EXTRA_BNDCFGS)))
 			continue;
 		*have = v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
 		changed |= *have != old;
@@ -158,8 +162,6 @@ static bool is_saved(const struct shadow_slot *slot, unsigned index)
 		return slot_exit_controls(slot) & EXIT_SAVE_PAT;
 	case VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL:
 		return false;
-	case VMCS_INDEX_GUEST_IA32_BNDCFGS:
-		return slot_entry_controls(slot) & ENTRY_LOAD_BNDCFGS;
 	default:
 		return true;
 	}
@@ -316,6 +318,8 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 		v->env->vmptrld(v->env, &resume);
 	}
 	slot->v12.field[index] = value;
+	if (index == VMCS_INDEX_GUEST_IA32_BNDCFGS && value)
+		shadow_bndcfgs_used(v);
 	if (index == VMCS_INDEX_HOST_RSP) /* so the rest of load01 need not be built anew */
 		slot->load01[L1_LOAD_GUEST_RSP] = value;
 	if (vmcs_fields[index].rule == VMCS_RULE_EXIT)

@@ -32,7 +32,7 @@ bool shadow_init(struct shadow_vcpu *v, const struct shadow_l0 *l0)
 		return false;
 	v->env->vmcs_write(v->env, VMCS_VMCS_LINK_POINTER, UINT64_MAX);
 	v->hw_shadowing = usable_shadowing(l0->hw);
-	v->has_efer_pat = (l0->hw->features & FIELDS_EFER_PAT) == FIELDS_EFER_PAT;
+	v->registers_by_list = (l0->hw->features & FIELDS_EFER_PAT) == FIELDS_EFER_PAT;
 	if (!v->hw_shadowing)
 		return true;
 	if (!v->env->page_alloc(v->env, &v->vmread_bitmap) ||
@@ -92,6 +92,16 @@ void shadow_l0_changed(struct shadow_vcpu *v)
 		slot->dirty |= DIRTY_CONTROLS | DIRTY_BITMAPS;
 }
 
+void shadow_bndcfgs_used(struct shadow_vcpu *v)
+{
+	if (!field_exists(v->l0.hw, VMCS_INDEX_GUEST_IA32_BNDCFGS))
+		return;
+	v->registers_by_list = false;
+	v->loads01 |= LOADS01_BNDCFGS;
+	for (struct shadow_slot *slot = v->slots; slot; slot = slot->next)
+		slot->extras |= EXTRA_BNDCFGS;
+}
+
 void shadow_ept01_changed(struct shadow_vcpu *v)
 {
 	ept02_forget_all(v);
@@ -105,6 +115,7 @@ void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field)
 	static const uint8_t indices[] = {
 #define LIST_L1_ENTRY(field) VMCS_INDEX_##field,
 #include "shadow/lists.def"
+		VMCS_INDEX_GUEST_IA32_BNDCFGS,
 	};
 
 	for (unsigned i = 0; i < sizeof(indices); i++)

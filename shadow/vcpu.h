@@ -15,11 +15,11 @@ struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v);
 void vcpu_enable_shadowing(struct shadow_vcpu *v, bool on);
 
 /* Reads the list L1_ENTRY, or REGISTERS, which is a part of it, from the current VMCS, as far as the
- * hardware has the fields. */
+ * hardware has the fields; and IA32_BNDCFGS while it is in use. */
 void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field);
 static inline void registers_read(struct shadow_vcpu *v, enum shadow_list list, uint64_t *field)
 {
-	if (v->has_efer_pat)
+	if (v->registers_by_list)
 		v->env->vmcs_read_list(v->env, list, field);
 	else
 		registers_read_slowly(v, field);

@@ -48,6 +48,7 @@ void cpuid_init(void)
 	for (uint32_t i = 0; i < EXTENDED_LEAVES && EXTENDED_FIRST + i <= extended_max; i++)
 		extended[i] = hw_cpuid(EXTENDED_FIRST + i, 0);
 	has_apic = basic[1].edx & LEAF1_EDX_APIC;
+	mpx_init();
 	basic[1].ecx = (basic[1].ecx & ~(LEAF1_ECX_SMX | LEAF1_ECX_OSXSAVE)) | LEAF1_ECX_HYPERVISOR;
 }
 
@@ -119,6 +120,7 @@ static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 							      : hw_cpuid(leaf, subleaf);
 		mirror_state(leaf, subleaf, out);
 		hide_trace(leaf, subleaf, out);
+		mpx_hide(leaf, subleaf, out);
 	}
 }
 

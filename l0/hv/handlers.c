@@ -50,7 +50,7 @@ enum exit_next handle_wrmsr(struct vcpu *vcpu)
 
 enum exit_next handle_xsetbv(struct vcpu *vcpu)
 {
-	if (guest_cpl() ||
+	if (guest_cpl() || !mpx_allows_xcr0(edx_eax(vcpu)) ||
 	    !hw_try_xsetbv((uint32_t)vcpu->regs.gpr[REG_RCX], edx_eax(vcpu)))
 		return EXIT_NEXT_GP;
 	return EXIT_NEXT_SKIP;

@@ -194,6 +194,20 @@ bool pebs_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* The bits of the ports that exit. */
 void io_bitmaps_fill(struct vcpu *vcpu);
 
+/* ---- mpx.c ---- */
+struct cpuid_regs; /* hw.h */
+/* Finds out whether the guest can have MPX; if not, it is hidden from it. */
+void mpx_init(void);
+bool mpx_is_hidden(void);
+/* What CPUID answers without it; nothing if it is not hidden. */
+void mpx_hide(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+bool mpx_allows_xcr0(uint64_t value);
+/* IA32_BNDCFGS of the guest of the current VMCS. False: #GP(0). */
+bool mpx_read_msr(uint64_t *value);
+bool mpx_write_msr(struct vcpu *vcpu, uint64_t value);
+/* INIT. */
+void mpx_reset(void);
+
 /* ---- msr.c ---- */
 /* The bitmap of MSRs that exit: all that are not passed through. */
 void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap);

@@ -126,6 +126,24 @@ static inline bool hw_try_xsetbv(uint32_t index, uint64_t value)
 	return good;
 }
 
+static inline uint64_t hw_xgetbv(uint32_t index)
+{
+	uint32_t low, high;
+
+	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
+	return (uint64_t)high << 32 | low;
+}
+
+/* From an area of 576 bytes that has none of the components, on 64: sets them to their initial
+ * state. */
+static inline void hw_xrstor(const void *area, uint64_t components)
+{
+	asm volatile("xrstor (%0)"
+		     :
+		     : "r"(area), "a"((uint32_t)components), "d"((uint32_t)(components >> 32))
+		     : "memory");
+}
+
 static inline uint64_t hw_rdtsc(void)
 {
 	uint32_t low, high;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * INIT of L1's CPU, which is the bootstrap processor and so goes on at the reset vector. What INIT
- * leaves alone (memory, MSRs but for IA32_EFER, extended state) is not touched.
+ * leaves alone (memory, MSRs but for IA32_EFER and IA32_BNDCFGS, extended state but for MPX) is not
+ * touched.
  */
 #include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
@@ -41,6 +42,7 @@ static void reset(struct vcpu *vcpu)
 	for (unsigned i = 0; i < REG_COUNT; i++)
 		vcpu->regs.gpr[i] = 0;
 	vcpu->regs.gpr[REG_RDX] = hw_cpuid(1, 0).eax; /* the CPU's signature */
+	mpx_reset();
 	hw_write_cr2(0);
 	hw_clear_breakpoints();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit, moving the local APIC, and PEBS;
+ * RDMSR and WRMSR by L1. With MSR bitmaps only the VMX MSRs exit, moving the local APIC, PEBS, MPX;
  * an MSR that the machine lacks faults in L1 as it would there. Without them everything does, and
  * what a VMCS field holds for the guest is read and written there.
  */
@@ -76,6 +76,9 @@ void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 	}
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_APIC_BASE);
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_PEBS_ENABLE);
+	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_BNDCFGS);
+	if (mpx_is_hidden())
+		set_bit(bitmap, BITMAP_READ_LOW, MSR_IA32_BNDCFGS);
 	for (unsigned i = 0; i < COUNT(trapped_msrs); i++) {
 		for (uint32_t msr = trapped_msrs[i].first; msr <= trapped_msrs[i].last; msr++) {
 			set_bit(bitmap, BITMAP_READ_LOW, msr);
@@ -112,6 +115,8 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	}
 	if (is_pebs(msr))
 		return pebs_read_msr(msr, value);
+	if (msr == MSR_IA32_BNDCFGS)
+		return mpx_read_msr(value);
 	if (row >= 0 && hw_try_vmread(field_msrs[row].field, value))
 		return true;
 	return hw_try_rdmsr(msr, value);
@@ -172,6 +177,8 @@ bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		return apic_base_write(vcpu, value);
 	if (is_pebs(msr))
 		return pebs_write_msr(vcpu, msr, value);
+	if (msr == MSR_IA32_BNDCFGS)
+		return mpx_write_msr(vcpu, value);
 	if (row < 0 || !hw_try_vmread(field_msrs[row].field, &old))
 		return hw_try_wrmsr(msr, value);
 	if (!field_accepts(field_msrs[row].kind, value) ||

@@ -20,8 +20,9 @@
 	 SECONDARY_ENABLE_INVPCID | SECONDARY_ENABLE_XSAVES | SECONDARY_ENABLE_USER_WAIT)
 #define EXIT_WANTED                                                                                \
 	(EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_PAT | EXIT_LOAD_PAT | \
-	 EXIT_SAVE_EFER | EXIT_LOAD_EFER)
-#define ENTRY_WANTED (ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER)
+	 EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_CLEAR_BNDCFGS)
+#define ENTRY_WANTED                                                                               \
+	(ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | ENTRY_LOAD_BNDCFGS)
 
 /* What the rows of vmcs01.def are computed from. */
 struct setup {

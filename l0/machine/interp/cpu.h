@@ -115,7 +115,7 @@ struct lbr {
 struct rtm {
 	uint32_t depth;		  /* of nesting; 0: none is open */
 	uint64_t begin, fallback; /* RIP of the outermost XBEGIN, and after an abort */
-	uint8_t registers[1280];
+	uint8_t registers[1408];
 	uint8_t used[RTM_SETS];
 	uint64_t line[RTM_SETS][RTM_WAYS]; /* host-physical */
 	uint8_t old[RTM_SETS][RTM_WAYS][64];
@@ -165,6 +165,12 @@ struct cpu {
 		uint64_t pl_ssp[3];	 /* component 12: IA32_PL0_SSP to IA32_PL2_SSP */
 		uint64_t s_cet, ssp_table, ssp;
 	} cet; /* after a change of u_cet or s_cet: cpu_mode_changed */
+	struct {
+		struct {
+			uint64_t lower, upper; /* upper: its one's complement */
+		} bound[4];	   /* BND0-BND3: XSAVE component 3 */
+		uint64_t cfgu, status; /* BNDCFGU, BNDSTATUS: component 4 */
+	} mpx; /* after a change of a bound, of cfgu or msrs.bndcfgs: cpu_mode_recheck */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pdpte[4]; /* PAE paging, loaded with CR3 */
 	uint8_t cpl;

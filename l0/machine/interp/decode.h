@@ -25,6 +25,7 @@ enum decode_mode {
 	MODE_SHADOW_STACK = 512,
 	MODE_TRACKED = 2048,   /* indirect branches are */
 	MODE_ENDBRANCH = 4096, /* WAIT_FOR_ENDBRANCH: blocks of one instruction */
+	MODE_BOUNDS = 8192,    /* near branches without BND clear the bound registers */
 };
 #define MODE_CPL(mode) ((mode) >> MODE_CPL_SHIFT & 3)
 

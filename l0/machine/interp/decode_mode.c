@@ -4,6 +4,7 @@
  */
 #include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/decode.h"
+#include "l0/machine/interp/mpx.h"
 
 static bool flat_segment(const struct segment *seg, uint32_t wanted)
 {
@@ -64,5 +65,7 @@ uint32_t decode_mode_key(const struct cpu *cpu)
 		mode |= MODE_RTM;
 	if (cpu->cr4 & CR4_CET)
 		mode |= cet_mode(cpu);
+	if (mpx_branches_clear(cpu))
+		mode |= MODE_BOUNDS;
 	return mode;
 }

@@ -7,6 +7,7 @@
 #include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/mpx.h"
 
 /* ---- general forms ---- */
 
@@ -34,6 +35,15 @@ static uint64_t near_target(struct cpu *cpu, const struct op *op, uint64_t rip)
 	return op->opsize == 8 ? rip : rip & size_mask(op->opsize);
 }
 
+/* SDM 1 "Bounds Register INIT Behavior Due to BND Prefix with Branch Instructions": taken or not, but
+ * for JMP of a byte. */
+static void clear_bounds(struct cpu *cpu, const struct op *op)
+{
+	if (unlikely(cpu->mode & MODE_BOUNDS) && !(op->flags & OP_REPNE) &&
+	    insn_info(op->row)->opcode != 0xeb)
+		mpx_clear_bounds(cpu);
+}
+
 static void branch_general(struct cpu *cpu, const struct op *op)
 {
 	uint64_t target = near_target(cpu, op, cpu->next_rip + (uint64_t)(int64_t)op->imm);
@@ -47,6 +57,7 @@ HANDLER(jcc_general)
 	slow_begin(cpu, op, clock);
 	if (cc_condition(cpu, op->vvvv))
 		branch_general(cpu, op);
+	clear_bounds(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -54,6 +65,7 @@ HANDLER(jmp_j_general)
 {
 	slow_begin(cpu, op, clock);
 	branch_general(cpu, op);
+	clear_bounds(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -85,6 +97,7 @@ HANDLER(call_j_general)
 	near_target_check(cpu, target);
 	call_push(cpu, op, on, !op->imm);
 	cpu->next_rip = target;
+	clear_bounds(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -97,6 +110,7 @@ HANDLER(jmp_e_general)
 	near_target_check(cpu, target);
 	cpu->next_rip = target;
 	track(cpu, op);
+	clear_bounds(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -110,6 +124,7 @@ HANDLER(call_e_general)
 	call_push(cpu, op, cpu->next_rip, false);
 	cpu->next_rip = target;
 	track(cpu, op);
+	clear_bounds(cpu, op);
 	SLOW_LEAVE(cpu);
 }
 
@@ -123,6 +138,7 @@ static void ret_general_by(struct cpu *cpu, const struct op *op, unsigned extra)
 		cet_near_return(cpu, op->opsize, target);
 	stack_set(cpu, stack_offset(cpu, op->opsize + (int64_t)extra));
 	cpu->next_rip = target;
+	clear_bounds(cpu, op);
 }
 
 HANDLER(ret_general)

@@ -5,6 +5,7 @@
  */
 #include "l0/machine/interp/alu.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/mpx.h"
 
 /* ---- MUL, IMUL with one operand ---- */
 
@@ -334,6 +335,8 @@ void insn_bound(struct cpu *cpu, const struct op *op)
 	    mem_read(cpu, op->seg, (at + size) & size_mask(op->addrsize), size), size);
 	int64_t index = (int64_t)cc_extend(reg_read(cpu, op, op->reg, size), size);
 
-	if (index < lower || index > upper)
-		cpu_fault(cpu, VECTOR_BR);
+	if (index >= lower && index <= upper)
+		return;
+	mpx_bound_fails(cpu);
+	cpu_fault(cpu, VECTOR_BR);
 }

@@ -14,6 +14,7 @@
 #include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
 #include "l0/machine/interp/keys.h"
+#include "l0/machine/interp/mpx.h"
 #include "l0/machine/interp/pebs.h"
 #include "l0/machine/interp/perf.h"
 #include "l0/machine/interp/profile.h"

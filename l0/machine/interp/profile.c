@@ -22,6 +22,7 @@ enum part {
 /* A part has what its predecessors had; what it lacks has another mask. */
 #define PART_CASCADE_LAKE (1u << PART_INDEX_CASCADE_LAKE)
 #define PART_SKYLAKE (1u << PART_INDEX_SKYLAKE | PART_CASCADE_LAKE | PART_SAPPHIRE_RAPIDS)
+#define PART_MPX (1u << PART_INDEX_SKYLAKE | PART_CASCADE_LAKE)
 #define PART_NEHALEM (1u << PART_INDEX_NEHALEM)
 #define PART_ALL ((1u << PART_COUNT) - 1)
 

@@ -48,7 +48,7 @@ static void reset_events(struct cpu *cpu)
 	cpu->attention = true;
 }
 
-/* What INIT leaves alone: MSRs but for EFER, extended state, CD and NW. */
+/* What INIT leaves alone: MSRs but for EFER and BNDCFGS, extended state but for MPX, CD and NW. */
 static void reset_power_up(struct cpu *cpu)
 {
 	cpu->cr0 = CR0_RESET;
@@ -76,6 +76,8 @@ void cpu_reset(struct cpu *cpu, bool init)
 		reset_power_up(cpu);
 	cpu->cr0 = (cpu->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
 	cpu->cet.ssp = 0;
+	memset(&cpu->mpx, 0, sizeof(cpu->mpx));
+	cpu->msrs.bndcfgs = 0;
 	cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->efer = 0;
 	memset(cpu->dr, 0, sizeof(cpu->dr));
 	cpu->dr6 = DR6_FIXED1;

@@ -71,8 +71,7 @@ static const struct {
 #define KEPT(field) {offsetof(struct cpu, field), sizeof(((struct cpu *)0)->field)}
 	KEPT(gpr),    KEPT(cc_dst),	 KEPT(cc_src), KEPT(cc_aux),
 	KEPT(cc_op),  KEPT(eflags_rest), KEPT(pkru),   KEPT(xsave_area),
-	KEPT(cet),
-	KEPT(cet),
+	KEPT(cet),    KEPT(mpx),
 #undef KEPT
 };
 
@@ -96,7 +95,7 @@ static void restore_registers(struct cpu *cpu)
 }
 _Static_assert(sizeof(((struct rtm *)0)->registers) >=
 		       (REG_COUNT + 2 + 4) * 8 + 2 * 4 + sizeof(((struct cpu *)0)->xsave_area) +
-			   sizeof(((struct cpu *)0)->cet),
+			   sizeof(((struct cpu *)0)->cet) + sizeof(((struct cpu *)0)->mpx),
 	       "room for what is kept");
 
 /* ---- the transaction ---- */

@@ -49,6 +49,8 @@ static enum op_variant flow_variant(const struct op *op, const struct insn_info 
 	bool natural = op->opsize == (code64(mode) ? 8 : 4);
 	bool branch = info->row.attributes & INSN_END;
 
+	if (branch && (mode & MODE_BOUNDS) && !(op->flags & OP_REPNE))
+		return VARIANT_GENERAL;
 	/* Branches that CET has to see: calls, returns, indirect ones. */
 	if (branch && (mode & (MODE_SHADOW_STACK | MODE_TRACKED)) &&
 	    ((info->row.attributes & INSN_STACK) || info->modrm))

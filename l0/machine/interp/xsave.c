@@ -10,9 +10,11 @@
 
 #include "l0/machine/interp/cet.h"
 #include "l0/machine/interp/insns.h"
+#include "l0/machine/interp/mpx.h"
 #include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/simd/simd.h"
+#include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/x87/x87.h"
 #include "l0/machine/interp/xstate.h"
 
@@ -426,6 +428,8 @@ static void commit(struct cpu *cpu, const struct op *op, const struct restored *
 		mmu_keys_changed(cpu);
 	if (r->rfbm & XSTATE_PT)
 		pt_restored(cpu);
+	if (r->rfbm & XSTATE_MPX)
+		mpx_restored(cpu);
 }
 
 static void restore(struct cpu *cpu, const struct op *op, bool supervisor)
@@ -475,11 +479,13 @@ void insn_xgetbv(struct cpu *cpu, const struct op *op)
 	cpu->gpr[REG_RDX] = value >> 32;
 }
 
-/* SDM 2 "XSETBV": x87 always, AVX only with SSE. */
+/* SDM 2 "XSETBV": x87 always, AVX only with SSE, both components of MPX or none. */
 static bool xcr0_valid(const struct cpu *cpu, uint64_t value)
 {
+	uint64_t mpx = value & XSTATE_MPX;
+
 	return (value & XSTATE_X87) && !(value & ~xstate_valid(cpu->profile, false)) &&
-	       (!(value & XSTATE_AVX) || (value & XSTATE_SSE));
+	       (!(value & XSTATE_AVX) || (value & XSTATE_SSE)) && (!mpx || mpx == XSTATE_MPX);
 }
 
 void insn_xsetbv(struct cpu *cpu, const struct op *op)
@@ -494,4 +500,5 @@ void insn_xsetbv(struct cpu *cpu, const struct op *op)
 	if ((uint32_t)cpu->gpr[REG_RCX] != 0 || !xcr0_valid(cpu, value))
 		cpu_fault_code(cpu, VECTOR_GP, 0);
 	cpu->xcr0 = value;
+	cpu_mode_recheck(cpu);
 }

@@ -19,6 +19,7 @@ struct cpu;
 #define XSTATE_X87 UINT64_C(1)
 #define XSTATE_SSE UINT64_C(2)
 #define XSTATE_AVX UINT64_C(4)
+#define XSTATE_MPX (UINT64_C(3) << 3) /* BNDREGS and BNDCSR */
 #define XSTATE_PT (UINT64_C(1) << 8)
 #define XSTATE_CET_U (UINT64_C(1) << 11)
 #define XSTATE_CET_S (UINT64_C(1) << 12)

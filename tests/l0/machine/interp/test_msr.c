@@ -121,7 +121,10 @@ static const struct write_case write_cases[] = {
     {MSR_IA32_XSS, 0, true, 0},
     {MSR_IA32_XSS, BIT64(8), true, BIT64(8)}, /* PT state */
     {MSR_IA32_XSS, BIT64(11), false, 0},	      /* no CET on this part */
-    {MSR_IA32_BNDCFGS, 0, false, 0},
+    {MSR_IA32_BNDCFGS, UINT64_C(0xffff800000000003), true, UINT64_C(0xffff800000000003)},
+    {MSR_IA32_BNDCFGS, 4, false, 0},
+    {MSR_IA32_BNDCFGS, 0x800, false, 0},
+    {MSR_IA32_BNDCFGS, UINT64_C(0x800000000000), false, 0},
     {MSR_IA32_VMX_BASIC, 0, false, 0},
     {0x12345678, 0, false, 0},
 };
