@@ -47,9 +47,6 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot)
 	if (slot->extras & EXTRA_PAT)
 		push02_by_name(v, slot, GUEST_IA32_PAT,
 			       vmcs_get(entry & ENTRY_LOAD_PAT ? v12 : l1, GUEST_IA32_PAT));
-	if (slot->extras & EXTRA_BNDCFGS)
-		push02_by_name(v, slot, GUEST_IA32_BNDCFGS,
-			       vmcs_get(entry & ENTRY_LOAD_BNDCFGS ? v12 : l1, GUEST_IA32_BNDCFGS));
 }
 
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
@@ -170,9 +167,14 @@ void guest02_go_on_with_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 		slot->timer_end > now ? (slot->timer_end - now) >> timer_shift(v) : 0);
 }
 
-/* What exists only under some control of L1's. */
+/* What exists only under some control of L1's, or is seldom used. */
 static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
+	const struct vmcs *bndcfgs =
+	    slot_entry_controls(slot) & ENTRY_LOAD_BNDCFGS ? &slot->v12 : &v->l1;
+
+	if (slot->extras & EXTRA_BNDCFGS)
+		push02_by_name(v, slot, GUEST_IA32_BNDCFGS, vmcs_get(bndcfgs, GUEST_IA32_BNDCFGS));
 	if ((slot->extras & EXTRA_PAE) && guest02_uses_pdptes(slot))
 		for (unsigned i = 0; i < 4; i++)
 			push02(v, slot, VMCS_INDEX_GUEST_PDPTE0 + i,
@@ -192,7 +194,7 @@ void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot)
 		push_unsteady(v, slot);
 	push_hot(v, slot);
 	push_event(v, slot);
-	if (slot->extras & (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER))
+	if (slot->extras & (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER | EXTRA_BNDCFGS))
 		push_extras(v, slot);
 	slot->dirty &= ~(uint32_t)DIRTY_GUEST;
 	slot->written = 0;

@@ -242,8 +242,9 @@ static void load_bndcfgs(struct shadow_vcpu *v, uint32_t exit, const struct l2_l
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_BNDCFGS, value);
 }
 
-static void load_seldom(struct shadow_vcpu *v, const struct shadow_slot *slot, uint32_t exit,
-			const struct l2_leftover *l2)
+static __attribute__((noinline)) void load_seldom(struct shadow_vcpu *v,
+						  const struct shadow_slot *slot, uint32_t exit,
+						  const struct l2_leftover *l2)
 {
 	if ((exit & EXIT_LOAD_CET) || (v->loads01 & LOADS01_CET))
 		load_cet(v, slot, exit & EXIT_LOAD_CET);

@@ -121,11 +121,11 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 		v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_EVENT, slot->v12.field);
 }
 
-/* Rare fields outside the list L2_RARE, because a part may lack them. */
+/* Rare fields outside the list L2_RARE, because a part may lack them. IA32_BNDCFGS counts only while
+ * it is in use (EXTRA_BNDCFGS). */
 static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_EFER,
     VMCS_INDEX_GUEST_IA32_PAT,
-    VMCS_INDEX_GUEST_IA32_BNDCFGS,
     VMCS_INDEX_GUEST_IA32_PKRS,
     VMCS_INDEX_GUEST_IA32_S_CET,
     VMCS_INDEX_GUEST_SSP,
@@ -139,13 +139,14 @@ static bool fetch_optional(struct shadow_vcpu *v, struct shadow_slot *slot)
 	for (unsigned i = 0; i < sizeof(optional); i++) {
 		uint64_t *have = &slot->have02.field[optional[i]], old = *have;
 
-		if (!field_exists(v->l0.hw, optional[i]) ||
-		    (optional[i] == VMCS_INDEX_GUEST_IA32_BNDCFGS &&
-		     !(slot->extras & EXTRA_BNDCFGS)))
+		if (!field_exists(v->l0.hw, optional[i]))
 			continue;
 		*have = v->env->vmcs_read(v->env, vmcs_fields[optional[i]].encoding);
 		changed |= *have != old;
 	}
+	if (slot->extras & EXTRA_BNDCFGS)
+		slot->have02.field[VMCS_INDEX_GUEST_IA32_BNDCFGS] =
+		    v->env->vmcs_read(v->env, VMCS_GUEST_IA32_BNDCFGS);
 	return changed;
 }
 
@@ -190,6 +191,8 @@ static void take_all(struct shadow_vcpu *v, struct shadow_slot *slot, bool show)
 	for (unsigned i = 0; i < sizeof(optional); i++)
 		if (field_exists(v->l0.hw, optional[i]))
 			take(v, slot, optional[i], show);
+	if (slot->extras & EXTRA_BNDCFGS)
+		take(v, slot, VMCS_INDEX_GUEST_IA32_BNDCFGS, show);
 }
 
 /* Since the last entry have02 and v12 differ only in what L1's controls or MSR areas kept apart; so

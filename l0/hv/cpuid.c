@@ -109,7 +109,8 @@ static void hide_trace(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 		out->ecx &= ~BIT32(XSTATE_PT);
 }
 
-static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static __attribute__((noinline)) void answer_rare(uint32_t leaf, uint32_t subleaf,
+						  struct cpuid_regs *out)
 {
 	if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
 		*out = extended[leaf - EXTENDED_FIRST];

@@ -231,6 +231,42 @@ static void test_pat(void **state)
 	stop(&f);
 }
 
+/* Saved by every exit, loaded and cleared by the controls; what branches do goes with it. */
+static void test_bndcfgs(void **state)
+{
+	struct fixture f;
+
+	start_vmx(&f);
+	f.cpu->cr4 |= CR4_OSXSAVE;
+	f.cpu->xcr0 = 0x1f;
+	f.cpu->mpx.bound[0].upper = 1;
+	f.cpu->msrs.bndcfgs = 0x1001;
+	SET(&f, GUEST_IA32_BNDCFGS, 0x2001);
+	SET(&f, GUEST_CR4, vmcs_get(f.cpu->vmx->vmcs, GUEST_CR4) | CR4_OSXSAVE);
+	SET(&f, HOST_CR4, vmcs_get(f.cpu->vmx->vmcs, HOST_CR4) | CR4_OSXSAVE);
+	enter(&f);
+	assert_int_equal(f.cpu->msrs.bndcfgs, 0x1001);
+	exit_now(&f);
+	assert_int_equal(f.cpu->msrs.bndcfgs, 0x1001);
+	assert_int_equal(GET(&f, GUEST_IA32_BNDCFGS), 0x1001);
+	assert_true(f.cpu->mode & MODE_BOUNDS);
+	SET(&f, GUEST_IA32_BNDCFGS, 0x2003);
+	ENABLE(&f, ENTRY_CONTROLS, ENTRY_LOAD_BNDCFGS);
+	enter(&f);
+	assert_int_equal(f.cpu->msrs.bndcfgs, 0x2003);
+	assert_false(f.cpu->mode & MODE_BOUNDS);
+	exit_now(&f);
+	ENABLE(&f, EXIT_CONTROLS, EXIT_CLEAR_BNDCFGS);
+	enter(&f);
+	f.cpu->msrs.bndcfgs = 0x3001;
+	exit_now(&f);
+	assert_int_equal(GET(&f, GUEST_IA32_BNDCFGS), 0x3001);
+	assert_int_equal(f.cpu->msrs.bndcfgs, 0);
+	assert_int_equal(f.cpu->mpx.bound[0].upper, 1);
+	assert_false(f.cpu->mode & MODE_BOUNDS);
+	stop(&f);
+}
+
 static void test_debug_controls(void **state)
 {
 	struct fixture f;
@@ -573,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_bad_pdptes_fail_the_entry),
 		cmocka_unit_test(test_efer),
 		cmocka_unit_test(test_pat),
+		cmocka_unit_test(test_bndcfgs),
 		cmocka_unit_test(test_debug_controls),
 		cmocka_unit_test(test_sysenter_and_32_bit_host_fields),
 		cmocka_unit_test(test_entry_control_follows_lma),
