@@ -49,6 +49,11 @@ static void push_unsteady(struct shadow_vcpu *v, struct shadow_slot *slot)
 			       vmcs_get(entry & ENTRY_LOAD_PAT ? v12 : l1, GUEST_IA32_PAT));
 }
 
+static bool inherits_bndcfgs(const struct shadow_slot *slot)
+{
+	return (slot->extras & EXTRA_BNDCFGS) && !(slot_entry_controls(slot) & ENTRY_LOAD_BNDCFGS);
+}
+
 static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
 {
 	switch (index) {
@@ -60,7 +65,7 @@ static bool is_unsteady(const struct shadow_slot *slot, unsigned index)
 	case VMCS_INDEX_GUEST_IA32_PAT:
 		return slot->extras & EXTRA_PAT;
 	case VMCS_INDEX_GUEST_IA32_BNDCFGS:
-		return slot->extras & EXTRA_BNDCFGS;
+		return inherits_bndcfgs(slot);
 	default:
 		return false;
 	}
@@ -170,11 +175,8 @@ void guest02_go_on_with_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 /* What exists only under some control of L1's, or is seldom used. */
 static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
-	const struct vmcs *bndcfgs =
-	    slot_entry_controls(slot) & ENTRY_LOAD_BNDCFGS ? &slot->v12 : &v->l1;
-
-	if (slot->extras & EXTRA_BNDCFGS)
-		push02_by_name(v, slot, GUEST_IA32_BNDCFGS, vmcs_get(bndcfgs, GUEST_IA32_BNDCFGS));
+	if (inherits_bndcfgs(slot))
+		push02_by_name(v, slot, GUEST_IA32_BNDCFGS, vmcs_get(&v->l1, GUEST_IA32_BNDCFGS));
 	if ((slot->extras & EXTRA_PAE) && guest02_uses_pdptes(slot))
 		for (unsigned i = 0; i < 4; i++)
 			push02(v, slot, VMCS_INDEX_GUEST_PDPTE0 + i,

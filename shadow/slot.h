@@ -47,7 +47,7 @@ enum slot_extra {
 	EXTRA_DEBUG = 1,
 	EXTRA_EFER = 2,
 	EXTRA_PAT = 4,
-	EXTRA_BNDCFGS = 8192, /* IA32_BNDCFGS is in use: it is carried each time, whatever they say */
+	EXTRA_BNDCFGS = 8192, /* IA32_BNDCFGS is in use: looked at each time, whatever they say */
 	EXTRA_UNSTEADY = EXTRA_DEBUG | EXTRA_EFER | EXTRA_PAT | EXTRA_BNDCFGS,
 	EXTRA_INHERIT_EFER = 2048, /* a reflection leaves L2's EFER, or PAT, to L1 */
 	EXTRA_INHERIT_PAT = 4096,

@@ -117,6 +117,29 @@ static void each_choice(void **state)
 	}
 }
 
+/* What L2 leaves in it is loaded again, whether L1 has looked at it or not. */
+static void goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	l1_prepare(f);
+	controls(f, true, true);
+	l1_launch(f);
+	write02(f, OF_L2);
+	exits(f);
+	l1_resume(f);
+	assert_int_equal(GET02(f, GUEST_IA32_BNDCFGS), OF_L2);
+	write02(f, 0);
+	exits(f);
+	l1_write(f, VMCS_GUEST_GS_BASE, 0x1000);
+	l1_resume(f);
+	assert_int_equal(GET02(f, GUEST_IA32_BNDCFGS), 0);
+	exits(f);
+	l1_write(f, VMCS_GUEST_IA32_BNDCFGS, NEW);
+	l1_resume(f);
+	assert_int_equal(GET02(f, GUEST_IA32_BNDCFGS), NEW);
+}
+
 /* L2 is the first to use it, while L1 knows nothing of it. */
 static void first_use_by_l2(void **state)
 {
@@ -276,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(costs_nothing_unused),
 		BOTH(each_choice),
+		BOTH(goes_on),
 		BOTH(first_use_by_l2),
 		BOTH(not_loaded),
 		BOTH(survives_vmclear),
