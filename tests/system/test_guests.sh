@@ -60,6 +60,22 @@ for row in 'transactions cascade-lake' 'samples sapphire-rapids'; do
 	cat "$out/expected"
 done
 
+# Bounds, in each ring, with exits in between; tiny passes them on, too. Without the VMX controls no hypervisor can.
+abyme "$images/bounds.elf" >"$out/expected" || fail 'bounds at depth 0'
+[ "$(cksum <"$out/expected")" = "4127599660 7424" ] || fail "bounds: $(cat "$out/expected")"
+for depth in 1 2 3; do
+	abyme --depth $depth "$images/bounds.elf" | cmp -s - "$out/expected" || fail "bounds at depth $depth"
+done
+for stack in tiny hv,tiny; do
+	images_of=$(echo "$stack" | sed "s,\([a-z]*\),$images/\1.elf,g")
+	abyme --stack "$images_of,$images/bounds.elf" | cmp -s - "$out/expected" || fail "bounds over $stack"
+done
+for cpu in skylake,-vmcs-shadowing skylake,-msr-bitmaps; do
+	abyme --cpu $cpu --depth 2 "$images/bounds.elf" | cmp -s - "$out/expected" || fail "bounds over $cpu"
+done
+[ "$(abyme --cpu skylake,-vmx-bndcfgs --depth 1 "$images/bounds.elf")" = 'no MPX' ] || fail 'bounds, and no controls for them'
+[ "$(abyme --cpu sapphire-rapids "$images/bounds.elf")" = 'no MPX' ] || fail 'bounds on sapphire-rapids'
+
 # 1: the same output at depths 0 to 3 and over tiny.
 for guest in hello timer modes vectors floating; do
 	words=strict
