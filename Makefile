@@ -95,8 +95,8 @@ $(O)/host/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HOSTED) -c $< -o $@
 
-# The interpreter may be built with flags of its own.
-$(O)/host/l0/machine/interp/%.o: HOSTED += $(HOT)
+# What instructions run through may be built with flags of its own.
+$(O)/host/l0/machine/interp/%.o $(O)/host/shadow/%.o $(O)/host/tests/%.o: HOSTED += $(HOT)
 
 $(O)/free/%.o: %.c
 	@mkdir -p $(@D)

@@ -184,7 +184,8 @@ enum shadow_next shadow_entry_failed(struct shadow_vcpu *v, const struct vmx_res
 /* A watched page of L1 is about to be written; L0 has already made it writable in EPT01. */
 void shadow_page_written(struct shadow_vcpu *v, struct l1_gpa page);
 
-/* EPT01 has changed: forget every translation derived from it. */
+/* EPT01 has changed: forget every translation derived from it. Not while in_l2: VMCS02 is made of
+ * such translations, and L2 would go on with them until L1 enters it again. */
 void shadow_ept01_changed(struct shadow_vcpu *v);
 
 /* L0 has changed VMCS01's controls (in l0.vmcs01) or its bitmaps. */

@@ -14,12 +14,13 @@
 #include "tests/fuzz/guest.h"
 
 #define POKES_MAX 16
-#define RUN_INSNS 2000
+#define RUN_INSNS 1000
 #define RUN_CYCLES 3000000
 
 const struct fuzz_target fuzz_targets[] = {
 	{ "code", fuzz_code },
 	{ "vmx", fuzz_vmx },
+	{ "shadow", fuzz_shadow },
 	{ "load", fuzz_load },
 	{ "log", fuzz_log },
 };

@@ -26,6 +26,7 @@ extern const unsigned fuzz_target_count;
 
 void fuzz_code(const uint8_t *bytes, size_t size); /* decoder and engine: instructions */
 void fuzz_vmx(const uint8_t *bytes, size_t size);  /* VMCS contents, then guest instructions */
+void fuzz_shadow(const uint8_t *bytes, size_t size); /* nested VMX, over a fake machine */
 void fuzz_load(const uint8_t *bytes, size_t size); /* an image and a module */
 void fuzz_log(const uint8_t *bytes, size_t size);  /* a trap log */
 

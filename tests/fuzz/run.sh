@@ -5,7 +5,7 @@
 set -u
 build=$1 seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- code vmx load log
+[ $# -gt 0 ] || set -- code vmx shadow load log
 mkdir -p "$build/findings"
 FUZZ_TARGET=dictionary "$build/fuzzer" >"$build/dictionary" || exit
 status=0

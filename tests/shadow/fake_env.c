@@ -27,6 +27,11 @@ static const struct fake_page *page_at(const struct fake_env *f, uint64_t gpa)
 	return NULL;
 }
 
+static void touch(struct fake_env *f, uint64_t gpa)
+{
+	f->touched[gpa / PAGE_SIZE / 64] |= BIT64(gpa / PAGE_SIZE % 64);
+}
+
 /* A 2-MB page with an exception in it is mapped by 4-KB pages. */
 static bool is_split(const struct fake_env *f, uint64_t gpa)
 {
@@ -61,6 +66,7 @@ static void *pointer(struct shadow_env *env, struct l1_gpa gpa, unsigned length)
 	if (gpa.value >= FAKE_RAM_SIZE || (page && (page->hole || page->mmio)) ||
 	    PAGE_OFFSET(gpa.value) + length > PAGE_SIZE)
 		return NULL;
+	touch(f, gpa.value);
 	return f->ram + gpa.value;
 }
 
@@ -95,12 +101,23 @@ static bool page_alloc(struct shadow_env *env, struct shadow_page *page)
 	return false;
 }
 
+/* A page that is given back is no VMCS any more, least of all the current one. */
+static void forget_vmcs(struct fake_env *f, uint64_t hpa)
+{
+	for (unsigned i = 0; i < FAKE_VMCS_COUNT; i++)
+		if (f->vmcs[i].hpa == hpa) {
+			assert(f->current != &f->vmcs[i]);
+			f->vmcs[i].hpa = 0;
+		}
+}
+
 static void page_free(struct shadow_env *env, struct shadow_page page)
 {
 	struct fake_env *f = fake_of(env);
 	uint64_t i = (page.hpa.value - FAKE_POOL_HPA) / PAGE_SIZE;
 
 	assert(i < FAKE_POOL_PAGES && f->used[i] && page.va == f->pool + i * PAGE_SIZE);
+	forget_vmcs(f, page.hpa.value);
 	memset(page.va, 0xdb, PAGE_SIZE); /* stale use shows */
 	f->used[i] = false;
 	f->pool_used--;
@@ -380,6 +397,8 @@ void fake_map(struct fake_env *f, uint64_t gpa, struct fake_page page)
 void fake_poke64(struct fake_env *f, uint64_t gpa, uint64_t value)
 {
 	assert(gpa + 8 <= FAKE_RAM_SIZE);
+	touch(f, gpa);
+	touch(f, gpa + 7);
 	memcpy(f->ram + gpa, &value, 8);
 }
 

@@ -59,7 +59,6 @@ struct fake_env {
 	unsigned pool_limit, pool_used, pool_peak;
 	struct fake_vmcs vmcs[FAKE_VMCS_COUNT];
 	struct fake_vmcs *current;
-	struct fake_event history[FAKE_HISTORY];
 	unsigned events;
 	struct {
 		uint32_t index;
@@ -72,6 +71,8 @@ struct fake_env {
 	unsigned watches;
 	uint64_t tsc, cr2;
 	char noted[64]; /* the last env->note */
+	uint64_t touched[FAKE_RAM_SIZE / PAGE_SIZE / 64]; /* pages that may have been written */
+	struct fake_event history[FAKE_HISTORY];
 };
 
 /* Everything that the hardware of the tests has by default. */

@@ -229,6 +229,11 @@ static struct fake_vmcs *reachable(struct fixture *f, uint32_t encoding, bool wr
 	return fake_vmcs_at(&f->fake, GET01(f, VMCS_LINK_POINTER));
 }
 
+bool l1_reaches(struct fixture *f, uint32_t encoding)
+{
+	return reachable(f, encoding, true);
+}
+
 void l1_write(struct fixture *f, uint32_t encoding, uint64_t value)
 {
 	struct fake_vmcs *shadow = reachable(f, encoding, true);

@@ -106,6 +106,7 @@ struct outcome l1_inv(struct fixture *f, uint32_t reason, uint64_t type, uint64_
 		      uint64_t high);
 /* As the hardware would: through the shadow VMCS if that lets the field through, else by an exit.
  */
+bool l1_reaches(struct fixture *f, uint32_t encoding); /* L1's VMWRITE makes no exit */
 void l1_write(struct fixture *f, uint32_t encoding, uint64_t value);
 uint64_t l1_read(struct fixture *f, uint32_t encoding);
 

@@ -4,8 +4,8 @@
  * survive, keep within its pages, and never give the hardware an address that is neither L1's
  * memory nor a page meant for it. The random numbers are seeded, so a failure can be had again.
  */
-#include "shadow/ept02.h"
 #include "tests/shadow/fixture.h"
+#include "tests/shadow/invariants.h"
 
 #define ROUNDS 3000
 
@@ -42,82 +42,12 @@ static uint64_t nasty(void)
 	}
 }
 
-static bool is_l1_ram(uint64_t hpa)
-{
-	return hpa >= FAKE_RAM_HPA && hpa < FAKE_RAM_HPA + FAKE_RAM_SIZE;
-}
-
-static bool is_page(const struct shadow_page *page, uint64_t hpa)
-{
-	return page->va && page->hpa.value == PAGE_BASE(hpa);
-}
-
-static void check_address(struct fixture *f, uint64_t hpa, const struct shadow_page *own)
-{
-	assert_true(is_l1_ram(hpa) || is_page(&f->v.junk, hpa) || (own && is_page(own, hpa)));
-}
-
-/* Every address in VMCS02 that the controls in force make the CPU follow. */
-static void check_vmcs02(struct fixture *f)
-{
-	const struct shadow_slot *slot = f->v.current;
-	uint32_t pin = (uint32_t)GET02(f, PIN_BASED_CONTROLS);
-	uint32_t primary = (uint32_t)GET02(f, PRIMARY_CONTROLS);
-	uint32_t secondary = (uint32_t)GET02(f, SECONDARY_CONTROLS);
-
-	if (primary & (uint32_t)PRIMARY_USE_MSR_BITMAPS)
-		check_address(f, GET02(f, MSR_BITMAP), &slot->msr_bitmap);
-	if (primary & (uint32_t)PRIMARY_USE_TPR_SHADOW)
-		check_address(f, GET02(f, VIRTUAL_APIC_ADDRESS), NULL);
-	if (secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
-		check_address(f, GET02(f, APIC_ACCESS_ADDRESS), NULL);
-	if (pin & PIN_POSTED_INTERRUPTS)
-		check_address(f, GET02(f, POSTED_INTERRUPT_DESCRIPTOR), NULL);
-	if (secondary & SECONDARY_VMCS_SHADOWING) {
-		assert_non_null(f->v.linked);
-		assert_true(is_page(&f->v.linked->shadow, GET02(f, VMCS_LINK_POINTER)));
-		assert_true(is_page(&slot->vmread_bitmap, GET02(f, VMREAD_BITMAP)));
-		assert_true(is_page(&slot->vmwrite_bitmap, GET02(f, VMWRITE_BITMAP)));
-	} else {
-		assert_int_equal(GET02(f, VMCS_LINK_POINTER), UINT64_MAX);
-	}
-	assert_true(secondary & SECONDARY_ENABLE_EPT);
-	assert_false(secondary & (SECONDARY_ENABLE_PML | SECONDARY_EPT_VIOLATION_VE));
-	assert_int_equal(GET02(f, VM_FUNCTION_CONTROLS), 0);
-	assert_int_equal(GET02(f, ENTRY_MSR_LOAD_COUNT), 0);
-	assert_int_equal(GET02(f, EXIT_MSR_STORE_COUNT), 0);
-	assert_int_equal(GET02(f, EXIT_MSR_LOAD_COUNT), 0);
-	assert_int_equal(GET02(f, HOST_RIP), vmcs_get(&f->vmcs01, HOST_RIP));
-	assert_int_equal(GET02(f, HOST_CR3), vmcs_get(&f->vmcs01, HOST_CR3));
-}
-
-/* The tree under EPTP02: tables are pool pages, leaves are L1's memory. */
-static void check_tree(struct fixture *f, uint64_t table, unsigned level)
-{
-	const uint64_t *entries = env_pool_pointer(&f->fake.env, (struct hpa){table});
-
-	assert_true(table >= FAKE_POOL_HPA && table < FAKE_POOL_HPA + FAKE_POOL_PAGES * PAGE_SIZE);
-	assert_true(f->fake.used[(table - FAKE_POOL_HPA) / PAGE_SIZE]);
-	for (unsigned i = 0; i < 512; i++) {
-		if (!(entries[i] & (EPT_RWX | EPT_XU)))
-			continue;
-		if (level && !(entries[i] & EPT_PS))
-			check_tree(f, entries[i] & EPT_ADDRESS, level - 1);
-		else
-			assert_true(is_l1_ram(entries[i] & EPT_ADDRESS));
-	}
-}
-
 static void check(struct fixture *f)
 {
 	f->fake.events = 0;
-	assert_true(f->fake.pool_used <= f->fake.pool_limit);
-	assert_int_equal(f->fake.current->hpa, f->v.in_l2 ? HPA02(f) : VMCS01_HPA);
-	if (!f->v.in_l2)
-		return;
-	check_vmcs02(f);
-	if (GET02(f, EPT_POINTER) != vmcs_get(&f->vmcs01, EPT_POINTER))
-		check_tree(f, GET02(f, EPT_POINTER) & EPT_ADDRESS, 3);
+	invariants_check(f);
+	if (f->v.in_l2)
+		invariants_check_ept02(f);
 }
 
 /* Control bits flip one at a time, so that many entries still succeed. */
