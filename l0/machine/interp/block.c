@@ -344,6 +344,16 @@ static struct block *lookup(struct cpu *cpu, uint64_t hpa, uint32_t mode, uint64
 	return block;
 }
 
+static bool flags_dead(const struct op *op, int32_t link)
+{
+	return (link & ~1) && ((const struct op *)((const char *)op + link))->vvvv;
+}
+
+void op_edges_changed(struct op *op)
+{
+	op_fuse(op, flags_dead(op, op->link) && flags_dead(op, op->disp));
+}
+
 /* A link holds in every address space because both ends lie on one page. */
 static void link_edge(struct cpu *cpu, const struct block *block)
 {
@@ -358,6 +368,7 @@ static void link_edge(struct cpu *cpu, const struct block *block)
 		edge->link = link;
 	else
 		edge->disp = link;
+	op_edges_changed(edge);
 }
 
 /* Whatever leads to a dropped block (a link, the jump cache) is meant for its successor. */

@@ -30,7 +30,8 @@ struct block {
 	uint32_t page_next[2]; /* next block of the first and of the second page */
 	uint32_t count;	       /* ops, the entry and closing ones included */
 	/* [0]: entry; cycles and off are the block's cycles and instructions, imm64 both as the
-	 * clock counts them (of a dropped block: more than it can hold), row the page offset */
+	 * clock counts them (of a dropped block: more than it can hold), row the page offset, vvvv
+	 * whether no flag is looked at before it is overwritten */
 	struct op ops[];
 };
 #define BLOCK_DEAD UINT64_MAX
@@ -106,6 +107,9 @@ const struct block *block_build(struct cpu *cpu, const uint8_t *host, uint64_t h
 				uint32_t mode);
 /* specialize.c: sets op->fn and what its form needs. */
 void op_specialize(struct op *op, uint32_t mode, bool live);
+
+/* block.c: the op's edges lead elsewhere than before; handlers follow. */
+void op_edges_changed(struct op *op);
 
 static inline struct jump *jump_slot(struct cpu *cpu, uint64_t rip)
 {

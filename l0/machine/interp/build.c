@@ -22,6 +22,7 @@ struct builder {
 	unsigned insns;
 	uint32_t cycles;
 	bool ended, transient; /* transient: for one execution, not kept */
+	bool flags_dead;       /* on entry */
 };
 
 static bool code64(const struct builder *b)
@@ -194,17 +195,13 @@ static void choose_handlers(struct builder *b)
 		if (may_leave(op, info))
 			live = RFLAGS_STATUS;
 	}
+	b->flags_dead = !live;
 }
 
 static void fuse(struct builder *b)
 {
-	op_fn fused;
-
-	if (b->insns < 2 || (b->mode & (MODE_FLAT | MODE_SINGLE)) != MODE_FLAT)
-		return;
-	fused = op_fuse(&b->ops[b->insns - 1], &b->ops[b->insns]);
-	if (fused)
-		b->ops[b->insns - 1].fn = fused;
+	if ((b->mode & (MODE_FLAT | MODE_SINGLE)) == MODE_FLAT)
+		op_fuse(&b->ops[b->insns], false);
 }
 
 static void pair(struct builder *b)
@@ -229,6 +226,7 @@ static void close_block(struct builder *b)
 	    .cycles = b->cycles,
 	    .off = (uint16_t)b->insns,
 	    .row = (uint16_t)PAGE_OFFSET(b->linear),
+	    .vvvv = b->flags_dead,
 	};
 	*last = (struct op){
 	    .fn = op_fall_through,

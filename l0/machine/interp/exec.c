@@ -130,12 +130,14 @@ static void check_far_target(OP_ARGS, uint64_t target)
 
 /* A link that does not fit into the budget or leads to a dropped block; the successor of such a
  * block, once known, is linked instead. */
-static const struct op *edge_linked(const struct op *op, int32_t *link)
+static const struct op *edge_linked(struct op *op, int32_t *link)
 {
 	const struct op *to = (const struct op *)((const char *)op + *link);
 
-	if (to->fn == op_enter_forward)
+	if (to->fn == op_enter_forward) {
 		*link += to->link;
+		op_edges_changed(op);
+	}
 	return to;
 }
 
@@ -147,7 +149,7 @@ static const struct op *edge_end(OP_ARGS, uint64_t rip, bool taken)
 	const struct op *entry;
 
 	if (*link & ~1)
-		return edge_linked(op, link);
+		return edge_linked(edge, link);
 	if (*link == LINK_FAR) {
 		entry = jump_find(cpu, rip);
 		if (!entry && taken)

@@ -224,8 +224,11 @@ OP_RESULT op_enter_single(OP_ARGS);
 OP_RESULT op_enter_dead(OP_ARGS);
 OP_RESULT op_enter_forward(OP_ARGS);
 OP_RESULT op_fall_through(OP_ARGS);
-/* The compare-and-branch of `first` and the Jcc after it in one handler; NULL if there is none. */
-op_fn op_fuse(const struct op *first, const struct op *jcc);
+/* Gives the ops before a Jcc that is no general form the handlers that end with it, if there are
+ * any. light: no flag is looked at beyond both edges, which are linked. */
+void op_fuse(struct op *jcc, bool light);
+/* `first`, the compare after it, and the Jcc after that in one handler; NULL if there is none. */
+op_fn op_triple(const struct op *first, const struct op *jcc, bool light);
 /* `first` and the op after it in one handler; NULL if there is none. */
 op_fn op_pair(const struct op *first, const struct op *second);
 

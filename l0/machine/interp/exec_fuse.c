@@ -2,64 +2,22 @@
  *
  * Compare and branch in one handler: CMP, TEST, SUB, AND or DEC on registers and immediates, with
  * the Jcc that follows. The handler stands at the first op and uses the edges of the second, which
- * stays in place.
+ * stays in place. Which form that is changes as edges are linked.
  */
-#include "l0/machine/interp/chain.h"
 #include "l0/machine/interp/families.h"
-#include "l0/machine/interp/exec_template.h"
-
-/* Conditions after a subtraction, straight from its operands. */
-ALWAYS_INLINE bool sub_condition(const struct cpu *cpu, unsigned code, uint64_t a, uint64_t b,
-				 unsigned size)
-{
-	int64_t left = (int64_t)cc_extend(a, size), right = (int64_t)cc_extend(b, size);
-
-	switch (code) {
-	case 2:
-		return a < b;
-	case 3:
-		return a >= b;
-	case 4:
-		return a == b;
-	case 5:
-		return a != b;
-	case 6:
-		return a <= b;
-	case 7:
-		return a > b;
-	case 12:
-		return left < right;
-	case 13:
-		return left >= right;
-	case 14:
-		return left <= right;
-	case 15:
-		return left > right;
-	default:
-		return cc_condition(cpu, code);
-	}
-}
-
-ALWAYS_INLINE OP_RESULT fused(OP_ARGS, enum alu alu, enum source source, unsigned size,
-			      unsigned code)
-{
-	uint64_t a = fast_get(cpu, op->rm, size), b = source_value(cpu, op, source, size);
-	uint64_t result = alu_do(cpu, alu, a, b, size, true);
-	bool taken;
-
-	if (alu_writes(alu))
-		fast_put(cpu, op->rm, size, result);
-	taken = alu == ALU_CMP || alu == ALU_SUB ? sub_condition(cpu, code, a, b, size)
-						 : cc_condition(cpu, code);
-	if (taken)
-		return edge_taken(cpu, op + 1, clock);
-	return edge_on(cpu, op + 1, clock);
-}
+#include "l0/machine/interp/fuse.h"
 
 #define FUSED(name, ALU, source, size, code)                                                       \
 	HANDLER(name##_##size##_##code)                                                            \
 	{                                                                                          \
 		return fused(cpu, op, clock, ALU, source, size, code);                             \
+	}                                                                                          \
+	HANDLER(name##_##size##_##code##_light)                                                    \
+	{                                                                                          \
+		if (!fuse_plain(ALU, code))                                                        \
+			OP_TAIL(name##_##size##_##code, cpu, op);                                  \
+		return fused_light(cpu, op, clock, ALU, source, size, code,                        \
+				   name##_##size##_##code);                                        \
 	}
 #define FUSED_SIZES(name, ALU, source, code)                                                       \
 	FUSED(name, ALU, source, 1, code)                                                          \
@@ -83,12 +41,15 @@ CONDITIONS(DEC_R)
 CONDITIONS(SUB_RI)
 CONDITIONS(AND_RI)
 
-/* [log2 of size][condition] */
+/* [log2 of size][condition][light?] */
 struct fusion {
 	const struct op_family *family;
-	op_fn fn[4][16];
+	op_fn fn[4][16][2];
 };
-#define PAIR(name, size, code) name##_##size##_##code
+#define PAIR(name, size, code)                                                                     \
+	{                                                                                          \
+		name##_##size##_##code, name##_##size##_##code##_light                             \
+	}
 #define PAIRS(name, size, a, b, c, d)                                                              \
 	PAIR(name, size, a), PAIR(name, size, b), PAIR(name, size, c), PAIR(name, size, d)
 #define SIZE_FORMS(name, size)                                                                     \
@@ -110,7 +71,7 @@ static const struct fusion fusions[] = {
     FUSION(family_and_ei, and_ri),
 };
 
-op_fn op_fuse(const struct op *first, const struct op *jcc)
+static op_fn fusion_find(const struct op *first, const struct op *jcc, bool light)
 {
 	const struct insn_info *a = insn_info(first->row), *b = insn_info(jcc->row);
 
@@ -119,6 +80,21 @@ op_fn op_fuse(const struct op *first, const struct op *jcc)
 		return NULL;
 	for (unsigned i = 0; i < sizeof(fusions) / sizeof(fusions[0]); i++)
 		if (a->family == fusions[i].family)
-			return fusions[i].fn[__builtin_ctz(first->opsize)][jcc->vvvv];
+			return fusions[i].fn[__builtin_ctz(first->opsize)][jcc->vvvv][light];
 	return NULL;
+}
+
+void op_fuse(struct op *jcc, bool light)
+{
+	op_fn full, triple;
+
+	if (jcc->nth < 1)
+		return;
+	full = fusion_find(jcc - 1, jcc, false);
+	if (!full)
+		return;
+	triple = jcc->nth > 1 ? op_triple(jcc - 2, jcc, light) : NULL;
+	jcc[-1].fn = triple ? full : fusion_find(jcc - 1, jcc, light);
+	if (triple)
+		jcc[-2].fn = triple;
 }
