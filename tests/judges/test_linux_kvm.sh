@@ -20,6 +20,18 @@ for depth in 0 1 2; do
 		"$linux/bzImage" </dev/null 2>&1) || failed=1
 	judge "interpreter, depth $depth" "$got"
 done
+# KVM carries MPX, too: beneath the guest, over hv.elf, and with hv.elf between the two.
+bounds=$("$build/abyme" run "$build/images/bounds.elf")
+for row in 0-0 1-0 0-1; do
+	run="abyme run --machine kvm --depth ${row#*-} bin/images/bounds.elf"
+	got=$(timeout 300 "$build/abyme" run --depth ${row%-*} --mem 512M --initrd "$linux/initrd" \
+		--append "console=ttyS0 panic=-1 quiet run=\"$run\"" "$linux/bzImage" </dev/null 2>/dev/null |
+		tr -d '\r' | sed '/^init:/d; /reboot:/d')
+	same=differ
+	[ "$got" != "$bounds" ] || same='are the same'
+	echo "bounds over $((${row%-*})) hv, Linux/KVM, ${row#*-} hv: they $same"
+	[ "$same" = 'are the same' ] || failed=1
+done
 for below in "$hv" "$hv $hv"; do
 	# shellcheck disable=SC2086
 	got=$(tests/bochs/run.sh -i -m 256 -t 600 $below "$linux/bzImage $words" "$linux/initrd")

@@ -65,15 +65,30 @@ static void restore_memory(struct cpu *cpu)
 /* ---- registers ---- */
 
 /* What instructions that do not abort can change. */
+#define KEPT_FIELDS(KEPT)                                                                          \
+	KEPT(gpr)                                                                                  \
+	KEPT(cc_dst)                                                                               \
+	KEPT(cc_src)                                                                               \
+	KEPT(cc_aux)                                                                               \
+	KEPT(cc_op)                                                                                \
+	KEPT(eflags_rest)                                                                          \
+	KEPT(pkru)                                                                                 \
+	KEPT(xsave_area)                                                                           \
+	KEPT(cet)                                                                                  \
+	KEPT(mpx)
+
 static const struct {
 	size_t at, size;
 } kept[] = {
-#define KEPT(field) {offsetof(struct cpu, field), sizeof(((struct cpu *)0)->field)}
-	KEPT(gpr),    KEPT(cc_dst),	 KEPT(cc_src), KEPT(cc_aux),
-	KEPT(cc_op),  KEPT(eflags_rest), KEPT(pkru),   KEPT(xsave_area),
-	KEPT(cet),    KEPT(mpx),
+#define KEPT(field) {offsetof(struct cpu, field), sizeof(((struct cpu *)0)->field)},
+    KEPT_FIELDS(KEPT)
 #undef KEPT
 };
+
+#define KEPT_SIZE(field) +sizeof(((struct cpu *)0)->field)
+_Static_assert(sizeof(((struct rtm *)0)->registers) >= 0 KEPT_FIELDS(KEPT_SIZE),
+	       "room for what is kept");
+#undef KEPT_SIZE
 
 static void keep_registers(struct cpu *cpu)
 {
@@ -93,10 +108,6 @@ static void restore_registers(struct cpu *cpu)
 	if (pkru != cpu->pkru)
 		mmu_keys_changed(cpu);
 }
-_Static_assert(sizeof(((struct rtm *)0)->registers) >=
-		       (REG_COUNT + 2 + 4) * 8 + 2 * 4 + sizeof(((struct cpu *)0)->xsave_area) +
-			   sizeof(((struct cpu *)0)->cet) + sizeof(((struct cpu *)0)->mpx),
-	       "room for what is kept");
 
 /* ---- the transaction ---- */
 
