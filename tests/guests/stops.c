@@ -56,6 +56,19 @@ static void exit_port(void)
 
 /* INIT to itself: real mode at the reset vector, where no ROM lies and all ones are an invalid
  * opcode, whose vector is here. */
+static void init_into(const uint8_t *code, size_t size)
+{
+	uint8_t *volatile start = NULL;
+	volatile uint8_t *low = start;
+
+	for (size_t i = 0; i < size; i++)
+		low[REAL_CODE + i] = code[i];
+	*(volatile uint32_t *)(low + 4 * VECTOR_UD) = REAL_CODE;
+	lapic_init();
+	lapic_write(LAPIC_ICR_HIGH, lapic_read(LAPIC_ID));
+	lapic_write(LAPIC_ICR_LOW, ICR_INIT_ASSERT);
+}
+
 static void init(void)
 {
 	static const uint8_t code[] = {
@@ -65,15 +78,39 @@ static void init(void)
 		0xe6, 0xf4,       /* out %al, $0xf4 */
 		0xfa, 0xf4,       /* cli; hlt */
 	};
-	uint8_t *volatile start = NULL;
-	volatile uint8_t *low = start;
+	init_into(code, sizeof(code));
+}
 
-	for (size_t i = 0; i < sizeof(code); i++)
-		low[REAL_CODE + i] = code[i];
-	*(volatile uint32_t *)(low + 4 * VECTOR_UD) = REAL_CODE;
-	lapic_init();
-	lapic_write(LAPIC_ICR_HIGH, lapic_read(LAPIC_ID));
-	lapic_write(LAPIC_ICR_LOW, ICR_INIT_ASSERT);
+/* INIT clears the bound registers, BNDCFGU, BNDSTATUS and IA32_BNDCFGS, and leaves XCR0: an I for
+ * "nothing is left". */
+static void init_mpx(void)
+{
+	static const uint8_t code[] = {
+		0x66, 0xb8, 0x00, 0x06, 0x04, 0x00, /* mov $(OSXSAVE | OSFXSR | ...), %eax */
+		0x0f, 0x22, 0xe0,		    /* mov %eax, %cr4 */
+		0x66, 0xb8, 0x18, 0x00, 0x00, 0x00, /* mov $0x18, %eax */
+		0x66, 0x31, 0xd2,		    /* xor %edx, %edx */
+		0x0f, 0xae, 0x26, 0x00, 0x60,	    /* xsave 0x6000 */
+		0x8a, 0x1e, 0x00, 0x62,		    /* mov 0x6200, %bl */
+		0x66, 0xb9, 0x90, 0x0d, 0x00, 0x00, /* mov $IA32_BNDCFGS, %ecx */
+		0x0f, 0x32, 0x08, 0xc3,		    /* rdmsr; or %al, %bl */
+		0x80, 0xc3, 'I',		    /* add $'I', %bl */
+		0xba, 0xf8, 0x03,		    /* mov $0x3f8, %dx */
+		0x88, 0xd8, 0xee,		    /* mov %bl, %al; out %al, %dx */
+		0xb0, 0x05, 0xe6, 0xf4,		    /* mov $5, %al; out %al, $0xf4 */
+		0xfa, 0xf4,			    /* cli; hlt */
+	};
+	static uint64_t area[136] __attribute__((aligned(64))) = {
+		[64] = 0x18, [120] = 1, [121] = 2, [128] = 3, [129] = 4};
+	uint8_t *volatile image = (uint8_t *)0x6000;
+
+	write_cr4(read_cr4() | CR4_OSXSAVE | CR4_OSFXSR);
+	__asm__ volatile("xsetbv" : : "a"(0x1b), "d"(0), "c"(0));
+	__asm__ volatile("xrstor64 %0" : : "m"(area), "a"(0x18), "d"(0));
+	wrmsr(MSR_IA32_BNDCFGS, 3);
+	for (size_t i = 0; i < 64; i++)
+		image[0x200 + i] = 0;
+	init_into(code, sizeof(code));
 }
 
 /* VMX root operation blocks INIT until it is left. */
@@ -133,6 +170,7 @@ static const struct {
 	{ "spin", spin },	  { "echo", echo },
 	{ "e9", e9 },		  { "init", init },
 	{ "apic-base", apic_base }, { "init-vmxoff", init_vmxoff },
+	{ "init-mpx", init_mpx },
 };
 
 int main(void)

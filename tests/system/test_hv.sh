@@ -38,6 +38,7 @@ expect 'triple fault, depth 3' 225 'level 2 ends its guest: triple fault' \
 	--depth 3 --append triple "$images/stops.elf"
 for depth in 0 1 2; do
 	expect "INIT, depth $depth" 11 '^I$' --depth $depth --append init "$images/stops.elf"
+	expect "INIT and MPX, depth $depth" 11 '^I$' --depth $depth --append init-mpx "$images/stops.elf"
 	expect "INIT in VMX operation, depth $depth" 11 '^blocked$' --depth $depth --append init-vmxoff "$images/stops.elf"
 done
 expect 'local APIC over memory of the hypervisor, depth 1' 225 'local APIC over memory' \
