@@ -90,7 +90,7 @@ static bool link_pointer_holds(struct shadow_vcpu *v, struct shadow_slot *slot)
 	v->linked = NULL;
 	if (link == UINT64_MAX)
 		return true;
-	if (PAGE_OFFSET(link) || link >> v->caps.maxphyaddr)
+	if (PAGE_OFFSET(link) || link >> v->caps.maxphyaddr || link == slot->address.value)
 		return false;
 	read_phys32(v, link, &revision);
 	if (revision != (VMCS_REVISION | (shadowing ? VMCS_SHADOW_INDICATOR : 0)))

@@ -78,11 +78,31 @@ static bool linking_changes(const struct shadow_vcpu *v, const struct shadow_slo
 	return v->hw_shadowing && now != (v->linked != NULL);
 }
 
-/* What an entry needs before VMCS02 is written, and most entries don't. */
-static bool prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02)
+/* Some checks on controls come out by more than VMWRITEs of controls: by the event, which L1 writes
+ * without an exit, and by the virtual-APIC page. The hardware makes them on VMCS02, but too late if
+ * guest state is judged, or MSRs are loaded, before. */
+static bool controls_hold(struct shadow_vcpu *v, struct shadow_slot *slot, struct vmx_result *r)
 {
-	unsigned failed = checks12_guest(v, slot);
+	if (!(slot->extras & EXTRA_PREPARE) ||
+	    (!(vmcs_get(&slot->v12, ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID) &&
+	     !vmcs_get(&slot->v12, ENTRY_MSR_LOAD_COUNT)))
+		return true;
+	v->env->vmptrld(v->env, &v->l0.vmcs01_hpa);
+	slot->dirty |= DIRTY_CHECKS;
+	*r = checks12_controls_and_host(v, slot);
+	return r->outcome == VMX_DO_ENTRY;
+}
 
+/* What an entry needs before VMCS02 is written, and most entries don't. false: *r is the outcome. */
+static bool prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02,
+		    struct vmx_result *r)
+{
+	unsigned failed;
+
+	if (!controls_hold(v, slot, r))
+		return false;
+	r->outcome = VMX_DO_EXIT;
+	failed = checks12_guest(v, slot);
 	if (failed)
 		return fail_entry(v, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, failed - 1);
 	if (guest02_uses_pdptes(slot) && !slot_has_ept12(slot) && !guest02_load_pdptes(v, slot))
@@ -111,14 +131,15 @@ static void push_controls(struct shadow_vcpu *v, struct shadow_slot *slot, uint6
 }
 
 /* VMCS12 is good as far as the hardware will not check it on VMCS02: enters. */
-static bool enter(struct shadow_vcpu *v, struct shadow_slot *slot, bool launch)
+static bool enter(struct shadow_vcpu *v, struct shadow_slot *slot, bool launch,
+		  struct vmx_result *r)
 {
 	uint64_t eptp02 = 0;
 	unsigned failed;
 
 	if ((slot->dirty || (slot->extras & EXTRA_PREPARE) ||
 	     slot->ept_generation != v->ept_generation) &&
-	    !prepare(v, slot, &eptp02))
+	    !prepare(v, slot, &eptp02, r))
 		return false;
 	v->env->vmptrld(v->env, &slot->vmcs02.hpa);
 	if ((slot->dirty & DIRTY_CONTROLS) || (slot->extras & (EXTRA_LINK | EXTRA_MSR_LISTS)))
@@ -164,7 +185,7 @@ static bool attempt(struct shadow_vcpu *v, bool launch, struct vmx_result *r)
 	if ((slot->dirty & LOOK_AGAIN) && !look_again(v, slot, long_mode, r))
 		return false;
 	r->outcome = VMX_DO_EXIT;
-	return enter(v, slot, launch);
+	return enter(v, slot, launch, r);
 }
 
 enum shadow_next entry_emulate(struct shadow_vcpu *v, bool launch)

@@ -5,8 +5,6 @@
  */
 #include "shadow/ept02.h"
 
-#include "shadow/sdm/msr.h"
-
 /* One tree. A page full of these descriptors is the cache. */
 struct ept02 {
 	uint64_t eptp12; /* key; 0: free (no valid EPTP is 0) */
@@ -15,23 +13,6 @@ struct ept02 {
 };
 #define EPT02_COUNT (PAGE_SIZE / sizeof(struct ept02))
 #define ROOT_LEVEL 3
-
-bool eptp12_is_valid(const struct shadow_vcpu *v, uint64_t eptp12)
-{
-	uint64_t cap = vmx_cap(&v->caps, EPT_VPID_CAP);
-	uint64_t type = eptp12 & EPTP_MT;
-
-	if (type != EPTP_MT_WB && !(type == 0 && (cap & EPT_CAP_UC)))
-		return false;
-	if ((eptp12 & EPTP_WALK) != EPTP_WALK_4 &&
-	    !((eptp12 & EPTP_WALK) == EPTP_WALK_5 && (cap & EPT_CAP_WALK_5)))
-		return false;
-	if ((eptp12 & EPTP_AD) && !(cap & EPT_CAP_AD))
-		return false;
-	if ((eptp12 & EPTP_SSS) && !(cap & EPT_CAP_SHADOW_STACK))
-		return false;
-	return !(eptp12 & UINT64_C(0xf00)) && !(eptp12 >> v->caps.maxphyaddr);
-}
 
 static struct ept02 *find(struct shadow_vcpu *v, uint64_t eptp12)
 {
@@ -75,21 +56,24 @@ static void forget(struct shadow_vcpu *v, struct ept02 *e)
 	v->env->invept(v->env, INVEPT_SINGLE, eptp02_of(e));
 }
 
-void ept02_forget(struct shadow_vcpu *v, uint64_t eptp12)
-{
-	struct ept02 *e = find(v, eptp12);
-
-	if (e)
-		forget(v, e);
-}
-
-void ept02_forget_all(struct shadow_vcpu *v)
+static void forget_masked(struct shadow_vcpu *v, uint64_t eptp12, uint64_t mask)
 {
 	struct ept02 *cache = v->ept_cache.va;
 
 	for (unsigned i = 0; i < EPT02_COUNT; i++)
-		if (cache[i].eptp12)
+		if (cache[i].eptp12 && !((cache[i].eptp12 ^ eptp12) & mask))
 			forget(v, &cache[i]);
+}
+
+/* SDM 3C "INVEPT": the mappings associated with bits 51:12 of the EPTP, whatever the others are. */
+void ept02_forget(struct shadow_vcpu *v, uint64_t eptp12)
+{
+	forget_masked(v, eptp12, EPT_ADDRESS);
+}
+
+void ept02_forget_all(struct shadow_vcpu *v)
+{
+	forget_masked(v, 0, 0);
 }
 
 static uint64_t running_eptp12(const struct shadow_vcpu *v)

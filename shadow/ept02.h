@@ -13,9 +13,6 @@
 #include "shadow/ept12.h"
 #include "shadow/slot.h"
 
-/* SDM 3C "VM-Execution Control Fields" (EPTP): memory type, walk length, A/D, reserved bits. */
-bool eptp12_is_valid(const struct shadow_vcpu *v, uint64_t eptp12);
-
 /* EPTP02 for L1's EPTP12. false: out of pages. */
 bool ept02_find(struct shadow_vcpu *v, uint64_t eptp12, uint64_t *eptp02);
 

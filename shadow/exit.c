@@ -39,7 +39,29 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
  * monitor trap flag its next exit has to do. */
 static void ask_again(struct shadow_vcpu *v)
 {
+	uint32_t info = (uint32_t)v->env->vmcs_read(v->env, VMCS_ENTRY_INTERRUPTION_INFO);
+
+	/* An MTF VM exit that L1 injects comes by itself, and is L1's. */
+	if ((info & INTR_INFO_VALID) &&
+	    (info & INTR_INFO_TYPE) == INTR_TYPE_OTHER_EVENT << INTR_INFO_TYPE_SHIFT)
+		return;
 	(void)step_l2(v, 0);
+}
+
+static bool waits_for_sipi(struct shadow_env *env)
+{
+	return env->vmcs_read(env, VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI;
+}
+
+/* For as long as L2 runs: SDM 3C "Interruptibility State" (VM entry; with "NMI exiting" alone no
+ * IRET of L2 ends it), "Other Causes of VM Exits". */
+static bool nmis_are_blocked(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+
+	return waits_for_sipi(env) ||
+	       (!(slot_pin(v->current) & PIN_VIRTUAL_NMIS) &&
+		(env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI));
 }
 
 enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
@@ -54,6 +76,8 @@ enum shadow_nmi shadow_l2_nmi(struct shadow_vcpu *v)
 
 	if (!(slot_pin(v->current) & PIN_NMI_EXITING))
 		return SHADOW_NMI_GUEST;
+	if (nmis_are_blocked(v))
+		return SHADOW_NMI_LATER;
 	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID ||
 	    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_MOV_SS) {
 		ask_again(v);
@@ -76,7 +100,7 @@ bool shadow_l2_init(struct shadow_vcpu *v)
 		ask_again(v);
 		return false;
 	}
-	if (env->vmcs_read(env, VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI)
+	if (waits_for_sipi(env))
 		return false;
 	v->launching = false;
 	reflect_exit(v, &init);

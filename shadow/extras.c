@@ -64,5 +64,7 @@ void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot)
 		extras |= EXTRA_BNDCFGS;
 	if (slot_pin(slot) & PIN_PREEMPTION_TIMER)
 		extras |= EXTRA_TIMER;
+	if (slot_entry_controls(slot) & ENTRY_LOAD_PERF_GLOBAL_CTRL)
+		extras |= EXTRA_PERF;
 	slot->extras = (uint16_t)extras;
 }

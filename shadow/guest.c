@@ -69,14 +69,30 @@ static void reinject(struct shadow_env *env, uint32_t info)
 	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO, info & ~INTR_INFO_NMI_UNBLOCKING);
 }
 
+/* SDM 3C "Monitor Trap Flag": L0 has executed an instruction for L2, behind which the hardware would
+ * have made an MTF VM exit. It makes it before the next instruction if it is injected. */
+static void pend_mtf(struct shadow_vcpu *v)
+{
+	struct shadow_env *env = v->env;
+
+	if (!(slot_primary(v->current) & (uint32_t)PRIMARY_MONITOR_TRAP_FLAG) ||
+	    env->vmcs_read(env, VMCS_GUEST_RIP) == v->trapped_rip ||
+	    env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
+		return;
+	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO,
+			INTR_INFO_VALID | INTR_TYPE_OTHER_EVENT << INTR_INFO_TYPE_SHIFT);
+}
+
 void shadow_l2_absorbed(struct shadow_vcpu *v)
 {
 	struct shadow_env *env = v->env;
 	uint32_t info = (uint32_t)env->vmcs_read(env, VMCS_IDT_VECTORING_INFO);
 
-	if (v->in_l2 && (v->current->extras & EXTRA_TIMER))
-		guest02_go_on_with_timer(v, v->current);
-
+	if (v->in_l2) {
+		if (v->current->extras & (EXTRA_TIMER | EXTRA_PERF))
+			guest02_go_on(v, v->current);
+		pend_mtf(v);
+	}
 	if (!(info & INTR_INFO_VALID))
 		return;
 	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)

@@ -164,12 +164,23 @@ static void start_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 	write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE, value);
 }
 
-void guest02_go_on_with_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
+static void go_on_with_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t now = v->env->rdtsc(v->env);
 
 	write02(v, slot, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
 		slot->timer_end > now ? (slot->timer_end - now) >> timer_shift(v) : 0);
+}
+
+void guest02_go_on(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	uint64_t value;
+
+	if (slot->extras & EXTRA_TIMER)
+		go_on_with_timer(v, slot);
+	if ((slot->extras & EXTRA_PERF) &&
+	    v->env->rdmsr(v->env, MSR_IA32_PERF_GLOBAL_CTRL, &value))
+		push02_by_name(v, slot, GUEST_IA32_PERF_GLOBAL_CTRL, value);
 }
 
 /* What exists only under some control of L1's, or is seldom used. */
@@ -186,6 +197,9 @@ static void push_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 			       vmcs_get(&slot->v12, GUEST_INTERRUPT_STATUS));
 	if (slot->extras & EXTRA_TIMER)
 		start_timer(v, slot);
+	if (slot->extras & EXTRA_PERF)
+		push02_by_name(v, slot, GUEST_IA32_PERF_GLOBAL_CTRL,
+			       vmcs_get(&slot->v12, GUEST_IA32_PERF_GLOBAL_CTRL));
 }
 
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot)
@@ -196,7 +210,8 @@ void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot)
 		push_unsteady(v, slot);
 	push_hot(v, slot);
 	push_event(v, slot);
-	if (slot->extras & (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER | EXTRA_BNDCFGS))
+	if (slot->extras &
+	    (EXTRA_PAE | EXTRA_APICV | EXTRA_TIMER | EXTRA_BNDCFGS | EXTRA_PERF))
 		push_extras(v, slot);
 	slot->dirty &= ~(uint32_t)DIRTY_GUEST;
 	slot->written = 0;

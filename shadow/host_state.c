@@ -182,15 +182,11 @@ static void load_fields(struct shadow_vcpu *v, struct shadow_slot *slot,
 {
 	struct shadow_env *env = v->env;
 	uint64_t *load = slot->load01;
-	bool blocked = l2->nmi_blocked;
 
 	if (env->vmcs_read_list(env, SHADOW_LIST_L1_STATE, v->state01.field) ||
 	    v->loaded01 != slot->host_id)
 		load_differences(v, slot);
-	if (!l2->nmi_decided)
-		blocked =
-		    env->vmcs_read(env, VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
-	load[L1_LOAD_GUEST_INTERRUPTIBILITY_STATE] = blocked ? INTERRUPTIBILITY_NMI : 0;
+	load[L1_LOAD_GUEST_INTERRUPTIBILITY_STATE] = l2->nmi_blocked ? INTERRUPTIBILITY_NMI : 0;
 	env->vmcs_write_list(env, SHADOW_LIST_L1_LOAD, load);
 }
 

@@ -11,7 +11,6 @@
 struct l2_leftover {
 	uint64_t efer, pat, bndcfgs;
 	bool nmi_blocked; /* L1 is to find NMIs blocked */
-	bool nmi_decided; /* else VMCS01's own state stays */
 };
 
 /* VMCS01 is current. false: VMX abort (v->dead is set). */

@@ -46,13 +46,12 @@ struct vmx_result emulate_invept(struct shadow_vcpu *v, struct shadow_regs *regs
 		return result_fail_valid(VMX_ERROR_INVALID_OPERAND);
 	if (r.outcome != VMX_SUCCEED)
 		return r;
-	if (type == INVEPT_GLOBAL) {
-		ept02_forget_all(v);
-		return result_succeed();
-	}
-	if (!eptp12_is_valid(v, d.low))
+	if (d.high || (type == INVEPT_SINGLE && !vmx_caps_eptp_valid(&v->caps, d.low)))
 		return result_fail_valid(VMX_ERROR_INVALID_OPERAND);
-	ept02_forget(v, d.low);
+	if (type == INVEPT_GLOBAL)
+		ept02_forget_all(v);
+	else
+		ept02_forget(v, d.low);
 	return result_succeed();
 }
 

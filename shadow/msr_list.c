@@ -33,6 +33,26 @@ static int field_of_msr(const struct shadow_vcpu *v, uint32_t msr)
 	return -1;
 }
 
+/* MSRs that are the guest's while L0 runs, too, and that VMCS02 loads if L1 has VMCS12 do so: after
+ * what L1's area has for them, if the field did not have the same. */
+static int field_loaded_later(const struct shadow_vcpu *v, uint32_t msr)
+{
+	static const struct {
+		uint32_t msr;
+		uint8_t index;
+	} fields[] = {
+	    {MSR_IA32_PERF_GLOBAL_CTRL, VMCS_INDEX_GUEST_IA32_PERF_GLOBAL_CTRL},
+	    {MSR_IA32_PKRS, VMCS_INDEX_GUEST_IA32_PKRS},
+	    {MSR_IA32_S_CET, VMCS_INDEX_GUEST_IA32_S_CET},
+	    {MSR_IA32_INTERRUPT_SSP_TABLE_ADDR, VMCS_INDEX_GUEST_INTERRUPT_SSP_TABLE_ADDR},
+	};
+
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].msr == msr && field_exists(v->l0.hw, fields[i].index))
+			return fields[i].index;
+	return -1;
+}
+
 /* MSRs that no area may name, and reserved bits of the entry. */
 static bool is_forbidden(const struct vmx_msr_entry *e, bool load)
 {
@@ -42,27 +62,8 @@ static bool is_forbidden(const struct vmx_msr_entry *e, bool load)
 			e->index == MSR_IA32_BIOS_UPDT_TRIG);
 }
 
-/* SDM 1 "Read and Write of IA32_BNDCFGS" */
-static bool bndcfgs_is_valid(const struct shadow_vcpu *v, uint64_t value)
+static bool is_pat(uint64_t value)
 {
-	unsigned shift = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return !(value & UINT64_C(0xffc)) &&
-	       (uint64_t)((int64_t)(value << shift) >> shift) == value;
-}
-
-/* What WRMSR would refuse in an MSR that goes to a field: SDM 3A "Extended Feature Enable
- * Register", "Page Attribute Table (PAT)". LMA cannot be changed by WRMSR. */
-static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t value)
-{
-	if (msr == MSR_IA32_EFER)
-		return !(value & ~v->caps.efer_valid);
-	if (msr == MSR_IA32_DEBUGCTL)
-		return !(value & ~v->caps.debugctl_valid);
-	if (msr == MSR_IA32_BNDCFGS)
-		return bndcfgs_is_valid(v, value);
-	if (msr != MSR_IA32_PAT)
-		return true;
 	for (unsigned i = 0; i < 8; i++) {
 		uint8_t type = (uint8_t)(value >> (8 * i));
 
@@ -72,22 +73,76 @@ static bool value_is_valid(const struct shadow_vcpu *v, uint32_t msr, uint64_t v
 	return true;
 }
 
-/* `have` is the image of the current VMCS to keep true, or NULL. */
+/* SDM 3A "Canonical Addressing": for an MSR it is the part that counts, not the paging mode. */
+static bool is_canonical(const struct shadow_vcpu *v, uint64_t address)
+{
+	unsigned shift = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+
+/* SDM 3A "Extended Feature Enable Register": LME is fixed while paging is on, and LMA is not
+ * written. */
+static bool write_efer(struct shadow_vcpu *v, uint64_t *value)
+{
+	struct shadow_env *env = v->env;
+	uint64_t old = env->vmcs_read(env, VMCS_GUEST_IA32_EFER);
+
+	if (*value & ~v->caps.efer_valid)
+		return false;
+	if (((*value ^ old) & EFER_LME) && (env->vmcs_read(env, VMCS_GUEST_CR0) & CR0_PG))
+		return false;
+	*value = (*value & ~EFER_LMA) | (old & EFER_LMA);
+	return true;
+}
+
+/* What WRMSR makes of a value for an MSR that goes to a field. false: it would be refused. */
+static bool write_as_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_IA32_EFER:
+		return write_efer(v, value);
+	case MSR_IA32_DEBUGCTL:
+		return !(*value & ~v->caps.debugctl_valid);
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return is_canonical(v, *value);
+	case MSR_IA32_PAT:
+		return is_pat(*value);
+	case MSR_IA32_BNDCFGS: /* SDM 1 "Read and Write of IA32_BNDCFGS" */
+		return !(*value & UINT64_C(0xffc)) && is_canonical(v, *value);
+	default:
+		return true;
+	}
+}
+
+/* A field of the current VMCS, of which `have` is the image to keep true, or NULL. */
+static void write_field(struct shadow_vcpu *v, int index, uint64_t value, struct vmcs *have)
+{
+	if (have)
+		have->field[index] = value;
+	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, value);
+}
+
 static bool load_one(struct shadow_vcpu *v, const struct vmx_msr_entry *e, struct vmcs *have)
 {
-	int index = field_of_msr(v, e->index);
+	int index = field_of_msr(v, e->index), later = field_loaded_later(v, e->index);
+	uint64_t value = e->value;
 
 	if (is_forbidden(e, true))
 		return false;
-	if (index < 0)
-		return v->env->wrmsr(v->env, e->index, e->value);
-	if (!value_is_valid(v, e->index, e->value))
+	if (index >= 0) {
+		if (!write_as_wrmsr(v, e->index, &value))
+			return false;
+		if (e->index == MSR_IA32_BNDCFGS && value)
+			shadow_bndcfgs_used(v);
+		write_field(v, index, value, have);
+		return true;
+	}
+	if (!v->env->wrmsr(v->env, e->index, value))
 		return false;
-	if (have)
-		have->field[index] = e->value;
-	if (e->index == MSR_IA32_BNDCFGS && e->value)
-		shadow_bndcfgs_used(v);
-	v->env->vmcs_write(v->env, vmcs_fields[index].encoding, e->value);
+	if (have && later >= 0)
+		write_field(v, later, value, have);
 	return true;
 }
 

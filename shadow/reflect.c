@@ -116,11 +116,12 @@ static uint64_t read_news(struct shadow_vcpu *v, struct shadow_slot *slot,
 	return news;
 }
 
-/* CR0, CR4 and EFER decide about PAE; of the 02's CRs v12 learns in a moment. */
+/* CR0, CR4 and IA-32e mode decide about PAE; of the 02's CRs v12 learns in a moment. */
 static void read_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	if (!(vmcs_get(&slot->have02, GUEST_CR4) & CR4_PAE) || !slot_has_ept12(slot) ||
-	    !(vmcs_get(&slot->have02, GUEST_CR0) & CR0_PG))
+	    !(vmcs_get(&slot->have02, GUEST_CR0) & CR0_PG) ||
+	    (slot_entry_controls(slot) & ENTRY_IA32E_MODE_GUEST))
 		return;
 	for (unsigned i = VMCS_INDEX_GUEST_PDPTE0; i <= VMCS_INDEX_GUEST_PDPTE3; i++) {
 		read02(v, slot, i);
@@ -154,10 +155,10 @@ static void read_extras(struct shadow_vcpu *v, struct shadow_slot *slot)
 	    (slot_exit_controls(slot) & EXIT_SAVE_PREEMPTION_TIMER))
 		vmcs_set(&slot->v12, PREEMPTION_TIMER_VALUE,
 			 v->env->vmcs_read(v->env, VMCS_PREEMPTION_TIMER_VALUE));
-	if (slot->extras & EXTRA_PAE)
-		read_pdptes(v, slot);
 	if (slot->extras & EXTRA_LONG_MODE)
 		save_long_mode(v, slot);
+	if (slot->extras & (EXTRA_PAE | EXTRA_LONG_MODE))
+		read_pdptes(v, slot);
 }
 
 /* v12 takes the news from have02, and the shadow VMCS, if there is one, takes them from v12 and is
@@ -205,16 +206,14 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 		l2.pat = vmcs_get(&slot->have02, GUEST_IA32_PAT);
 		l2.bndcfgs = vmcs_get(&slot->have02, GUEST_IA32_BNDCFGS);
 	}
-	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked; without NMI
-	 * exiting, L2's blocking is the CPU's. */
+	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked, others leave them as
+	 * they were in L2: not blocked with virtual NMIs, else by the interruptibility state. */
 	if ((as->reason & EXIT_REASON_BASIC) == EXIT_REASON_EXCEPTION_OR_NMI &&
-	    (info & INTR_INFO_TYPE) == INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT) {
-		l2.nmi_decided = l2.nmi_blocked = true;
-	} else if (!(slot_pin(slot) & PIN_NMI_EXITING)) {
-		l2.nmi_decided = true;
+	    (info & INTR_INFO_TYPE) == INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT)
+		l2.nmi_blocked = true;
+	else if (!(slot_pin(slot) & PIN_VIRTUAL_NMIS))
 		l2.nmi_blocked =
 		    vmcs_get(&slot->have02, GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_NMI;
-	}
 	return l2;
 }
 
@@ -264,7 +263,9 @@ void reflect_failed_entry(struct shadow_vcpu *v, enum vmx_exit_reason reason,
 			learn(slot, NEWS_EXIT_QUALIFICATION, qualification);
 	struct l2_leftover l2 = {.efer = vmcs_get(&v->l1, GUEST_IA32_EFER),
 				 .pat = vmcs_get(&v->l1, GUEST_IA32_PAT),
-				 .bndcfgs = vmcs_get(&v->l1, GUEST_IA32_BNDCFGS)};
+				 .bndcfgs = vmcs_get(&v->l1, GUEST_IA32_BNDCFGS),
+				 .nmi_blocked = vmcs_get(&v->l1, GUEST_INTERRUPTIBILITY_STATE) &
+						INTERRUPTIBILITY_NMI};
 
 	if (v->in_l2) {
 		/* The injection did not happen and must not linger in VMCS02. */

@@ -44,6 +44,7 @@ static bool has_error_code(uint8_t vector)
 enum route route_fault(struct l2_exit *x, const struct vmx_result *fault)
 {
 	bool coded = has_error_code(fault->vector), page = fault->vector == VECTOR_PF;
+	struct shadow_env *env = x->v->env;
 	uint64_t linear = x->v->fault_linear;
 
 	if (bitmap_wants(&x->slot->v12, fault->vector, fault->error)) {
@@ -56,11 +57,14 @@ enum route route_fault(struct l2_exit *x, const struct vmx_result *fault)
 				    (coded ? INTR_INFO_ERROR_CODE : 0),
 		    .error_code = fault->error,
 		};
+		/* SDM 3C "Saving RIP, RSP, RFLAGS, and SSP": RF as the fault would have pushed it. */
+		env->vmcs_write(env, VMCS_GUEST_RFLAGS,
+				env->vmcs_read(env, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 		return ROUTE_L1;
 	}
 	if (page)
-		x->v->env->set_cr2(x->v->env, linear);
-	shadow_inject_fault(x->v->env, fault->vector, coded, fault->error);
+		env->set_cr2(env, linear);
+	shadow_inject_fault(env, fault->vector, coded, fault->error);
 	return ROUTE_DONE;
 }
 
@@ -220,6 +224,8 @@ static __attribute__((noinline)) enum route ask(struct l2_exit *x, const struct 
 
 	if (!row->known)
 		return ROUTE_L0;
+	if (slot_primary(x->slot) & (uint32_t)PRIMARY_MONITOR_TRAP_FLAG)
+		x->v->trapped_rip = x->v->env->vmcs_read(x->v->env, VMCS_GUEST_RIP);
 	if (row->first) {
 		route = row->first(x);
 		if (route != ROUTE_ASK)

@@ -118,6 +118,7 @@ struct shadow_vcpu {
 	bool rare_shown;	 /* vmread_bitmap lets rare fields through */
 	struct shadow_page junk; /* see vcpu_junk_page() */
 	bool launching;		 /* while in_l2: it was VMLAUNCH that led there */
+	uint64_t trapped_rip;	 /* while in_l2 under L1's monitor trap flag: RIP at the exit */
 	struct shadow_walk_note walk_notes[SHADOW_WALK_NOTES];
 	uint64_t linked_pointer; /* what VMCS01's link pointer holds */
 	/* VMCS01's guest state of list L1_STATE as last read or written, and the number of the host

@@ -60,6 +60,7 @@ enum slot_extra {
 	EXTRA_TIMER = 256,    /* VMX-preemption timer */
 	EXTRA_FLUSH = 512,    /* L1 has no VPIDs: its transitions flush, vpid.h */
 	EXTRA_NOTES = 1024,    /* see dirty.h */
+	EXTRA_PERF = 16384,    /* IA32_PERF_GLOBAL_CTRL is loaded, and no exit saves it */
 	/* What keeps an entry from going straight to VMCS02. */
 	EXTRA_PREPARE = EXTRA_MSR_LISTS | EXTRA_LINK | EXTRA_PAE | EXTRA_NOTES,
 };

@@ -6,7 +6,6 @@
 #include "shadow/ept02.h"
 #include "shadow/merge.h"
 #include "shadow/route.h"
-#include "shadow/sdm/msr.h"
 
 #define VMFUNC_EPTP_SWITCHING 0
 #define EPTP_LIST_ENTRIES 512
@@ -23,7 +22,7 @@ static uint64_t chosen_eptp(struct l2_exit *x)
 	if (!(vmcs_get(&x->slot->v12, VM_FUNCTION_CONTROLS) & BIT64(VMFUNC_EPTP_SWITCHING)))
 		return 0;
 	entry = x->v->env->pointer(x->v->env, (struct l1_gpa){list + 8 * index}, 8);
-	return entry && eptp12_is_valid(x->v, *entry) ? *entry : 0;
+	return entry && vmx_caps_eptp_valid(&x->v->caps, *entry) ? *entry : 0;
 }
 
 enum route first_vmfunc(struct l2_exit *x)

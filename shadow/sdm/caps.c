@@ -174,3 +174,20 @@ uint64_t vmx_caps_allowed(const struct vmx_caps *caps, enum vmx_control_word wor
 		return caps->msr[true_msr];
 	return caps->msr[words[word].msr];
 }
+
+static bool eptp_parts_exist(uint64_t cap, uint64_t eptp)
+{
+	if ((eptp & EPTP_MT) != EPTP_MT_WB && !((eptp & EPTP_MT) == 0 && (cap & EPT_CAP_UC)))
+		return false;
+	if ((eptp & EPTP_WALK) != EPTP_WALK_4 &&
+	    !((eptp & EPTP_WALK) == EPTP_WALK_5 && (cap & EPT_CAP_WALK_5)))
+		return false;
+	return (!(eptp & EPTP_AD) || (cap & EPT_CAP_AD)) &&
+	       (!(eptp & EPTP_SSS) || (cap & EPT_CAP_SHADOW_STACK));
+}
+
+bool vmx_caps_eptp_valid(const struct vmx_caps *caps, uint64_t eptp)
+{
+	return eptp_parts_exist(vmx_cap(caps, EPT_VPID_CAP), eptp) && !(eptp & EPTP_RESERVED) &&
+	       !(eptp >> caps->maxphyaddr);
+}

@@ -58,6 +58,10 @@ void vmx_caps_from_features(struct vmx_caps *caps);
 /* RDMSR of a capability MSR. False: no such MSR on a part with these features. */
 bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value);
 
+/* An EPTP with which VM entry would not fail, as INVEPT and EPTP switching ask. SDM 3C "VM-Execution
+ * Control Fields" (checks); the rows eptp_* of controls.def say the same one by one. */
+bool vmx_caps_eptp_valid(const struct vmx_caps *caps, uint64_t eptp);
+
 /* Allowed settings of a control word: low half must-be-1, high half may-be-1 bits, taken from the
  * TRUE MSR where the part has it. */
 enum vmx_control_word {

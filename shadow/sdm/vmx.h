@@ -290,6 +290,7 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPTP_WALK_5 (UINT64_C(4) << EPTP_WALK_SHIFT)
 #define EPTP_AD BIT64(6)
 #define EPTP_SSS BIT64(7)
+#define EPTP_RESERVED UINT64_C(0xf00) /* and what is beyond the physical width */
 
 /* Exit qualification for EPT violations */
 #define EPT_QUAL_READ BIT64(0)

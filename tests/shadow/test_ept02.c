@@ -239,6 +239,32 @@ static void replacing(void **state)
 	assert_int_equal(leaf(f, 0x5000, &size) & EPT_ADDRESS, FAKE_RAM_HPA + 0x7000);
 }
 
+/* SDM 3C "INVEPT": single-context invalidation takes "all mappings associated with bits 51:12" of the
+ * EPTP, so the operand need not be the EPTP in use to the last bit. */
+static void invept_by_address(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t size;
+
+	l1_prepare(f);
+	l1_write(f, VMCS_EPT_POINTER, EPTP12 | EPTP_AD);
+	l1_launch(f);
+	assert_int_equal(violation(f, 0x5000, EPT_QUAL_WRITE), SHADOW_RESUME_L2);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12 + PAGE_SIZE, 0),
+		       SEEN_SUCCEED, 0);
+	assert_int_not_equal(
+	    ept02_peek(&f->v, EPTP12 | EPTP_AD, (struct l2_gpa){0x5000}, &size), 0);
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12, 0), SEEN_SUCCEED, 0);
+	assert_int_equal(ept02_peek(&f->v, EPTP12 | EPTP_AD, (struct l2_gpa){0x5000}, &size), 0);
+	assert_int_equal(fake_count(&f->fake, FAKE_INVEPT, INVEPT_SINGLE), 1);
+	/* Bits 127:64 of the descriptor "must be zero". */
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_SINGLE, EPTP12, 1), SEEN_VALID,
+		       VMX_ERROR_INVALID_OPERAND);
+	assert_outcome(l1_inv(f, EXIT_REASON_INVEPT, INVEPT_GLOBAL, 0, 1), SEEN_VALID,
+		       VMX_ERROR_INVALID_OPERAND);
+}
+
 /* Few pages: trees are dropped and rebuilt, L2 still gets every page, and nothing leaks. */
 static void bounded(void **state)
 {
@@ -438,6 +464,7 @@ int main(void)
 	    TEST(not_present_12),
 	    TEST(misconfigurations),
 	    TEST(invept_drops),
+	    TEST(invept_by_address),
 	    TEST(replacing),
 	    TEST(bounded),
 	    TEST(dirty_flags),

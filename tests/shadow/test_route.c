@@ -366,12 +366,14 @@ static void shadowed_accesses_that_fault(void **state)
 	SET02(f, GUEST_SS_ACCESS_RIGHTS, GET02(f, GUEST_SS_ACCESS_RIGHTS) & ~(uint64_t)AR_DPL);
 	vmcs_set(&f->v.current->v12, EXCEPTION_BITMAP, BIT32(VECTOR_PF));
 	f->fake.cr2 = 0;
+	SET02(f, GUEST_RFLAGS, RFLAGS_FIXED1);
 	assert_int_equal(l2_exit(f, EXIT_REASON_VMREAD, OPERAND), SHADOW_RESUME_L1);
 	assert_int_equal(f->fake.cr2, 0);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EXCEPTION_OR_NMI);
 	assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), OPERAND);
 	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_INFO), fault | VECTOR_PF);
 	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_ERROR_CODE), PFEC_W);
+	assert_true(l1_read(f, VMCS_GUEST_RFLAGS) & RFLAGS_RF); /* as the fault would push it */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

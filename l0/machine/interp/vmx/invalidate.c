@@ -54,7 +54,8 @@ void insn_invept(struct cpu *cpu, const struct op *op)
 		return;
 	}
 	descriptor = read_descriptor(cpu, op);
-	valid = !descriptor.high && (type == INVEPT_GLOBAL || vmx_eptp_valid(cpu, descriptor.low));
+	valid = !descriptor.high && (type == INVEPT_GLOBAL ||
+				     vmx_caps_eptp_valid(cpu->vmx->caps, descriptor.low));
 	if (valid)
 		mmu_invept(cpu, type == INVEPT_GLOBAL ? UINT64_MAX : descriptor.low);
 	finish(cpu, valid);

@@ -94,8 +94,6 @@ static inline bool vmx_pin(const struct cpu *cpu, uint32_t mask)
 void vmx_leave_nonroot(struct vmx_state *vmx);
 /* Aligned to 4 KiB and within the physical-address width. */
 bool vmx_address_valid(const struct cpu *cpu, uint64_t address);
-/* An EPTP with which VM entry would not fail, SDM 3C "VM-Execution Control Fields" (checks). */
-bool vmx_eptp_valid(const struct cpu *cpu, uint64_t eptp);
 /* Host pointer to the VMCS at a valid address, NULL if there is no RAM. */
 struct vmcs *vmx_vmcs_at(struct cpu *cpu, uint64_t address);
 /* #UD and mode checks that every VMX instruction makes first (VMXON and VMCALL: insns.c). */

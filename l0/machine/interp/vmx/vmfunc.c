@@ -17,7 +17,7 @@ static void switch_eptp(struct cpu *cpu)
 	if (index >= EPTP_LIST_ENTRIES)
 		vmx_exit(cpu, EXIT_REASON_VMFUNC, 0);
 	eptp = phys_read(cpu, vmcs_get(vmcs, EPTP_LIST_ADDRESS) + index * 8, 8);
-	if (!vmx_eptp_valid(cpu, eptp))
+	if (!vmx_caps_eptp_valid(cpu->vmx->caps, eptp))
 		vmx_exit(cpu, EXIT_REASON_VMFUNC, 0);
 	vmcs_set(vmcs, EPT_POINTER, eptp);
 	if (vmx_secondary(cpu, SECONDARY_EPT_VIOLATION_VE))

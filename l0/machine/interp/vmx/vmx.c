@@ -121,22 +121,6 @@ bool vmx_address_valid(const struct cpu *cpu, uint64_t address)
 	return !PAGE_OFFSET(address) && !(address >> cpu->vmx->caps->maxphyaddr);
 }
 
-bool vmx_eptp_valid(const struct cpu *cpu, uint64_t eptp)
-{
-	const struct vmx_caps *caps = cpu->vmx->caps;
-	uint64_t cap = vmx_cap(caps, EPT_VPID_CAP);
-	uint64_t type = eptp & EPTP_MT;
-
-	if (!(type == 0 && (cap & EPT_CAP_UC)) && !(type == EPTP_MT_WB && (cap & EPT_CAP_WB)))
-		return false;
-	if ((eptp & EPTP_WALK) != EPTP_WALK_4 &&
-	    !((eptp & EPTP_WALK) == EPTP_WALK_5 && (cap & EPT_CAP_WALK_5)))
-		return false;
-	if ((eptp & EPTP_AD) && !(cap & EPT_CAP_AD))
-		return false;
-	return !(eptp & UINT64_C(0xf80)) && !(eptp >> caps->maxphyaddr);
-}
-
 struct vmcs *vmx_vmcs_at(struct cpu *cpu, uint64_t address)
 {
 	/* A whole region, whatever was stored into the VMCS that the address came from. */

@@ -338,7 +338,13 @@ static void test_invept(void **state)
 	invalidate(&f, insn_invept, INVEPT_SINGLE, EPT_ROOT | EPTP_WALK_4 | 2, 0, false);
 	invalidate(&f, insn_invept, INVEPT_SINGLE, EPT_ROOT | EPTP_MT_WB, 0, false);
 	invalidate(&f, insn_invept, INVEPT_SINGLE, eptp | BIT64(46), 0, false);
-	invalidate(&f, insn_invept, INVEPT_SINGLE, eptp | 0x80, 0, false);
+	invalidate(&f, insn_invept, INVEPT_SINGLE, eptp | BIT64(8), 0, false);
+	f.profile.caps.features &= ~VMX_FEATURE_BIT(VMX_FEATURE_EPT_SHADOW_STACK);
+	vmx_caps_from_features(&f.profile.caps);
+	invalidate(&f, insn_invept, INVEPT_SINGLE, eptp | EPTP_SSS, 0, false);
+	f.profile.caps.features |= VMX_FEATURE_BIT(VMX_FEATURE_EPT_SHADOW_STACK);
+	vmx_caps_from_features(&f.profile.caps);
+	invalidate(&f, insn_invept, INVEPT_SINGLE, eptp | EPTP_SSS, 0, true);
 	invalidate(&f, insn_invept, INVEPT_GLOBAL, 0, 0, true);
 	f.profile.caps.features &= ~VMX_FEATURE_BIT(VMX_FEATURE_INVEPT);
 	assert_true(call(&f, insn_invept));
