@@ -23,6 +23,7 @@
 #define GUEST_DATA UINT64_C(0x10000)
 #define GUEST_END UINT64_C(0x1c000) /* beyond: nothing but zeros */
 #define GUEST_RING0_END UINT64_C(0x60000) /* beyond: ring 3's pages */
+#define GUEST_BOUNDS UINT64_C(0x80000) /* bound directory */
 
 /* The byte `mode`: 2:0 which | 3 ring 3 | 4 no IDT | 5 IST for all | 6 TF | 7 registers point far
  * apart */

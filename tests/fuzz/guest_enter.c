@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "l0/machine/boot.h"
+#include "l0/machine/interp/mpx.h"
+#include "l0/machine/interp/profile.h"
 #include "l0/machine/interp/sys.h"
 #include "tests/fuzz/guest_private.h"
 
@@ -205,6 +207,19 @@ static void features_enable(struct cpu *cpu, unsigned features)
 		cpu->cr0 &= ~CR0_WP;
 }
 
+/* Those that the part has; bounds are on in both rings, with directories in ring 3's memory. */
+static void extended_states(struct cpu *cpu)
+{
+	if (!(cpu->cr4 & CR4_OSXSAVE))
+		return;
+	cpu->xcr0 = 3 | (cpu_has(cpu->profile, AVX) ? 4 : 0) | (cpu_has(cpu->profile, MPX) ? 0x18 : 0) |
+		    (cpu_has(cpu->profile, PKU) ? 0x200 : 0);
+	if (!cpu_has(cpu->profile, MPX))
+		return;
+	cpu->mpx.cfgu = GUEST_BOUNDS | BNDCFG_EN;
+	msr(cpu, MSR_IA32_BNDCFGS, GUEST_BOUNDS | BNDCFG_EN | BNDCFG_PRESERVE);
+}
+
 static uint64_t first_flags(const struct cpu *cpu, unsigned mode, unsigned features)
 {
 	return cpu_rflags(cpu) | (mode & GUEST_TF ? RFLAGS_TF : 0) |
@@ -222,8 +237,7 @@ void guest_enter(struct cpu *cpu, unsigned mode, unsigned features)
 	cpu->cr0 |= CR0_NE;
 	cr4_add(cpu, CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE);
 	cr4_add(cpu, CR4_OSXSAVE);
-	if (cpu->cr4 & CR4_OSXSAVE)
-		cpu->xcr0 = 7;
+	extended_states(cpu);
 	paging(cpu, mode & 7);
 	if ((mode & 7) != GUEST_REAL)
 		segments(cpu, mode);

@@ -76,6 +76,7 @@ static void see_registers(struct outcome_words *outcome, const struct cpu *cpu)
 	SEE(outcome, cpu->dr);
 	SEE(outcome, cpu->pdpte);
 	SEE(outcome, cpu->cet);
+	SEE(outcome, cpu->mpx);
 	SEE(outcome, cpu->xsave_area);
 	SEE(outcome, cpu->msrs);
 	SEE(outcome, cpu->lbr);
