@@ -206,12 +206,9 @@ static void fuse(struct builder *b)
 
 static void pair(struct builder *b)
 {
-	for (unsigned i = 1; i < b->insns; i++) {
-		op_fn both = op_pair(&b->ops[i], &b->ops[i + 1]);
-
-		if (both)
-			b->ops[i++].fn = both;
-	}
+	for (unsigned i = 1; i < b->insns; i++)
+		if (op_pair(&b->ops[i], &b->ops[i + 1]))
+			i++;
 }
 
 /* ---- assembling ---- */

@@ -8,6 +8,7 @@
 #ifndef L0_MACHINE_INTERP_EXEC_H
 #define L0_MACHINE_INTERP_EXEC_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "l0/machine/interp/flags.h"
@@ -115,12 +116,18 @@ ALWAYS_INLINE void host_store(uint8_t *at, unsigned size, uint64_t value)
 	memcpy(at, &value, size);
 }
 
+_Static_assert(offsetof(struct op, index) == offsetof(struct op, base) + 1 &&
+		   offsetof(struct op, scale) == offsetof(struct op, base) + 2,
+	       "fast_ea gets base, index and scale with one load");
 ALWAYS_INLINE uint64_t fast_ea(const struct cpu *cpu, const struct op *op, enum op_variant variant)
 {
-	uint64_t address = cpu->gpr[op->base] + (uint64_t)(int64_t)op->disp;
+	uint64_t address = (uint64_t)(int64_t)op->disp;
+	uint32_t all;
 
-	if (variant != VARIANT_BASE)
-		address += cpu->gpr[op->index] << op->scale;
+	if (variant == VARIANT_BASE)
+		return address + cpu->gpr[op->base];
+	memcpy(&all, &op->base, sizeof(all));
+	address += cpu->gpr[all & 0xff] + (cpu->gpr[all >> 8 & 0xff] << (all >> 16 & 63));
 	if (variant == VARIANT_SEGMENT)
 		address += cpu->seg[op->seg].base;
 	if (variant == VARIANT_FLAT32)
@@ -229,8 +236,8 @@ OP_RESULT op_fall_through(OP_ARGS);
 void op_fuse(struct op *jcc, bool light);
 /* `first`, the compare after it, and the Jcc after that in one handler; NULL if there is none. */
 op_fn op_triple(const struct op *first, const struct op *jcc, bool light);
-/* `first` and the op after it in one handler; NULL if there is none. */
-op_fn op_pair(const struct op *first, const struct op *second);
+/* Gives `first` a handler for itself and the op after it; false: there is none. */
+bool op_pair(struct op *first, const struct op *second);
 
 /* Stack operations by the general rules; RSP is changed only after the access succeeded. */
 void near_push(struct cpu *cpu, unsigned size, uint64_t value);

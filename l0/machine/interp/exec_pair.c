@@ -20,7 +20,9 @@
 	X(sub_ei, ALU_SUB, SOURCE_IMM)                                                             \
 	X(and_ei, ALU_AND, SOURCE_IMM)                                                             \
 	X(shl_ei, ALU_SHL, SOURCE_IMM)                                                             \
-	X(shr_ei, ALU_SHR, SOURCE_IMM)
+	X(shr_ei, ALU_SHR, SOURCE_IMM)                                                             \
+	X(rol_ei, ALU_ROL, SOURCE_IMM)                                                             \
+	X(ror_ei, ALU_ROR, SOURCE_IMM)
 /* first..., name, operation, source */
 #define SECONDS(X, ...)                                                                            \
 	X(__VA_ARGS__, mov_eg, ALU_MOV, SOURCE_REG)                                                \
@@ -34,26 +36,54 @@
 	X(__VA_ARGS__, and_ei, ALU_AND, SOURCE_IMM)                                                \
 	X(__VA_ARGS__, shl_ei, ALU_SHL, SOURCE_IMM)                                                \
 	X(__VA_ARGS__, shr_ei, ALU_SHR, SOURCE_IMM)                                                \
-	X(__VA_ARGS__, rol_ei, ALU_ROL, SOURCE_IMM)
+	X(__VA_ARGS__, rol_ei, ALU_ROL, SOURCE_IMM)                                                \
+	X(__VA_ARGS__, ror_ei, ALU_ROR, SOURCE_IMM)
 
 /* What the second has to do with the first: its destination is the same, its source is what the
  * first has computed, or neither. The result of the first then need not go through memory. */
 enum relation { APART, SAME, FEEDS, RELATIONS };
 
+/* A pair's operands are all in the first op: registers in four bytes, of which one load gets all.
+ */
+struct operands {
+	uint8_t reg1, rm1, rm2, reg2;
+};
+_Static_assert(
+    offsetof(struct op, rm) == offsetof(struct op, reg) + offsetof(struct operands, rm1) &&
+	offsetof(struct op, base) == offsetof(struct op, reg) + offsetof(struct operands, rm2) &&
+	offsetof(struct op, index) == offsetof(struct op, reg) + offsetof(struct operands, reg2),
+    "struct operands lies over reg, rm, base and index");
+
+ALWAYS_INLINE struct operands operands_of(const struct op *op)
+{
+	uint32_t all;
+
+	memcpy(&all, &op->reg, sizeof(all));
+	return (struct operands){(uint8_t)all, (uint8_t)(all >> 8), (uint8_t)(all >> 16),
+				 (uint8_t)(all >> 24)};
+}
+
+ALWAYS_INLINE uint64_t pair_source(const struct cpu *cpu, enum source source, unsigned reg,
+				   int32_t imm, unsigned size)
+{
+	return source == SOURCE_REG ? fast_get(cpu, reg, size)
+				    : (uint64_t)(int64_t)imm & size_mask(size);
+}
+
 ALWAYS_INLINE OP_RESULT both(OP_ARGS, enum alu alu1, enum source source1, enum alu alu2,
 			     enum source source2, unsigned size, bool live, enum relation relation)
 {
-	const struct op *two = op + 1;
-	uint64_t a, b = source_value(cpu, op, source1, size), first;
+	struct operands at = operands_of(op);
+	uint64_t a, b = pair_source(cpu, source1, at.reg1, op->imm, size), first;
 
-	a = alu_reads(alu1) ? fast_get(cpu, op->rm, size) : 0;
+	a = alu_reads(alu1) ? fast_get(cpu, at.rm1, size) : 0;
 	first = alu_do(cpu, alu1, a, b, size, false);
 	if (relation != SAME)
-		fast_put(cpu, op->rm, size, first);
-	b = relation == FEEDS ? first : source_value(cpu, two, source2, size);
-	a = relation == SAME ? first : alu_reads(alu2) ? fast_get(cpu, two->rm, size) : 0;
-	fast_put(cpu, two->rm, size, alu_do(cpu, alu2, a, b, size, live));
-	OP_NEXT(cpu, two);
+		fast_put(cpu, at.rm1, size, first);
+	b = relation == FEEDS ? first : pair_source(cpu, source2, at.reg2, op->disp, size);
+	a = relation == SAME ? first : alu_reads(alu2) ? fast_get(cpu, at.rm2, size) : 0;
+	fast_put(cpu, at.rm2, size, alu_do(cpu, alu2, a, b, size, live));
+	OP_NEXT(cpu, op + 1);
 }
 
 #define PAIR(one, alu1, source1, two, alu2, source2, size, live, relation)                         \
@@ -108,7 +138,7 @@ static enum relation relation_of(const struct pair *pair, const struct op *first
 	return fed ? FEEDS : APART;
 }
 
-op_fn op_pair(const struct op *first, const struct op *second)
+static op_fn pair_find(const struct op *first, const struct op *second)
 {
 	const struct op_family *one = insn_info(first->row)->family;
 	const struct op_family *two = insn_info(second->row)->family;
@@ -125,4 +155,17 @@ op_fn op_pair(const struct op *first, const struct op *second)
 			return pairs[i]
 			    .fn[first->opsize == 8][live][relation_of(&pairs[i], first, second)];
 	return NULL;
+}
+
+bool op_pair(struct op *first, const struct op *second)
+{
+	op_fn fn = pair_find(first, second);
+
+	if (!fn)
+		return false;
+	first->fn = fn;
+	first->base = second->rm;
+	first->index = second->reg;
+	first->disp = second->imm;
+	return true;
 }
