@@ -10,8 +10,10 @@
 
 #define F(name) VMX_FEATURE_BIT(VMX_FEATURE_##name)
 
-/* Not carried: L0 has no SGX or PT state to switch. */
-#define NOT_CARRIED (F(ENCLS_EXITING) | F(CONCEAL_PT))
+/* Not carried: L0 has no SGX state to switch. */
+#define NOT_CARRIED F(ENCLS_EXITING)
+/* Carried only where traces go to guest-physical addresses: EPT keeps them out of L0's memory. */
+#define INTEL_PT (F(CONCEAL_PT) | F(PT_GPA) | F(RTIT_CTL) | F(PT_IN_VMX))
 #define EPT02_WIDTH 48 /* EPT02 has four levels, whatever EPT12 has */
 
 /* Without help from the machine: VMREAD and VMWRITE always have an emulation. */
@@ -31,6 +33,8 @@ static vmx_features without_helpless(vmx_features f)
 		f &= ~F(PML);
 	if (!(f & F(EPT)))
 		f &= ~(F(INVEPT) | F(EPT_VE) | F(PML));
+	if (!(f & F(PT_GPA)))
+		f &= ~INTEL_PT;
 	if (!(f & F(INVVPID)))
 		f &= ~F(VPID);
 	if (!(f & F(SECONDARY)))

@@ -38,6 +38,8 @@ static struct vmx_check_env check_env(struct shadow_vcpu *v, struct shadow_slot 
 		c.efer = env->vmcs_read(env, VMCS_GUEST_IA32_EFER);
 	else if (env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L)
 		c.efer = EFER_LMA | EFER_LME;
+	if (vmx_features_have(v->l0.hw->features, VMX_FEATURE_RTIT_CTL))
+		c.tracing = env->vmcs_read(env, VMCS_GUEST_IA32_RTIT_CTL) & 1;
 	return c;
 }
 

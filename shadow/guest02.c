@@ -76,6 +76,16 @@ static bool is_pdpte(unsigned index)
 	return index >= VMCS_INDEX_GUEST_PDPTE0 && index <= VMCS_INDEX_GUEST_PDPTE3;
 }
 
+/* A trace of L2 goes where L2's addresses lead. One that L1 makes of itself, with addresses of its own,
+ * pauses while L2 runs. */
+static uint64_t trace_control(const struct shadow_slot *slot)
+{
+	bool of_l2 = (slot_entry_controls(slot) & ENTRY_LOAD_RTIT_CTL) &&
+		     (slot_secondary(slot) & SECONDARY_PT_USES_GPA);
+
+	return of_l2 ? vmcs_get(&slot->v12, GUEST_IA32_RTIT_CTL) : 0;
+}
+
 /* Everything of rule GUEST or GUEST_RARE outside the hot list. */
 static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
@@ -88,7 +98,9 @@ static void push_rare(struct shadow_vcpu *v, struct shadow_slot *slot)
 			continue;
 		if (field_is_rare(i) && slot->rare_in_02)
 			continue;
-		push02(v, slot, i, slot->v12.field[i]);
+		push02(v, slot, i,
+		       i == VMCS_INDEX_GUEST_IA32_RTIT_CTL ? trace_control(slot)
+							   : slot->v12.field[i]);
 	}
 }
 

@@ -18,6 +18,10 @@
 #define L0_SECONDARY                                                                               \
 	((uint32_t)(SECONDARY_WBINVD_EXITING | SECONDARY_RDRAND_EXITING | SECONDARY_RDSEED_EXITING))
 
+/* Intel PT of a guest is under the same controls whatever L1's are: it writes to memory of the guest's,
+ * and says nothing of us. What L1 asks for is a matter of which trace goes on: guest02.c. */
+#define L0_TRACE ((uint32_t)(SECONDARY_PT_USES_GPA | SECONDARY_CONCEAL_VMX_FROM_PT))
+
 /* Facilities of L2 that are exactly as L1 sets them. */
 #define L1_SECONDARY                                                                               \
 	((uint32_t)(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_DESCRIPTOR_TABLE_EXITING |      \
@@ -72,8 +76,8 @@ uint32_t merge_secondary(const struct shadow_vcpu *v, const struct shadow_slot *
 	uint32_t secondary01 = (uint32_t)vmcs_get(v->l0.vmcs01, SECONDARY_CONTROLS);
 	uint32_t secondary = slot_secondary(slot) & L1_SECONDARY;
 
-	secondary |=
-	    secondary01 & (L0_SECONDARY | SECONDARY_ENABLE_EPT | SECONDARY_USE_TSC_SCALING);
+	secondary |= secondary01 & (L0_SECONDARY | L0_TRACE | SECONDARY_ENABLE_EPT |
+				    SECONDARY_USE_TSC_SCALING);
 	if (!vpid02_of(v, slot))
 		secondary &= ~(uint32_t)SECONDARY_ENABLE_VPID;
 	if (v->hw_shadowing && v->linked)
@@ -105,6 +109,8 @@ uint32_t merge_entry_controls(const struct shadow_vcpu *v, const struct shadow_s
 	entry |= slot_entry_controls(slot) &
 		 (ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_PKRS |
 		  ENTRY_LOAD_CET);
+	entry |= (uint32_t)vmcs_get(v->l0.vmcs01, ENTRY_CONTROLS) &
+		 (ENTRY_LOAD_RTIT_CTL | ENTRY_CONCEAL_VMX_FROM_PT);
 	/* L0's list is loaded last, and may name this one: then L0 is told, msr_list.c. */
 	if (vmcs_get(v->l0.vmcs01, ENTRY_MSR_LOAD_COUNT))
 		entry &= ~(uint32_t)ENTRY_LOAD_PERF_GLOBAL_CTRL;

@@ -126,6 +126,7 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_EFER,
     VMCS_INDEX_GUEST_IA32_PAT,
+    VMCS_INDEX_GUEST_IA32_RTIT_CTL,
     VMCS_INDEX_GUEST_IA32_PKRS,
     VMCS_INDEX_GUEST_IA32_S_CET,
     VMCS_INDEX_GUEST_SSP,

@@ -98,9 +98,11 @@ static void mirror_state(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out
 	}
 }
 
-/* Intel Processor Trace is not for guests: msrs.def. */
+/* Intel Processor Trace is not for guests where it would write to our memory: trace.c. */
 static void hide_trace(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
+	if (trace_is_safe())
+		return;
 	if (leaf == LEAF_INTEL_PT || (leaf == LEAF_XSTATE && subleaf == XSTATE_PT))
 		*out = (struct cpuid_regs){0};
 	if (leaf == 7 && !subleaf)

@@ -190,6 +190,13 @@ void cpuid_init(void);
 bool pebs_read_msr(uint32_t msr, uint64_t *value);
 bool pebs_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
+/* ---- trace.c ---- */
+/* May the guest have Intel PT? */
+bool trace_is_safe(void);
+/* Its registers, and IA32_XSS, where they exit. False: #GP. */
+bool trace_read_msr(uint32_t msr, uint64_t *value);
+bool trace_write_msr(uint32_t msr, uint64_t value);
+
 /* ---- io.c ---- */
 /* The bits of the ports that exit. */
 void io_bitmaps_fill(struct vcpu *vcpu);

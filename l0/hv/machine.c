@@ -91,6 +91,17 @@ static uint32_t has_rtm(void)
 		   : 0;
 }
 
+static uint64_t rtit_ctl_valid(void)
+{
+	struct cpuid_regs r;
+
+	if (highest_leaf(0) < CPUID_INTEL_PT ||
+	    !(hw_cpuid(CPUID_STRUCTURED, 0).ebx & CPUID_STRUCTURED_EBX_INTEL_PT))
+		return 0;
+	r = hw_cpuid(CPUID_INTEL_PT, 0);
+	return cpuid_rtit_ctl_valid(r.ebx, r.ecx, r.eax ? hw_cpuid(CPUID_INTEL_PT, 1).eax : 0);
+}
+
 /* What the checks of a VM entry want to know besides the capability MSRs. */
 static void read_facts(struct vmx_caps *caps)
 {
@@ -103,6 +114,7 @@ static void read_facts(struct vmx_caps *caps)
 	caps->cr4_valid = vmx_cap(caps, CR4_FIXED1);
 	caps->efer_valid = cpuid_efer_valid(hw_cpuid(CPUID_EXTENDED_FEATURES, 0).edx);
 	caps->perf_global_ctrl_valid = cpuid_perf_global_ctrl_valid(perfmon.eax, perfmon.edx);
+	caps->rtit_ctl_valid = rtit_ctl_valid();
 	caps->debugctl_valid = cpuid_debugctl_valid(
 	    hw_cpuid(CPUID_FEATURES, 0).ecx & CPUID_FEATURES_ECX_PDCM, perfmon.eax,
 	    has_rtm());

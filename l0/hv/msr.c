@@ -25,26 +25,24 @@ static const struct {
 } field_msrs[] = {
 #define MSR_FIELD(msr, field, kind) {MSR_##msr, VMCS_##field, KIND_##kind},
 #define MSR_SHADOW(first, last)
-#define MSR_ABSENT(first, last)
 #include "l0/hv/msrs.def"
 #undef MSR_FIELD
 #undef MSR_SHADOW
-#undef MSR_ABSENT
 };
 
-/* Those that always exit. */
 static const struct {
 	uint32_t first, last;
-	bool absent; /* #GP; otherwise shadow/ answers */
-} trapped_msrs[] = {
+} shadow_msrs[] = {
 #define MSR_FIELD(msr, field, kind)
-#define MSR_SHADOW(first, last) {MSR_##first, MSR_##last, false},
-#define MSR_ABSENT(first, last) {MSR_##first, MSR_##last, true},
+#define MSR_SHADOW(first, last) {MSR_##first, MSR_##last},
 #include "l0/hv/msrs.def"
 #undef MSR_FIELD
 #undef MSR_SHADOW
-#undef MSR_ABSENT
 };
+
+/* Of Intel PT, trace.c. */
+#define TRACE_FIRST MSR_IA32_RTIT_OUTPUT_BASE
+#define TRACE_LAST MSR_IA32_RTIT_ADDR3_B
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void set_bit(uint64_t *bitmap, unsigned byte, uint32_t msr)
@@ -68,6 +66,14 @@ void msr_intercept_write(struct vcpu *vcpu, uint32_t msr, bool on)
 	*word = (*word & ~(UINT64_C(1) << msr % 64)) | (uint64_t)on << msr % 64;
 }
 
+static void trap(uint64_t *bitmap, uint32_t first, uint32_t last)
+{
+	for (uint32_t msr = first; msr <= last; msr++) {
+		set_bit(bitmap, BITMAP_READ_LOW, msr);
+		set_bit(bitmap, BITMAP_WRITE_LOW, msr);
+	}
+}
+
 void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 {
 	if (vcpu->unpaged.table) {
@@ -79,20 +85,25 @@ void msr_bitmap_fill(const struct vcpu *vcpu, uint64_t *bitmap)
 	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_BNDCFGS);
 	if (mpx_is_hidden())
 		set_bit(bitmap, BITMAP_READ_LOW, MSR_IA32_BNDCFGS);
-	for (unsigned i = 0; i < COUNT(trapped_msrs); i++) {
-		for (uint32_t msr = trapped_msrs[i].first; msr <= trapped_msrs[i].last; msr++) {
-			set_bit(bitmap, BITMAP_READ_LOW, msr);
-			set_bit(bitmap, BITMAP_WRITE_LOW, msr);
-		}
-	}
+	for (unsigned i = 0; i < COUNT(shadow_msrs); i++)
+		trap(bitmap, shadow_msrs[i].first, shadow_msrs[i].last);
+	if (trace_is_safe())
+		return;
+	trap(bitmap, TRACE_FIRST, TRACE_LAST);
+	set_bit(bitmap, BITMAP_WRITE_LOW, MSR_IA32_XSS);
 }
 
-static int trapped_row(uint32_t msr)
+static bool is_shadow(uint32_t msr)
 {
-	for (unsigned i = 0; i < COUNT(trapped_msrs); i++)
-		if (msr >= trapped_msrs[i].first && msr <= trapped_msrs[i].last)
-			return (int)i;
-	return -1;
+	for (unsigned i = 0; i < COUNT(shadow_msrs); i++)
+		if (msr >= shadow_msrs[i].first && msr <= shadow_msrs[i].last)
+			return true;
+	return false;
+}
+
+static bool is_trace(uint32_t msr)
+{
+	return (msr >= TRACE_FIRST && msr <= TRACE_LAST) || msr == MSR_IA32_XSS;
 }
 
 static int field_row(uint32_t msr)
@@ -105,10 +116,10 @@ static int field_row(uint32_t msr)
 
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
-	int row = field_row(msr), trapped = trapped_row(msr);
+	int row = field_row(msr);
 
-	if (trapped >= 0)
-		return !trapped_msrs[trapped].absent && shadow_rdmsr(&vcpu->shadow, msr, value);
+	if (is_shadow(msr))
+		return shadow_rdmsr(&vcpu->shadow, msr, value);
 	if (msr == MSR_IA32_EFER) {
 		*value = efer_read(vcpu);
 		return true;
@@ -117,6 +128,8 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 		return pebs_read_msr(msr, value);
 	if (msr == MSR_IA32_BNDCFGS)
 		return mpx_read_msr(value);
+	if (is_trace(msr))
+		return trace_read_msr(msr, value);
 	if (row >= 0 && hw_try_vmread(field_msrs[row].field, value))
 		return true;
 	return hw_try_rdmsr(msr, value);
@@ -166,11 +179,13 @@ static bool apic_base_write(struct vcpu *vcpu, uint64_t value)
 
 bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-	int row = field_row(msr), trapped = trapped_row(msr);
+	int row = field_row(msr);
 	uint64_t old;
 
-	if (trapped >= 0)
-		return !trapped_msrs[trapped].absent && shadow_wrmsr(&vcpu->shadow, msr, value);
+	if (is_shadow(msr))
+		return shadow_wrmsr(&vcpu->shadow, msr, value);
+	if (is_trace(msr))
+		return trace_write_msr(msr, value);
 	if (msr == MSR_IA32_EFER)
 		return efer_write(vcpu, value);
 	if (msr == MSR_IA32_APIC_BASE)

@@ -22,6 +22,7 @@ struct vmx_check_env {
 	const struct vmx_caps *caps;
 	uint64_t cr0, cr4, efer; /* of the CPU at the time of the entry (host side) */
 	bool in_smm;
+	bool tracing; /* IA32_RTIT_CTL.TraceEn at the time of the entry */
 	uint64_t current_vmcs; /* physical address of the current VMCS */
 	/* Reads 32 bits of physical memory; false: the address is outside memory. */
 	bool (*read_phys32)(void *opaque, uint64_t address, uint32_t *value);

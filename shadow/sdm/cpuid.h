@@ -15,7 +15,9 @@
 #define CPUID_FEATURES_ECX_PDCM BIT32(15)
 #define CPUID_STRUCTURED UINT32_C(7)
 #define CPUID_STRUCTURED_EBX_RTM BIT32(11)
+#define CPUID_STRUCTURED_EBX_INTEL_PT BIT32(25)
 #define CPUID_PERFMON UINT32_C(0xa)
+#define CPUID_INTEL_PT UINT32_C(0x14)
 #define CPUID_EXTENDED_FEATURES UINT32_C(0x80000001)
 #define CPUID_EXTENDED_EDX_SYSCALL BIT32(11)
 #define CPUID_EXTENDED_EDX_NX BIT32(20)
@@ -49,6 +51,22 @@ static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax,
 
 	return DEBUGCTL_LBR | DEBUGCTL_BTF | (pdcm && (perfmon_eax & 0xff) > 1 ? freeze : 0) |
 	       (rtm ? DEBUGCTL_RTM : 0);
+}
+
+/* IA32_RTIT_CTL, from subleaf 0 of leaf 14H and the number of address ranges in subleaf 1 (EAX[2:0]):
+ * each field with the flag that announces it. SDM 3C "IA32_RTIT_CTL MSR". */
+static inline uint64_t cpuid_rtit_ctl_valid(uint32_t ebx, uint32_t ecx, uint32_t ranges)
+{
+	uint64_t valid = BIT64(0) | BIT64(2) | BIT64(3) | BIT64(10) | BIT64(11); /* OS, User, TSC, RET */
+
+	valid |= ebx & BIT32(0) ? BIT64(7) : 0;
+	valid |= ebx & BIT32(1) ? BIT64(1) | UINT64_C(15) << 19 | UINT64_C(15) << 24 : 0;
+	valid |= ebx & BIT32(3) ? BIT64(9) | BIT64(13) | UINT64_C(15) << 14 : 0;
+	valid |= ebx & BIT32(4) ? BIT64(5) | BIT64(12) : 0;
+	valid |= ebx & BIT32(5) ? BIT64(4) : 0;
+	valid |= ecx & BIT32(0) ? BIT64(8) : 0;
+	valid |= ecx & BIT32(3) ? BIT64(6) : 0;
+	return valid | (BIT64(4 * (ranges & 7)) - 1) << 32;
 }
 
 #endif

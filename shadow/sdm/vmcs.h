@@ -48,6 +48,7 @@ struct vmx_caps {
 	uint64_t efer_valid;    /* EFER bits that the CPU implements */
 	uint64_t debugctl_valid; /* IA32_DEBUGCTL bits that the CPU implements */
 	uint64_t perf_global_ctrl_valid; /* IA32_PERF_GLOBAL_CTRL bits that the CPU implements */
+	uint64_t rtit_ctl_valid; /* IA32_RTIT_CTL bits that the CPU implements */
 	uint8_t maxphyaddr;     /* bits */
 };
 #define vmx_cap(caps, name) ((caps)->msr[MSR_IA32_VMX_##name - MSR_IA32_VMX_BASIC])

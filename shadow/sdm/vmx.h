@@ -173,6 +173,7 @@ enum vmx_entry_control {
 #define VMX_MISC_ACTIVITY_HLT BIT64(6)
 #define VMX_MISC_ACTIVITY_SHUTDOWN BIT64(7)
 #define VMX_MISC_ACTIVITY_WAIT_SIPI BIT64(8)
+#define VMX_MISC_PT BIT64(14)
 #define VMX_MISC_CR3_TARGETS_SHIFT 16
 #define VMX_MISC_CR3_TARGETS (UINT64_C(0x1ff) << VMX_MISC_CR3_TARGETS_SHIFT)
 #define VMX_MISC_MSR_LIST_SHIFT 25
@@ -308,7 +309,7 @@ enum vmx_activity { ACTIVITY_ACTIVE, ACTIVITY_HLT, ACTIVITY_SHUTDOWN, ACTIVITY_W
 #define EPT_QUAL_NMI_UNBLOCKING BIT64(12)
 #define EPT_QUAL_SHADOW_STACK BIT64(13)
 #define EPT_QUAL_SSS BIT64(14) /* the page may be a supervisor shadow stack */
-#define EPT_QUAL_ASYNCHRONOUS BIT64(16) /* to the instruction: PEBS */
+#define EPT_QUAL_ASYNCHRONOUS BIT64(16) /* to the instruction: PEBS, Intel PT */
 
 /* Exit qualification for control-register accesses:
  *   3:0 CR number | 5:4 type | 6 LMSW memory operand | 11:8 GPR | 31:16 LMSW source */

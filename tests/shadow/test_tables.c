@@ -126,7 +126,10 @@ static void offers(void **state)
 	vmx_features all = fake_all_features();
 
 	/* All that the machine has, but for what shadow/ does not carry. */
-	assert_int_equal(offer(all, &l1), all & ~F(CONCEAL_PT));
+	assert_int_equal(offer(all, &l1), all);
+	/* Intel PT only where EPT keeps it out of L0's memory. */
+	assert_int_equal(offer(all & ~F(PT_GPA), &l1),
+			 all & ~(F(PT_GPA) | F(RTIT_CTL) | F(CONCEAL_PT) | F(PT_IN_VMX)));
 	/* By software alone. */
 	assert_true(offer(all & ~F(VMCS_SHADOWING), &l1) & F(VMCS_SHADOWING));
 	assert_true(offer(all & ~F(VMWRITE_ANY_FIELD), &l1) & F(VMWRITE_ANY_FIELD));

@@ -109,6 +109,8 @@ static void execute(struct cpu *cpu)
 {
 	const struct op *entry = NULL;
 
+	if (unlikely(cpu->pt.on))
+		pt_ready(cpu);
 	blocks_refresh_key(cpu);
 	cpu->stepping = cpu->attention;
 	cpu->attention = false;

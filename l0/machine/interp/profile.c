@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "l0/machine/interp/perf.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "shadow/sdm/cpuid.h"
 #include "shadow/sdm/msr.h"
 
@@ -76,6 +77,7 @@ static const struct {
     {VMX_FEATURE_CET, CPU_FEATURE_CET_SS},
     {VMX_FEATURE_EPT_SHADOW_STACK, CPU_FEATURE_CET_SS},
     {VMX_FEATURE_USER_WAIT, CPU_FEATURE_WAITPKG},
+    {VMX_FEATURE_PT_IN_VMX, CPU_FEATURE_INTEL_PT},
 };
 
 static const struct {
@@ -176,6 +178,7 @@ static void derive(struct cpu_profile *profile)
 	caps->debugctl_valid =
 	    cpuid_debugctl_valid(cpu_has(profile, PDCM), 4, cpu_has(profile, RTM));
 	caps->perf_global_ctrl_valid = PERF_GLOBAL_CTRL_VALID;
+	caps->rtit_ctl_valid = cpu_has(profile, INTEL_PT) ? PT_CTL_VALID : 0;
 	vmx_caps_from_features(caps);
 }
 

@@ -128,6 +128,7 @@ static void start(struct state *state, void (*base)(struct vmcs *, struct vmx_ch
 		.cr4_valid = CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_VMXE,
 		.efer_valid = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
 		.debugctl_valid = DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_RTM,
+		.rtit_ctl_valid = 0x2005,
 		.perf_global_ctrl_valid = 0xf | UINT64_C(7) << 32,
 		.maxphyaddr = 46,
 	};

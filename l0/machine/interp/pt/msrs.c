@@ -17,13 +17,6 @@
 #define PSB_FREQUENCIES 0x003fu
 #define RANGE_KINDS 0x7u
 
-#define CTL_FIELDS                                                                                 \
-	(UINT64_C(15) << RTIT_CTL_MTC_FREQ_SHIFT | UINT64_C(15) << RTIT_CTL_CYC_THRESH_SHIFT |     \
-	 UINT64_C(15) << RTIT_CTL_PSB_FREQ_SHIFT | UINT64_C(0xff) << RTIT_CTL_ADDR_CFG_SHIFT)
-#define CTL_VALID                                                                                  \
-	(RTIT_CTL_TRACE_EN | RTIT_CTL_CYC_EN | RTIT_CTL_OS | RTIT_CTL_USER | RTIT_CTL_CR3_FILTER | \
-	 RTIT_CTL_TOPA | RTIT_CTL_MTC_EN | RTIT_CTL_TSC_EN | RTIT_CTL_DIS_RETC |                   \
-	 RTIT_CTL_BRANCH_EN | CTL_FIELDS)
 #define STATUS_WRITABLE                                                                            \
 	(RTIT_STATUS_ERROR | RTIT_STATUS_STOPPED |                                                 \
 	 RTIT_STATUS_BYTES_MASK << RTIT_STATUS_BYTES_SHIFT)
@@ -37,10 +30,8 @@ void pt_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
 		return;
 	if (subleaf == 0) {
 		out[CPUID_EAX] |= 1;
-		/* CR3 filtering; PSB frequency and CYC; IP filtering and TraceStop; MTC */
-		out[CPUID_EBX] |= 0xf;
-		/* ToPA, of many entries; single range */
-		out[CPUID_ECX] |= 7;
+		out[CPUID_EBX] |= PT_CPUID_EBX;
+		out[CPUID_ECX] |= PT_CPUID_ECX;
 	} else if (subleaf == 1) {
 		out[CPUID_EAX] |= MTC_PERIODS << 16 | PT_RANGES;
 		out[CPUID_EBX] |= PSB_FREQUENCIES << 16 | CYC_THRESHOLDS;
@@ -59,15 +50,19 @@ static bool exists(uint64_t ctl, unsigned shift, unsigned encodings)
 	return encodings >> (ctl >> shift & 15) & 1;
 }
 
+bool pt_in_vmx(const struct cpu *cpu)
+{
+	return vmx_features_have(cpu->profile->caps.features, VMX_FEATURE_PT_IN_VMX);
+}
+
 static bool ctl_valid(const struct cpu *cpu, uint64_t value)
 {
-	if (value & ~CTL_VALID)
+	if (value & ~PT_CTL_VALID)
 		return false;
 	for (unsigned i = 0; i < PT_RANGES; i++)
 		if (!exists(value, RTIT_CTL_ADDR_CFG_SHIFT + 4 * i, RANGE_KINDS))
 			return false;
-	/* IA32_VMX_MISC[14] is 0 */
-	if ((value & RTIT_CTL_TRACE_EN) && cpu->vmx->on)
+	if ((value & RTIT_CTL_TRACE_EN) && cpu->vmx->on && !pt_in_vmx(cpu))
 		return false;
 	return exists(value, RTIT_CTL_MTC_FREQ_SHIFT, MTC_PERIODS) &&
 	       exists(value, RTIT_CTL_CYC_THRESH_SHIFT, CYC_THRESHOLDS) &&
@@ -88,6 +83,13 @@ static bool write_ctl(struct cpu *cpu, uint64_t value)
 	if (value & RTIT_CTL_TRACE_EN)
 		pt_start(cpu);
 	return true;
+}
+
+void pt_load_ctl(struct cpu *cpu, uint64_t value)
+{
+	cpu->pt.msr.ctl = value;
+	if (value & RTIT_CTL_TRACE_EN)
+		pt_start(cpu);
 }
 
 /* ---- the others ---- */

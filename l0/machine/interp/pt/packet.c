@@ -22,6 +22,8 @@ static void raw(struct cpu *cpu, const uint8_t *bytes, unsigned count)
 {
 	uint64_t *status = &cpu->pt.msr.status, sent = *status >> RTIT_STATUS_BYTES_SHIFT;
 
+	if (!cpu->pt.on)
+		return;
 	sent = (sent + count) & RTIT_STATUS_BYTES_MASK;
 	*status = (uint32_t)*status | sent << RTIT_STATUS_BYTES_SHIFT;
 	pt_output(cpu, bytes, count);
@@ -153,11 +155,26 @@ void pt_put_tsx(struct cpu *cpu, bool in, bool aborted)
 	put_payload(cpu, 0x99, 0x20 | (uint64_t)aborted << 1 | in, 1, CYC_ELIGIBLE);
 }
 
-/* NR stays 0: while tracing in VMX operation is not possible, there is no non-root operation. */
+static bool concealed(const struct cpu *cpu)
+{
+	return cpu->vmx->secondary & SECONDARY_CONCEAL_VMX_FROM_PT;
+}
+
+/* Bit 0 of its payload is NR: VMX non-root operation. */
 void pt_put_pip(struct cpu *cpu)
 {
+	bool nonroot = cpu->vmx->nonroot && !concealed(cpu);
+
 	pt_flush(cpu);
-	put_payload(cpu, 0x4302, cpu->cr3 >> CR3_LOW << 1, 6, CYC_ELIGIBLE);
+	put_payload(cpu, 0x4302, cpu->cr3 >> CR3_LOW << 1 | nonroot, 6, CYC_ELIGIBLE);
+}
+
+void pt_put_vmcs(struct cpu *cpu)
+{
+	if (!cpu->vmx->on || cpu->vmx->current == VMX_NO_VMCS || concealed(cpu))
+		return;
+	pt_flush(cpu);
+	put_payload(cpu, 0xc802, cpu->vmx->current >> VMCS_LOW, 5, CYC_ELIGIBLE);
 }
 
 void pt_put_trace_stop(struct cpu *cpu)
@@ -242,6 +259,7 @@ void pt_put_psb(struct cpu *cpu, const uint64_t *ip)
 	pt_put_time(cpu);
 	if (cpu->pt.context && pt_ctl(cpu, RTIT_CTL_OS))
 		pt_put_pip(cpu);
+	pt_put_vmcs(cpu);
 	if (cpu->pt.context && pt_ctl(cpu, RTIT_CTL_BRANCH_EN))
 		pt_put_tsx(cpu, rtm_active(cpu), false);
 	if (ip) {

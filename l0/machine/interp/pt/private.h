@@ -6,6 +6,7 @@
 #ifndef L0_MACHINE_INTERP_PT_PRIVATE_H
 #define L0_MACHINE_INTERP_PT_PRIVATE_H
 
+#include "l0/machine/interp/mmu.h"
 #include "l0/machine/interp/pt/pt.h"
 
 #define PT_EXEC_UNKNOWN 0xff
@@ -40,6 +41,7 @@ void pt_put_pgd(struct cpu *cpu);
 void pt_put_exec(struct cpu *cpu);
 void pt_put_tsx(struct cpu *cpu, bool in, bool aborted);
 void pt_put_pip(struct cpu *cpu);
+void pt_put_vmcs(struct cpu *cpu);
 void pt_put_trace_stop(struct cpu *cpu);
 /* TSC, TMA and CBR. */
 void pt_put_time(struct cpu *cpu);
@@ -54,5 +56,9 @@ void pt_flush(struct cpu *cpu);
 /* ---- output.c ---- */
 /* Ends packet generation (TriggerEn = 0) where memory ends, or is ill described. */
 void pt_output(struct cpu *cpu, const uint8_t *bytes, unsigned count);
+/* Are output addresses guest-physical? */
+bool pt_through_ept(const struct cpu *cpu);
+/* If they are: can the next `count` bytes be written? False: *walk says what EPT has against it. */
+bool pt_room(struct cpu *cpu, uint32_t count, struct walk *walk);
 
 #endif

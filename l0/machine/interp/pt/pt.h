@@ -17,6 +17,7 @@
 #define L0_MACHINE_INTERP_PT_PT_H
 
 #include "l0/machine/interp/op.h"
+#include "shadow/sdm/cpuid.h"
 
 #define RTIT_CTL_TRACE_EN BIT64(0)
 #define RTIT_CTL_CYC_EN BIT64(1)
@@ -32,6 +33,12 @@
 #define RTIT_CTL_CYC_THRESH_SHIFT 19
 #define RTIT_CTL_PSB_FREQ_SHIFT 24
 #define RTIT_CTL_ADDR_CFG_SHIFT 32
+
+/* CPUID leaf 14H: CR3 filtering; PSB frequency and CYC; IP filtering and TraceStop; MTC */
+#define PT_CPUID_EBX 0xfu
+/* ToPA, of many entries; single range */
+#define PT_CPUID_ECX 7u
+#define PT_CTL_VALID cpuid_rtit_ctl_valid(PT_CPUID_EBX, PT_CPUID_ECX, PT_RANGES)
 
 #define RTIT_STATUS_FILTER_EN BIT64(0)
 #define RTIT_STATUS_CONTEXT_EN BIT64(1)
@@ -50,6 +57,25 @@ void pt_boundary(struct cpu *cpu);
 void pt_event(struct cpu *cpu, uint64_t from);
 /* A transaction was aborted at `from`, for RIP. */
 void pt_aborted(struct cpu *cpu, uint64_t from);
+
+/* The boundary before an instruction, all events done: makes a VM exit if output needs memory that EPT
+ * does not give. */
+void pt_ready(struct cpu *cpu);
+
+/* ---- VMX: SDM 3C "Intel PT and VMX" ---- */
+/* IA32_VMX_MISC[14]: TraceEn may be 1 in VMX operation. */
+bool pt_in_vmx(const struct cpu *cpu);
+/* VM entry loads IA32_RTIT_CTL. */
+void pt_load_ctl(struct cpu *cpu, uint64_t value);
+/* A VM entry has passed its checks; it is done but for RIP (concealed: it tells nothing of CR3). */
+void pt_entering(struct cpu *cpu);
+void pt_entered(struct cpu *cpu, bool concealed);
+/* A VM exit, while it is still the guest that runs at RIP: what its packets say of it. Then it is done, at
+ * RIP. clears: IA32_RTIT_CTL. */
+void pt_exiting(struct cpu *cpu, bool clears);
+void pt_exited(struct cpu *cpu, bool concealed);
+/* VMPTRLD. */
+void pt_vmcs_loaded(struct cpu *cpu);
 
 /* CPUID leaf 14H; or'ed into out[]. */
 void pt_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4]);

@@ -26,6 +26,8 @@ struct pt {
 	} msr;	       /* XSAVE component 8 in its order */
 	bool on;       /* TriggerEn: instructions are executed one by one and looked at */
 	bool starting; /* from the next boundary on */
+	bool crossing; /* a VM entry or exit is under way */
+	bool crossed;  /* the last instruction was a VM entry */
 	bool context, filter, packet; /* ContextEn, FilterEn, PacketEn */
 	bool cr3_loaded, slept;	      /* since the last boundary */
 	bool transaction;	      /* as MODE.TSX told last */

@@ -18,6 +18,9 @@ enum told {
 	TOLD_BY_NOTHING, /* no branch: only the context may have changed */
 };
 
+/* Bytes that an instruction, an interrupt and a VM exit put out at most, PSB+ and time included. */
+#define ROOM 512
+
 struct transfer {
 	enum told told;
 	bool asynchronous; /* comes with a FUP */
@@ -204,7 +207,18 @@ static void call(struct cpu *cpu, enum told told)
 		push_call(cpu, cpu->branch.next);
 }
 
-/* What goes elsewhere without being a branch is an XBEGIN that has aborted at once. */
+/* What goes elsewhere without being a branch is a VM entry, or an XBEGIN that has aborted at once. */
+static void other(struct cpu *cpu)
+{
+	if (cpu->pt.crossed)
+		transfer(cpu, &(struct transfer){.told = TOLD_BY_TIP});
+	else if (cpu_rip(cpu) == cpu->branch.next)
+		transfer(cpu, &(struct transfer){.told = TOLD_BY_NOTHING});
+	else
+		pt_aborted(cpu, cpu->branch.rip);
+	cpu->pt.crossed = false;
+}
+
 static void retired(struct cpu *cpu)
 {
 	transaction(cpu);
@@ -229,10 +243,7 @@ static void retired(struct cpu *cpu)
 		transfer(cpu, &(struct transfer){.told = TOLD_BY_TIP});
 		return;
 	default:
-		if (cpu_rip(cpu) == cpu->branch.next)
-			transfer(cpu, &(struct transfer){.told = TOLD_BY_NOTHING});
-		else
-			pt_aborted(cpu, cpu->branch.rip);
+		other(cpu);
 		return;
 	}
 }
@@ -279,10 +290,11 @@ void pt_stop(struct cpu *cpu)
 {
 	struct pt *pt = &cpu->pt;
 
-	if (pt->on && pt->packet)
+	if (pt->on && pt->packet && !pt->crossing)
 		pt_put_ip(cpu, PT_FUP, cpu_insn_rip(cpu), false);
 	if (pt->on && pt->packet)
 		pt_put_pgd(cpu);
+	pt_flush(cpu);
 	pt->on = pt->starting = pt->context = pt->filter = pt->packet = false;
 	cpu->attention = true;
 }
@@ -292,7 +304,7 @@ static void begin(struct cpu *cpu)
 	struct pt *pt = &cpu->pt;
 	bool stop;
 
-	pt->starting = pt->cr3_loaded = pt->slept = false;
+	pt->starting = pt->cr3_loaded = pt->slept = pt->crossed = false;
 	pt->transaction = rtm_active(cpu);
 	pt->exec = PT_EXEC_UNKNOWN;
 	pt->cycle = cpu_now(cpu);
@@ -314,9 +326,11 @@ static void begin(struct cpu *cpu)
 void pt_boundary(struct cpu *cpu)
 {
 	struct pt *pt = &cpu->pt;
+	struct walk walk = {0};
 
 	if (pt->starting) {
-		begin(cpu);
+		if (pt_room(cpu, ROOM, &walk))
+			begin(cpu);
 		return;
 	}
 	if (cpu->branch.pending && cpu->insns == cpu->branch.insns && pt->seen != cpu->insns) {
@@ -331,4 +345,60 @@ void pt_boundary(struct cpu *cpu)
 		pt_put_mtc(cpu);
 	if (pt->on && pt_psb_due(cpu))
 		pt_put_psb(cpu, pt->packet ? &cpu_rip(cpu) : NULL);
+}
+
+/* ---- VMX transitions ---- */
+
+void pt_entering(struct cpu *cpu)
+{
+	cpu->pt.crossing = true;
+}
+
+void pt_entered(struct cpu *cpu, bool concealed)
+{
+	cpu->pt.crossing = false;
+	cpu->pt.crossed = true;
+	cpu->pt.cr3_loaded = !concealed;
+}
+
+void pt_exiting(struct cpu *cpu, bool clears)
+{
+	struct pt *pt = &cpu->pt;
+
+	pt->crossing = true;
+	if (pt->on && !pt->starting && pt->packet)
+		pt_put_ip(cpu, PT_FUP, cpu_rip(cpu), false);
+	if (clears)
+		pt_stop(cpu);
+}
+
+void pt_exited(struct cpu *cpu, bool concealed)
+{
+	struct pt *pt = &cpu->pt;
+
+	pt->crossing = false;
+	pt->cr3_loaded = !concealed;
+	if (pt->on && !pt->starting)
+		transfer(cpu, &(struct transfer){.told = TOLD_BY_TIP});
+}
+
+void pt_vmcs_loaded(struct cpu *cpu)
+{
+	if (cpu->pt.on && !cpu->pt.starting && cpu->pt.context)
+		pt_put_vmcs(cpu);
+}
+
+void pt_ready(struct cpu *cpu)
+{
+	struct walk walk = {0};
+
+	if (pt_room(cpu, ROOM, &walk)) {
+		if (cpu->pt.starting)
+			begin(cpu);
+		return;
+	}
+	if (walk.outcome == WALK_EPT_MISCONFIGURATION)
+		vmx_exit_ept_misconfiguration(cpu, walk.gpa);
+	vmx_exit_ept_violation(cpu, walk.gpa, 0, false,
+			       (walk.qualification & ~VMX_EPT_CONVERTIBLE) | EPT_QUAL_ASYNCHRONOUS);
 }

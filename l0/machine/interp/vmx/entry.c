@@ -8,6 +8,7 @@
 #include "l0/machine/hang.h"
 #include "l0/machine/interp/cost.h"
 #include "l0/machine/interp/perf.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* ---- the checks' view of memory ---- */
@@ -41,6 +42,7 @@ static struct vmx_check_env check_env(struct cpu *cpu)
 		.cr0 = cpu->cr0,
 		.cr4 = cpu->cr4,
 		.efer = cpu->efer,
+		.tracing = cpu->pt.msr.ctl & RTIT_CTL_TRACE_EN,
 		.current_vmcs = cpu->vmx->current,
 		.read_phys32 = read_phys32,
 		.read_guest64 = read_guest64,
@@ -119,6 +121,7 @@ static void fail_to_host(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t 
 	vmx_log_exit(cpu, &info, true);
 	cpu_charge(cpu, COST_VM_ENTRY + COST_VM_EXIT);
 	vmx_load_host_state(cpu);
+	pt_entered(cpu, true);
 	cpu->nmi_blocked = nmi_blocked;
 	tell_failure(cpu);
 }
@@ -208,6 +211,7 @@ void vmx_enter(struct cpu *cpu, bool launch)
 	if (!check_everything(cpu))
 		return;
 	vmx_load_controls(cpu);
+	pt_entering(cpu);
 	if (!vmx_load_guest_state(cpu)) {
 		vmx_describe_text(cpu, "PDPTEs at guest CR3 have reserved bits set");
 		fail_to_host(cpu, EXIT_REASON_ENTRY_FAILURE_GUEST_STATE, 2, nmi);
@@ -221,5 +225,6 @@ void vmx_enter(struct cpu *cpu, bool launch)
 		return;
 	}
 	commit(cpu, launch);
+	pt_entered(cpu, cpu->vmx->entry_controls & ENTRY_CONCEAL_VMX_FROM_PT);
 	perf_entered(cpu, counting);
 }

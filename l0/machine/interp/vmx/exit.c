@@ -6,6 +6,7 @@
 #include "l0/machine/interp/vmx/vmx.h"
 
 #include "l0/machine/interp/cost.h"
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/rtm.h"
 #include "l0/machine/interp/sys.h"
 #include "l0/machine/interp/vmx/private.h"
@@ -191,6 +192,7 @@ _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 	struct vmx_state *vmx = cpu->vmx;
 	struct vmx_exit_info info = *given;
 	bool delivery, nmi = is_nmi(&info);
+	uint32_t controls = vmx->exit_controls;
 
 	leave_transaction(cpu, given);
 	delivery = during_delivery(cpu, &info);
@@ -204,6 +206,7 @@ _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 	vmcs_set(vmx->vmcs, GUEST_PENDING_DEBUG_EXCEPTIONS, saved_pending_debug(cpu, &info));
 	vmx_save_guest_state(cpu);
 	vmx_log_exit(cpu, &info, false);
+	pt_exiting(cpu, controls & EXIT_CLEAR_RTIT_CTL);
 	if (store_guest_msrs(cpu))
 		vmx_load_host_state(cpu);
 	else
@@ -211,6 +214,7 @@ _Noreturn void vmx_exit_with(struct cpu *cpu, const struct vmx_exit_info *given)
 	if (nmi)
 		cpu->nmi_blocked = true;
 	cpu_rip(cpu) = cpu->next_rip;
+	pt_exited(cpu, controls & EXIT_CONCEAL_VMX_FROM_PT);
 	cpu_escape(cpu);
 }
 

@@ -3,6 +3,7 @@
  * The guest-state area: loaded at VM entry, saved at VM exit. SDM 3C "Loading Guest State" and
  * "Saving Guest State". The controls are in cpu->vmx already; nothing is checked here but PDPTEs.
  */
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* SDM 3C "Loading Guest Control Registers, Debug Registers, and MSRs": CR0.ET, CD, NW and the
@@ -68,6 +69,8 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs)
 		cpu->cet.ssp = vmcs_get(vmcs, GUEST_SSP);
 		cpu->cet.ssp_table = vmcs_get(vmcs, GUEST_INTERRUPT_SSP_TABLE_ADDR);
 	}
+	if (entry & ENTRY_LOAD_RTIT_CTL)
+		pt_load_ctl(cpu, vmcs_get(vmcs, GUEST_IA32_RTIT_CTL));
 	if (entry & ENTRY_LOAD_PERF_GLOBAL_CTRL)
 		(void)cpu_wrmsr(cpu, MSR_IA32_PERF_GLOBAL_CTRL,
 				vmcs_get(vmcs, GUEST_IA32_PERF_GLOBAL_CTRL));
@@ -154,6 +157,8 @@ static void save_msrs(struct cpu *cpu, struct vmcs *vmcs)
 		vmcs_set(vmcs, GUEST_IA32_EFER, cpu->efer);
 	if (vmx_feature(cpu, VMX_FEATURE_BNDCFGS))
 		vmcs_set(vmcs, GUEST_IA32_BNDCFGS, cpu->msrs.bndcfgs);
+	if (vmx_feature(cpu, VMX_FEATURE_RTIT_CTL))
+		vmcs_set(vmcs, GUEST_IA32_RTIT_CTL, cpu->pt.msr.ctl);
 	if (vmx_feature(cpu, VMX_FEATURE_PKRS))
 		vmcs_set(vmcs, GUEST_IA32_PKRS, cpu->pkrs);
 	if (vmx_feature(cpu, VMX_FEATURE_CET)) {

@@ -3,6 +3,7 @@
  * The host-state area, loaded at VM exit and after a failed VM entry. SDM 3C "Loading Host State".
  * The values were checked at VM entry; what cannot be loaded here is a VMX abort.
  */
+#include "l0/machine/interp/pt/pt.h"
 #include "l0/machine/interp/vmx/private.h"
 
 /* CR0.ET, CD, NW, the reserved bits, and PE, NE, PG, which are fixed in VMX operation. */
@@ -42,6 +43,10 @@ static void load_msrs(struct cpu *cpu, const struct vmcs *vmcs, bool host64)
 		cpu->efer = vmcs_get(vmcs, HOST_IA32_EFER);
 	if (controls & EXIT_LOAD_PAT)
 		cpu->msrs.pat = vmcs_get(vmcs, HOST_IA32_PAT);
+	if (controls & EXIT_CLEAR_RTIT_CTL) {
+		(void)pt_disable(cpu);
+		cpu->pt.msr.ctl = 0;
+	}
 	if (controls & EXIT_CLEAR_BNDCFGS)
 		cpu->msrs.bndcfgs = 0;
 	if (controls & EXIT_LOAD_PKRS)

@@ -59,7 +59,8 @@ static void enter_vmx_operation(struct cpu *cpu, uint64_t address)
 		vmx_set_fail_invalid(cpu);
 		return;
 	}
-	pt_disable(cpu); /* SDM 3C "Intel PT and VMX": as IA32_VMX_MISC[14] is 0 */
+	if (!pt_in_vmx(cpu)) /* SDM 3C "Enabling and Entering VMX Operation" */
+		pt_disable(cpu);
 	vmx->on = true;
 	vmx->vmxon_pointer = address;
 	vmx->current = VMX_NO_VMCS;
@@ -157,6 +158,7 @@ void insn_vmptrld(struct cpu *cpu, const struct op *op)
 		vmx->current = address;
 		vmx->vmcs = vmx_vmcs_at(cpu, address);
 	}
+	pt_vmcs_loaded(cpu);
 	vmx_set_succeed(cpu);
 }
 

@@ -49,6 +49,7 @@ struct vmx_private {
 	/* VMCSs as they were when all checks held; rows that are made in any case (recheck.c). */
 	struct vmx_checked {
 		uint64_t vmcs, cr0, cr4, efer;
+		bool tracing;
 		uint64_t field[VMCS_FIELD_COUNT];
 	} checked[VMX_CHECKED_COUNT];
 	const struct vmx_check *quick[VMX_QUICK_ROWS];

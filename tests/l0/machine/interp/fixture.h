@@ -136,6 +136,40 @@ WEAK uint64_t pt_disable(struct cpu *cpu)
 	return cpu->pt.msr.ctl;
 }
 
+WEAK void pt_ready(struct cpu *cpu)
+{
+}
+
+WEAK bool pt_in_vmx(const struct cpu *cpu)
+{
+	return true;
+}
+
+WEAK void pt_load_ctl(struct cpu *cpu, uint64_t value)
+{
+	cpu->pt.msr.ctl = value;
+}
+
+WEAK void pt_entering(struct cpu *cpu)
+{
+}
+
+WEAK void pt_entered(struct cpu *cpu, bool concealed)
+{
+}
+
+WEAK void pt_exiting(struct cpu *cpu, bool clears)
+{
+}
+
+WEAK void pt_exited(struct cpu *cpu, bool concealed)
+{
+}
+
+WEAK void pt_vmcs_loaded(struct cpu *cpu)
+{
+}
+
 WEAK bool pt_state_valid(const struct cpu *cpu, const uint64_t state[9])
 {
 	return true;
