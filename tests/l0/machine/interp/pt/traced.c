@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 #include "l0/machine/boot.h"
+#include "l0/machine/interp/vmx/vmx.h"
+#include "shadow/sdm/vmcs.h"
 
 #define STEPS_MOST 400000
 
@@ -78,7 +80,10 @@ void pt_prepare(const struct pt_case *c, struct machine *m)
 		pt_set(m, MSR_IA32_RTIT_OUTPUT_BASE, PT_BUFFER);
 		pt_set(m, MSR_IA32_RTIT_OUTPUT_MASK_PTRS, PT_BUFFER_SIZE - 1);
 	}
-	pt_set(m, MSR_IA32_RTIT_CTL, c->ctl | RTIT_CTL_TRACE_EN);
+	if (c->by_field)
+		vmcs_set(m->cpu->vmx->vmcs, GUEST_IA32_RTIT_CTL, c->ctl | RTIT_CTL_TRACE_EN);
+	else
+		pt_set(m, MSR_IA32_RTIT_CTL, c->ctl | RTIT_CTL_TRACE_EN);
 }
 
 static void run_to(struct machine *m, uint64_t insns)
@@ -89,7 +94,7 @@ static void run_to(struct machine *m, uint64_t insns)
 	assert_true(m->stop == STOP_INSN_LIMIT || m->stop == STOP_HALTED);
 }
 
-/* ---- one instruction at a time: last-branch recording makes the engine know each ---- */
+/* ---- one instruction at a time: who counts branches makes the engine know each ---- */
 
 static bool is_software_interrupt(struct machine *m, uint64_t at)
 {
@@ -106,14 +111,13 @@ static void note_steps(const struct pt_case *c, struct pt_run *r)
 
 	create(c, &m);
 	cpu = m.cpu;
-	cpu->msrs.debugctl = DEBUGCTL_LBR;
+	cpu->perf.branches = cpu->attention = true;
 	r->steps = calloc(STEPS_MOST, sizeof(*r->steps));
 	while (cpu->insns < c->insns && m.stop != STOP_HALTED) {
 		uint64_t insns = cpu->insns, cr3 = cpu->cr3;
 		unsigned cpl = cpu->cpl;
 
 		run_to(&m, insns + 1);
-		cpu->msrs.debugctl = DEBUGCTL_LBR;
 		if (cpu->insns == insns || (c->wanted && !c->wanted(cpu->branch.rip, cpl, cr3)))
 			continue;
 		assert_true(r->count < STEPS_MOST);

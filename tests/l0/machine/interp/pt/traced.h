@@ -39,6 +39,7 @@ struct pt_case {
 	const char *part;		      /* in the words of --cpu; NULL: cascade-lake */
 	void (*setup)(struct machine *machine); /* code, registers, devices */
 	uint64_t ctl;			      /* IA32_RTIT_CTL but for TraceEn */
+	bool by_field;			      /* TraceEn is VM entry's to load */
 	uint64_t insns;			      /* to run; or until HLT with nothing to come */
 	bool (*wanted)(uint64_t rip, unsigned cpl, uint64_t cr3); /* NULL: all is traced */
 };
