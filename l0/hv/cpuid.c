@@ -111,8 +111,7 @@ static void hide_trace(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 		out->ecx &= ~BIT32(XSTATE_PT);
 }
 
-static __attribute__((noinline)) void answer_rare(uint32_t leaf, uint32_t subleaf,
-						  struct cpuid_regs *out)
+static void answer_rare(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	if (leaf - EXTENDED_FIRST < EXTENDED_LEAVES && leaf <= extended_max) {
 		*out = extended[leaf - EXTENDED_FIRST];
@@ -135,17 +134,23 @@ static inline void give(uint64_t *gpr, const struct cpuid_regs *r)
 	gpr[REG_RDX] = r->edx;
 }
 
+/* Apart, lest the other leaves pay for its stack frame. */
+static __attribute__((noinline)) enum exit_next give_rare(uint64_t *gpr)
+{
+	struct cpuid_regs r;
+
+	answer_rare((uint32_t)gpr[REG_RAX], (uint32_t)gpr[REG_RCX], &r);
+	give(gpr, &r);
+	return EXIT_NEXT_SKIP;
+}
+
 enum exit_next handle_cpuid(struct vcpu *vcpu)
 {
 	uint64_t *gpr = vcpu->regs.gpr;
 	uint32_t leaf = (uint32_t)gpr[REG_RAX];
-	struct cpuid_regs r;
 
-	if (__builtin_expect(leaf < BASIC_LEAVES && is_constant[leaf], true)) {
-		give(gpr, &basic[leaf]);
-		return EXIT_NEXT_SKIP;
-	}
-	answer_rare(leaf, (uint32_t)gpr[REG_RCX], &r);
-	give(gpr, &r);
+	if (__builtin_expect(leaf >= BASIC_LEAVES || !is_constant[leaf], false))
+		return give_rare(gpr);
+	give(gpr, &basic[leaf]);
 	return EXIT_NEXT_SKIP;
 }
