@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MPX on whatever PC this runs on: bounds made, checked, moved, kept in bound tables, cleared by branches, in
- * ring 0 and ring 3, 64-bit and 32-bit code, with exits to hypervisors in between. A line a probe: the vector
- * that ended it (80: it came to its end) and where, BNDSTATUS, what it left in memory, in ring 3 also BND0. The
- * same lines at every depth; one line where there is no MPX. Words: tables=0 leaves out 64-bit bound tables.
+ * MPX on whatever PC this runs on: bounds made, checked, moved, kept in bound tables, cleared by
+ * branches, in ring 0 and ring 3, 64-bit and 32-bit code, with exits to hypervisors in between. A
+ * line a probe: the vector that ended it (80: it came to its end) and where, BNDSTATUS, what it
+ * left in memory, in ring 3 also BND0. The same lines at every depth.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,19 +11,19 @@
 #include "l1/lib/console.h"
 #include "l1/lib/cpu.h"
 #include "l1/lib/layout.h"
-#include "l1/lib/multiboot.h"
 #include "l1/lib/paging.h"
 #include "l1/lib/runtime.h"
 #include "l1/lib/string.h"
 #include "l1/lib/trap.h"
 
+#define LEAF1_ECX_XSAVE BIT32(26)
 #define LEAF7_EBX_MPX BIT32(14)
 #define MSR_BNDCFGS 0xd90
 #define XCR0_MPX UINT64_C(0x18)
 #define EN 1
 #define KEEP 3 /* EN and BNDPRESERVE */
 
-/* Linear addresses of a probe; SDM 1 "Loading and Storing Bounds in Memory" has what follows for the tables. */
+/* Linear addresses; for those in tables see SDM 1 "Loading and Storing Bounds in Memory". */
 #define CODE (PAGING_PRIVATE + 0x1000)
 #define DATA (PAGING_PRIVATE + 0x3000)
 #define SEEN (PAGING_PRIVATE + 0x4000)
@@ -81,10 +81,9 @@ struct probe {
 	const char *name;
 	const char *start, *end;
 	uint8_t bits, config;
-	bool tables;
 };
 
-#define PROBE(name, bits, config, tables, text)                                                    \
+#define PROBE(name, bits, config, text)                                                            \
 	__asm__(".pushsection .rodata\n.code" #bits "\nprobe_" #name ":\n" text "\n" DONE          \
 		"probe_" #name "_end:\n.code64\n.popsection");                                     \
 	extern const char probe_##name[], probe_##name##_end[];
@@ -92,8 +91,8 @@ struct probe {
 #undef PROBE
 
 static const struct probe probes[] = {
-#define PROBE(name, bits, config, tables, text)                                                    \
-	{#name, probe_##name, probe_##name##_end, bits, config, tables},
+#define PROBE(name, bits, config, text)                                                            \
+	{#name, probe_##name, probe_##name##_end, bits, config},
 #include "tests/guests/bounds.def"
 #undef PROBE
 };
@@ -137,7 +136,8 @@ static void run(const struct probe *probe, bool user)
 	wrmsr(MSR_BNDCFGS, 0);
 	save();
 	printf("%s ring %u: %lx at %lx, status %lx, %lx %lx, %lx %lx", probe->name, user ? 3 : 0,
-	       info.frame.vector, info.frame.rip - CODE, area.status, seen[0], seen[1], seen[2], seen[3]);
+	       info.frame.vector, info.frame.rip - CODE, area.status, seen[0], seen[1], seen[2],
+	       seen[3]);
 	if (user)
 		printf(", BND0 %lx %lx", area.bound[0][0], area.bound[0][1]);
 	if (info.frame.vector == VECTOR_PF)
@@ -149,7 +149,8 @@ static void run(const struct probe *probe, bool user)
 
 /* ---- what else there is to ask ---- */
 
-static void try_values(const char *name, void (*set)(void *), const uint64_t *values, unsigned count)
+static void try_values(const char *name, void (*set)(void *), const uint64_t *values,
+		       unsigned count)
 {
 	struct trap_info info;
 
@@ -164,8 +165,12 @@ static void try_values(const char *name, void (*set)(void *), const uint64_t *va
 static void show_state(void)
 {
 	static const uint64_t xcr0[] = {0xb, 0x13, 0x1b, 0x19, 3, 0x1b};
-	static const uint64_t bndcfgs[] = {4, 0x800, UINT64_C(0x800000000000), UINT64_C(0xffff800000000003),
-					   UINT64_C(0x7ffffffff002), 0};
+	static const uint64_t bndcfgs[] = {4,
+					   0x800,
+					   UINT64_C(0x800000000000),
+					   UINT64_C(0xffff800000000003),
+					   UINT64_C(0x7ffffffff002),
+					   0};
 	struct cpuid regs = cpuid(0xd, 3), csr = cpuid(0xd, 4);
 
 	printf("components: %u at %u, %u at %u\n", regs.eax, regs.ebx, csr.eax, csr.ebx);
@@ -178,11 +183,26 @@ static void show_state(void)
 	restore(0x18);
 	memset(&area, 0, sizeof(area));
 	save();
-	printf("restored: in use %lx, BNDCFGU %lx, BNDSTATUS %lx, BND3 %lx %lx\n", area.xstate_bv, area.cfgu,
-	       area.status, area.bound[3][0], area.bound[3][1]);
+	printf("restored: in use %lx, BNDCFGU %lx, BNDSTATUS %lx, BND3 %lx %lx\n", area.xstate_bv,
+	       area.cfgu, area.status, area.bound[3][0], area.bound[3][1]);
 	restore(0);
 	save();
 	printf("in use at first: %lx\n", area.xstate_bv);
+}
+
+/* Where there is no MPX nothing else tells of it either. */
+static void show_absence(void)
+{
+	static const uint64_t xcr0[] = {0x1b}, bndcfgs[] = {0};
+	struct cpuid all = cpuid(0xd, 0), regs = cpuid(0xd, 3), csr = cpuid(0xd, 4);
+
+	printf("no MPX: XCR0 %x, %u bytes, components of %u and %u\n", all.eax & (uint32_t)XCR0_MPX,
+	       all.ecx, regs.eax, csr.eax);
+	if (!(cpuid(1, 0).ecx & LEAF1_ECX_XSAVE))
+		return;
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	try_values("XCR0", set_xcr0, xcr0, 1);
+	try_values("BNDCFGS", set_bndcfgs, bndcfgs, 1);
 }
 
 static uint64_t *map(uint64_t linear)
@@ -209,10 +229,10 @@ static void make_space(void)
 
 int main(void)
 {
-	uint64_t tables = multiboot_option("tables", 1), xcr0 = 3 | XCR0_MPX;
+	uint64_t xcr0 = 3 | XCR0_MPX;
 
 	if (!(cpuid(7, 0).ebx & LEAF7_EBX_MPX)) {
-		printf("no MPX\n");
+		show_absence();
 		return STATUS_OK;
 	}
 	write_cr4(read_cr4() | CR4_OSXSAVE | CR4_OSFXSR);
@@ -221,8 +241,6 @@ int main(void)
 	make_space();
 	trap_allow_from_user(VECTOR_BR);
 	for (unsigned i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-		if (probes[i].tables && !tables)
-			continue;
 		run(&probes[i], false);
 		run(&probes[i], true);
 	}

@@ -76,7 +76,7 @@ static void costs_nothing_unused(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_BNDCFGS), 0);
 }
 
-/* Each choice of controls, with a value of L1's before the entry and one of L2's own before the exit. */
+/* Each choice of controls, with a value of L1's before the entry, one of L2's before the exit. */
 static void each_choice(void **state)
 {
 	static const struct {

@@ -35,8 +35,8 @@ static uint64_t near_target(struct cpu *cpu, const struct op *op, uint64_t rip)
 	return op->opsize == 8 ? rip : rip & size_mask(op->opsize);
 }
 
-/* SDM 1 "Bounds Register INIT Behavior Due to BND Prefix with Branch Instructions": taken or not, but
- * for JMP of a byte. */
+/* SDM 1 "Bounds Register INIT Behavior Due to BND Prefix with Branch Instructions": taken or not,
+ * but for JMP of a byte. */
 static void clear_bounds(struct cpu *cpu, const struct op *op)
 {
 	if (unlikely(cpu->mode & MODE_BOUNDS) && !(op->flags & OP_REPNE) &&

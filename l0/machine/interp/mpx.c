@@ -2,7 +2,7 @@
  *
  * Bounds: the eight instructions, what branches and BOUND do, IA32_BNDCFGS. The instructions are
  * NOPs unless MPX is on, which only their execution tells. In 64-bit mode addresses and bounds have
- * 64 bits whatever the prefixes say, elsewhere 32. Source: SDM 2, the pages of the instructions, and
+ * 64 bits whatever the prefixes say, elsewhere 32. Source: SDM 2, the pages of the instructions;
  * SDM 1 "Intel Memory Protection Extensions". MAWA is 0 at every privilege.
  */
 #include "l0/machine/interp/mpx.h"
@@ -69,8 +69,8 @@ bool write_bndcfgs(struct cpu *cpu, uint64_t value)
 
 /* ---- operands ---- */
 
-/* False: a NOP. SDM 1 "Instruction Encoding": registers beyond BND3 do not exist; "Effective Address
- * Size of Intel MPX Instructions with 67H Prefix": 16-bit addresses are #UD. */
+/* False: a NOP. SDM 1 "Instruction Encoding": registers beyond BND3 do not exist; "Effective
+ * Address Size of Intel MPX Instructions with 67H Prefix": 16-bit addresses are #UD. */
 static bool executes(struct cpu *cpu, const struct op *op)
 {
 	if (!mpx_enabled(cpu))
@@ -236,7 +236,9 @@ static uint64_t pointer_address(const struct cpu *cpu, const struct op *op)
 /* SDM 1 "Support of Intel MPX in Intel TSX" */
 static void abort_if_not_flat(struct cpu *cpu, const struct op *op)
 {
-	if (rtm_active(cpu) && (op_linear(cpu, op, 0) || (!cpu_code64(cpu) && cpu->seg[SEG_DS].base)))
+	bool flat = !op_linear(cpu, op, 0) && (cpu_code64(cpu) || !cpu->seg[SEG_DS].base);
+
+	if (rtm_active(cpu) && !flat)
 		rtm_abort_insn(cpu, 0);
 }
 

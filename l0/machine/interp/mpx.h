@@ -36,7 +36,7 @@ bool mpx_branches_clear(const struct cpu *cpu);
 void mpx_clear_bounds(struct cpu *cpu);
 /* BOUND is about to raise #BR. */
 void mpx_bound_fails(struct cpu *cpu);
-/* BNDCFGU has been restored from memory: reserved bits are ignored, the address is sign-extended. */
+/* BNDCFGU has been restored: reserved bits are ignored, the address is sign-extended. */
 void mpx_restored(struct cpu *cpu);
 
 /* IA32_BNDCFGS, for msrs.def. */

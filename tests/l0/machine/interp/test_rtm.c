@@ -426,8 +426,8 @@ static void test_rows(void **state)
 	}
 }
 
-/* Bounds are taken back with the rest; a branch that would clear some aborts, and so does a bound table
- * reached through a segment that is not flat: SDM 1 "Support of Intel MPX in Intel TSX". */
+/* Bounds are taken back with the rest; a branch that would clear some aborts, and so does a bound
+ * table reached by a segment that is not flat: SDM 1 "Support of Intel MPX in Intel TSX". */
 static struct fixture *mpx_new(uint64_t config)
 {
 	struct fixture *f = rtm_new();
