@@ -339,6 +339,47 @@ static void protection_keys(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x23);
 }
 
+/* L2's trace is switched by VMCS02's field, into L2's memory whatever L1 asks for; a trace that L1 makes of
+ * itself pauses, and ends if its exit controls say so. */
+static void processor_trace(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t on = 0x2005;
+
+	f->v.caps.rtit_ctl_valid = on;
+	l1_prepare(f);
+	SET01(f, GUEST_IA32_RTIT_CTL, on);
+	l1_write(f, VMCS_GUEST_IA32_RTIT_CTL, 4);
+	l1_launch(f);
+	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_LOAD_RTIT_CTL);
+	assert_true(GET02(f, ENTRY_CONTROLS) & ENTRY_CONCEAL_VMX_FROM_PT);
+	assert_true(GET02(f, EXIT_CONTROLS) & EXIT_CLEAR_RTIT_CTL);
+	assert_true(GET02(f, SECONDARY_CONTROLS) & SECONDARY_PT_USES_GPA);
+	assert_true(GET02(f, SECONDARY_CONTROLS) & SECONDARY_CONCEAL_VMX_FROM_PT);
+	assert_int_equal(GET02(f, GUEST_IA32_RTIT_CTL), 0);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(GET01(f, GUEST_IA32_RTIT_CTL), on);
+	/* While L1 traces, its entries may not load the register. */
+	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_RTIT_CTL);
+	assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_VALID, VMX_ERROR_ENTRY_CONTROLS);
+	l1_write(f, VMCS_ENTRY_CONTROLS,
+		 l1_read(f, VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_LOAD_RTIT_CTL);
+	l1_write(f, VMCS_EXIT_CONTROLS, l1_read(f, VMCS_EXIT_CONTROLS) | EXIT_CLEAR_RTIT_CTL);
+	l1_resume(f);
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(GET01(f, GUEST_IA32_RTIT_CTL), 0);
+	/* A trace of L2's own. */
+	l1_write(f, VMCS_ENTRY_CONTROLS, l1_read(f, VMCS_ENTRY_CONTROLS) | ENTRY_LOAD_RTIT_CTL);
+	l1_write(f, VMCS_SECONDARY_CONTROLS,
+		 l1_read(f, VMCS_SECONDARY_CONTROLS) | SECONDARY_PT_USES_GPA);
+	l1_write(f, VMCS_GUEST_IA32_RTIT_CTL, on);
+	l1_resume(f);
+	assert_int_equal(GET02(f, GUEST_IA32_RTIT_CTL), on);
+	SET02(f, GUEST_IA32_RTIT_CTL, 4); /* L2 has switched it off */
+	assert_int_equal(l2_exit(f, EXIT_REASON_CPUID, 0), SHADOW_RESUME_L1);
+	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_RTIT_CTL), 4);
+}
+
 /* The SSP can be loaded by VM entries only: VMCS01's do it while L1 has had it loaded, and inherit
  * L2's otherwise. */
 static void cet_state(void **state)
@@ -547,6 +588,7 @@ int main(void)
 	    BOTH(refused_entries),
 	    BOTH(failed_entries),
 	    BOTH(protection_keys),
+	    BOTH(processor_trace),
 	    BOTH(cet_state),
 	    BOTH(nmi_between_exits),
 	    BOTH(init_between_exits),
