@@ -66,5 +66,9 @@ void slot_find_extras(const struct shadow_vcpu *v, struct shadow_slot *slot)
 		extras |= EXTRA_TIMER;
 	if (slot_entry_controls(slot) & ENTRY_LOAD_PERF_GLOBAL_CTRL)
 		extras |= EXTRA_PERF;
+	/* Where the entry loads IA32_RTIT_CTL, L1 was not tracing. */
+	if ((slot_exit_controls(slot) & EXIT_CLEAR_RTIT_CTL) &&
+	    !(slot_entry_controls(slot) & ENTRY_LOAD_RTIT_CTL))
+		extras |= EXTRA_TRACE;
 	slot->extras = (uint16_t)extras;
 }

@@ -208,9 +208,6 @@ static void load_own_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 	if (exit & EXIT_LOAD_PKRS)
 		(void)v->env->wrmsr(v->env, MSR_IA32_PKRS,
 				    vmcs_get(&slot->v12, HOST_IA32_PKRS));
-	/* Where the entry has loaded it, L1 was not tracing. */
-	if ((exit & EXIT_CLEAR_RTIT_CTL) && !(slot_entry_controls(slot) & ENTRY_LOAD_RTIT_CTL))
-		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_RTIT_CTL, 0);
 }
 
 /* CET state is L1's while L0 runs, too; but the SSP can be loaded by a VM entry only. VMCS01's entries
@@ -265,7 +262,7 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 	if (vmcs_get(&v->l1, GUEST_IA32_PAT) != pat &&
 	    vmx_features_have(v->l0.hw->features, VMX_FEATURE_PAT))
 		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_PAT, pat);
-	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS | EXIT_CLEAR_RTIT_CTL))
+	if (exit & (EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_PKRS))
 		load_own_msrs(v, slot, exit);
 	if ((exit & EXIT_LOAD_CET) || v->loads01)
 		load_seldom(v, slot, exit, l2);

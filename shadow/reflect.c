@@ -217,6 +217,15 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 	return l2;
 }
 
+/* What of L1's MSRs its controls name, but for those of the host state. */
+static void load_msrs(struct shadow_vcpu *v, struct shadow_slot *slot)
+{
+	if (slot->extras & EXTRA_TRACE)
+		v->env->vmcs_write(v->env, VMCS_GUEST_IA32_RTIT_CTL, 0);
+	if ((slot->extras & EXTRA_MSR_LISTS) && !msr_list_load_exit(v, slot))
+		v->dead = "VMX abort: an entry of L1's VM-exit MSR-load area is invalid";
+}
+
 /* From L2 to L1: VMCS01 becomes current with L1's host state in it. */
 static inline void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
 			 const struct l2_leftover *l2)
@@ -229,8 +238,8 @@ static inline void return_to_l1(struct shadow_vcpu *v, struct shadow_slot *slot,
 		return;
 	if (slot->extras & EXTRA_FLUSH)
 		vpid02_flush_l1(v);
-	if ((slot->extras & EXTRA_MSR_LISTS) && !msr_list_load_exit(v, slot))
-		v->dead = "VMX abort: an entry of L1's VM-exit MSR-load area is invalid";
+	if (slot->extras & (EXTRA_MSR_LISTS | EXTRA_TRACE))
+		load_msrs(v, slot);
 }
 
 void reflect_exit(struct shadow_vcpu *v, const struct reflect_as *as)

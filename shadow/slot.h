@@ -61,6 +61,7 @@ enum slot_extra {
 	EXTRA_FLUSH = 512,    /* L1 has no VPIDs: its transitions flush, vpid.h */
 	EXTRA_NOTES = 1024,    /* see dirty.h */
 	EXTRA_PERF = 16384,    /* IA32_PERF_GLOBAL_CTRL is loaded, and no exit saves it */
+	EXTRA_TRACE = 32768,   /* a reflection ends L1's own trace */
 	/* What keeps an entry from going straight to VMCS02. */
 	EXTRA_PREPARE = EXTRA_MSR_LISTS | EXTRA_LINK | EXTRA_PAE | EXTRA_NOTES,
 };

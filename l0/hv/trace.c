@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel Processor Trace is the guest's, and writes to memory by itself. It is offered only where the
- * hardware takes its addresses for guest-physical ones ("Intel PT uses guest physical addresses"), so
- * that EPT keeps it out of ours; VM entries switch it on for the guest and VM exits off, by a
- * field of the VMCS. Elsewhere its registers are absent, and IA32_XSS has no bit for it.
+ * Intel Processor Trace is the guest's, and writes to memory by itself. It is offered only where
+ * the hardware takes its addresses for guest-physical ones ("Intel PT uses guest physical
+ * addresses"), so that EPT keeps it out of ours; VM entries switch it on for the guest and VM exits
+ * off, by a field of the VMCS. Elsewhere its registers are absent, and IA32_XSS has no bit for it.
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
@@ -27,8 +27,8 @@ bool trace_read_msr(uint32_t msr, uint64_t *value)
 	return true;
 }
 
-/* SDM 3C "IA32_RTIT_CTL MSR": what the CPU refuses with TraceEn = 0 it refuses anyway. While TraceEn is
- * 1 only that may change; here, in VMX root operation, it is 0. */
+/* SDM 3C "IA32_RTIT_CTL MSR": what the CPU refuses with TraceEn = 0 it refuses anyway. While
+ * TraceEn is 1 only that may change; here, in VMX root operation, it is 0. */
 static bool write_control(uint64_t old, uint64_t value)
 {
 	if ((old & value & TRACE_EN) && old != value)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT on whatever PC this runs on: a program traces itself, and prints a digest of the packets.
- * Nothing that exits to whatever is beneath happens in between (each trace is made twice, so that all
- * memory has been touched) and no packet tells the time, so the lines are the same at every depth.
+ * Intel PT on whatever PC this runs on: a program traces itself, and prints a digest of the
+ * packets. Nothing that exits to whatever is beneath happens in between (each trace is made twice,
+ * so that all memory has been touched) and no packet tells the time, so the lines are the same at
+ * every depth.
  */
 #include <stddef.h>
 
@@ -70,7 +71,8 @@ static uint64_t digest(size_t bytes)
 	return d;
 }
 
-/* With the packets where the buffer begins, and its bytes in the order of writing if ToPA is off. */
+/* With the packets where the buffer begins, and its bytes in the order of writing if ToPA is off.
+ */
 static size_t once(uint64_t ctl)
 {
 	uint64_t pointers;

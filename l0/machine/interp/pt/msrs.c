@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The registers of Intel Processor Trace and CPUID leaf 14H, SDM 3C "Enabling and Configuration MSRs",
- * "Detection of Intel Processor Trace". All but IA32_RTIT_CTL are read-only while TraceEn is 1.
+ * The registers of Intel Processor Trace and CPUID leaf 14H, SDM 3C "Enabling and Configuration
+ * MSRs", "Detection of Intel Processor Trace". All but IA32_RTIT_CTL are read-only while TraceEn
+ * is 1.
  */
 #include "l0/machine/interp/pt/private.h"
 
@@ -20,8 +21,7 @@
 #define STATUS_WRITABLE                                                                            \
 	(RTIT_STATUS_ERROR | RTIT_STATUS_STOPPED |                                                 \
 	 RTIT_STATUS_BYTES_MASK << RTIT_STATUS_BYTES_SHIFT)
-#define STATUS_READ_ONLY                                                                           \
-	(RTIT_STATUS_FILTER_EN | RTIT_STATUS_CONTEXT_EN | RTIT_STATUS_TRIGGER_EN)
+#define STATUS_READ_ONLY (RTIT_STATUS_FILTER_EN | RTIT_STATUS_CONTEXT_EN | RTIT_STATUS_TRIGGER_EN)
 #define MASK_LOW UINT64_C(0x7f)
 
 void pt_cpuid(const struct cpu *cpu, uint32_t subleaf, uint32_t out[4])
@@ -185,9 +185,9 @@ uint64_t pt_disable(struct cpu *cpu)
 bool pt_state_valid(const struct cpu *cpu, const uint64_t state[9])
 {
 	static const uint32_t order[5 + 2 * PT_RANGES] = {
-	    MSR_IA32_RTIT_CTL,		MSR_IA32_RTIT_OUTPUT_BASE, MSR_IA32_RTIT_OUTPUT_MASK_PTRS,
-	    MSR_IA32_RTIT_STATUS,	MSR_IA32_RTIT_CR3_MATCH,   MSR_IA32_RTIT_ADDR0_A,
-	    MSR_IA32_RTIT_ADDR0_A + 1,	MSR_IA32_RTIT_ADDR0_A + 2, MSR_IA32_RTIT_ADDR0_A + 3,
+	    MSR_IA32_RTIT_CTL,	       MSR_IA32_RTIT_OUTPUT_BASE, MSR_IA32_RTIT_OUTPUT_MASK_PTRS,
+	    MSR_IA32_RTIT_STATUS,      MSR_IA32_RTIT_CR3_MATCH,	  MSR_IA32_RTIT_ADDR0_A,
+	    MSR_IA32_RTIT_ADDR0_A + 1, MSR_IA32_RTIT_ADDR0_A + 2, MSR_IA32_RTIT_ADDR0_A + 3,
 	};
 
 	if (pt_ctl(cpu, RTIT_CTL_TRACE_EN))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Trace output to memory, SDM 3C "Trace Output": a single range that wraps, or the regions of a table
- * of physical addresses (ToPA). An entry of it:
+ * Trace output to memory, SDM 3C "Trace Output": a single range that wraps, or the regions of a
+ * table of physical addresses (ToPA). An entry of it:
  *
  *   MAXPHYADDR-1:12 base of the region, or of the next table | 9:6 size, 4 KiB << n | 4 STOP
  *   | 2 INT | 0 END; all others 0
  *
- * With the VMX control "Intel PT uses guest physical addresses" all addresses go through EPT. What an
- * instruction may write is looked up before it executes (pt_room), so that a VM exit comes between
- * two instructions and no packet is lost.
+ * With the VMX control "Intel PT uses guest physical addresses" all addresses go through EPT. What
+ * an instruction may write is looked up before it executes (pt_room), so that a VM exit comes
+ * between two instructions and no packet is lost.
  */
 #include "l0/machine/interp/pt/private.h"
 
@@ -178,8 +178,8 @@ static enum found find_region(struct cursor *c)
 	return pt_ctl(c->cpu, RTIT_CTL_TOPA) ? find_topa(c) : find_range(c);
 }
 
-/* On by `count` bytes of the region. True: it is full, and the cursor at the next one, or at the end of
- * one with STOP. */
+/* On by `count` bytes of the region. True: it is full, and the cursor at the next one, or at the
+ * end of one with STOP. */
 static bool advance(struct cursor *c, uint32_t count)
 {
 	set_pointers(c, (uint64_t)offset(c) + count, mask(c));

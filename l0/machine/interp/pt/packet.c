@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Packets of Intel Processor Trace, SDM 3C "Packet Definitions". What they say is trace.c's business.
+ * Packets of Intel Processor Trace, SDM 3C "Packet Definitions". What they say is trace.c's
+ * business.
  */
 #include "l0/machine/interp/pt/private.h"
 
@@ -29,7 +30,8 @@ static void raw(struct cpu *cpu, const uint8_t *bytes, unsigned count)
 	pt_output(cpu, bytes, count);
 }
 
-/* SDM 3C "Cycle Count (CYC) Packet": five bits, then seven a byte as long as the bit before says so. */
+/* SDM 3C "Cycle Count (CYC) Packet": five bits, then seven a byte as long as the bit before says
+ * so. */
 static void put_cyc(struct cpu *cpu)
 {
 	unsigned threshold = cpu->pt.msr.ctl >> RTIT_CTL_CYC_THRESH_SHIFT & 15, count = 1;
@@ -70,7 +72,11 @@ static void put_ip(struct cpu *cpu, enum pt_ip_packet type, uint64_t ip, bool fu
 {
 	uint64_t differs = full ? UINT64_MAX : ip ^ cpu->pt.last_ip;
 	bool extends = (uint64_t)((int64_t)(ip << 16) >> 16) == ip;
-	unsigned form = !(differs >> 16) ? 1 : !(differs >> 32) ? 2 : !(differs >> 48) ? 4 : extends ? 3 : 6;
+	unsigned form = !(differs >> 16)   ? 1
+			: !(differs >> 32) ? 2
+			: !(differs >> 48) ? 4
+			: extends	   ? 3
+					   : 6;
 	static const uint8_t sizes[] = {0, 2, 4, 6, 6, 0, 8};
 
 	put_payload(cpu, (uint16_t)(form << 5 | type), ip, sizes[form],

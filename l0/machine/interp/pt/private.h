@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Inside Intel Processor Trace: trace.c decides what is told, packet.c encodes it, output.c writes it to
- * memory, msrs.c has the registers. Nothing outside pt/ includes this header.
+ * Inside Intel Processor Trace: trace.c decides what is told, packet.c encodes it, output.c writes
+ * it to memory, msrs.c has the registers. Nothing outside pt/ includes this header.
  */
 #ifndef L0_MACHINE_INTERP_PT_PRIVATE_H
 #define L0_MACHINE_INTERP_PT_PRIVATE_H

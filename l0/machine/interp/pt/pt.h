@@ -2,8 +2,8 @@
  *
  * Intel Processor Trace, SDM 3C "Intel Processor Trace": what the rest of the CPU tells it. While
  * IA32_RTIT_CTL.TraceEn is 1, instructions are executed one by one, and each boundary is looked at;
- * otherwise it costs nothing. Packets are written as soon as they are due: there is no internal buffer
- * but the TNT being filled and the TIPs behind it.
+ * otherwise it costs nothing. Packets are written as soon as they are due: there is no internal
+ * buffer but the TNT being filled and the TIPs behind it.
  *
  *   IA32_RTIT_CTL  39:36, 35:32 ADDRn_CFG: 1 filter, 2 TraceStop | 27:24 PSBFreq | 22:19 CycThresh
  *                  | 17:14 MTCFreq | 13 BranchEn | 11 DisRETC | 10 TSCEn | 9 MTCEn | 8 ToPA
@@ -58,8 +58,8 @@ void pt_event(struct cpu *cpu, uint64_t from);
 /* A transaction was aborted at `from`, for RIP. */
 void pt_aborted(struct cpu *cpu, uint64_t from);
 
-/* The boundary before an instruction, all events done: makes a VM exit if output needs memory that EPT
- * does not give. */
+/* The boundary before an instruction, all events done: makes a VM exit if output needs memory that
+ * EPT does not give. */
 void pt_ready(struct cpu *cpu);
 
 /* ---- VMX: SDM 3C "Intel PT and VMX" ---- */
@@ -70,8 +70,8 @@ void pt_load_ctl(struct cpu *cpu, uint64_t value);
 /* A VM entry has passed its checks; it is done but for RIP (concealed: it tells nothing of CR3). */
 void pt_entering(struct cpu *cpu);
 void pt_entered(struct cpu *cpu, bool concealed);
-/* A VM exit, while it is still the guest that runs at RIP: what its packets say of it. Then it is done, at
- * RIP. clears: IA32_RTIT_CTL. */
+/* A VM exit, while it is still the guest that runs at RIP: what its packets say of it. Then it is
+ * done, at RIP. clears: IA32_RTIT_CTL. */
 void pt_exiting(struct cpu *cpu, bool clears);
 void pt_exited(struct cpu *cpu, bool concealed);
 /* VMPTRLD. */

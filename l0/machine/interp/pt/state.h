@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a CPU keeps for Intel Processor Trace, as part of struct cpu: the registers, and what the packets
- * so far have told. The calls are in pt.h.
+ * What a CPU keeps for Intel Processor Trace, as part of struct cpu: the registers, and what the
+ * packets so far have told. The calls are in pt.h.
  */
 #ifndef L0_MACHINE_INTERP_PT_STATE_H
 #define L0_MACHINE_INTERP_PT_STATE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What Intel Processor Trace tells of an instruction or an event, SDM 3C "Packet Generation Enable
- * Controls" and the table of "Packet Generation". Every change of flow is one struct transfer: which
- * packets come of it follows from PacketEn before and after it.
+ * Controls" and the table of "Packet Generation". Every change of flow is one struct transfer:
+ * which packets come of it follows from PacketEn before and after it.
  */
 #include "l0/machine/interp/pt/private.h"
 
@@ -11,10 +11,10 @@
 
 /* How the target of a transfer is told. */
 enum told {
-	TOLD_BY_CODE,	/* direct branches */
-	TOLD_BY_TNT,	/* conditional branches, compressed RETs */
-	TOLD_BY_TIP,	/* which may be deferred */
-	TOLD_AT_ONCE,	/* by a TIP that waits for nothing: an uncompressed RET */
+	TOLD_BY_CODE,	 /* direct branches */
+	TOLD_BY_TNT,	 /* conditional branches, compressed RETs */
+	TOLD_BY_TIP,	 /* which may be deferred */
+	TOLD_AT_ONCE,	 /* by a TIP that waits for nothing: an uncompressed RET */
 	TOLD_BY_NOTHING, /* no branch: only the context may have changed */
 };
 
@@ -34,7 +34,8 @@ static bool context_enabled(const struct cpu *cpu)
 {
 	if (!pt_ctl(cpu, cpu->cpl ? RTIT_CTL_USER : RTIT_CTL_OS))
 		return false;
-	return !pt_ctl(cpu, RTIT_CTL_CR3_FILTER) || !((cpu->cr3 ^ cpu->pt.msr.cr3_match) & ~UINT64_C(0x1f));
+	return !pt_ctl(cpu, RTIT_CTL_CR3_FILTER) ||
+	       !((cpu->cr3 ^ cpu->pt.msr.cr3_match) & ~UINT64_C(0x1f));
 }
 
 enum { RANGE_FILTER = 1, RANGE_STOP = 2 };
@@ -90,8 +91,8 @@ static void trace_stop(struct cpu *cpu)
 
 /* ---- transfers ---- */
 
-/* An IP is told when it is FilterEn that has gone; of conditional branches as well, which the SDM leaves
- * to inference, and Intel's decoder does not infer. */
+/* An IP is told when it is FilterEn that has gone; of conditional branches as well, which the SDM
+ * leaves to inference, and Intel's decoder does not infer. */
 static void leave(struct cpu *cpu)
 {
 	cpu->pt.calls = 0;
@@ -154,8 +155,8 @@ static void push_call(struct cpu *cpu, uint64_t ip)
 	pt->calls += pt->calls < PT_CALLS;
 }
 
-/* A RET that goes elsewhere makes all that is known of calls useless: decoders do not agree on what it
- * takes off their stack. */
+/* A RET that goes elsewhere makes all that is known of calls useless: decoders do not agree on what
+ * it takes off their stack. */
 static enum told tell_return(struct cpu *cpu)
 {
 	struct pt *pt = &cpu->pt;
@@ -207,7 +208,8 @@ static void call(struct cpu *cpu, enum told told)
 		push_call(cpu, cpu->branch.next);
 }
 
-/* What goes elsewhere without being a branch is a VM entry, or an XBEGIN that has aborted at once. */
+/* What goes elsewhere without being a branch is a VM entry, or an XBEGIN that has aborted at once.
+ */
 static void other(struct cpu *cpu)
 {
 	if (cpu->pt.crossed)
@@ -329,7 +331,9 @@ void pt_boundary(struct cpu *cpu)
 	struct walk walk = {0};
 
 	if (pt->starting) {
-		if (pt_room(cpu, ROOM, &walk))
+		/* Looking EPT up may exit (a full page-modification log), and an event would be
+		 * lost. */
+		if (!(cpu->event.valid && pt_through_ept(cpu)) && pt_room(cpu, ROOM, &walk))
 			begin(cpu);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT: what interrupts a program (timers, INIT, the end of HLT), transactions, and the packets that
- * tell the time.
+ * Intel PT: what interrupts a program (timers, INIT, the end of HLT), transactions, and the packets
+ * that tell the time.
  */
 #include "tests/l0/machine/interp/pt/traced.h"
 
@@ -19,9 +19,10 @@ static void check(const struct pt_case *c, struct pt_run *r)
 /* Every 100 cycles; the handler ends with EOI and IRET. */
 static void put_timer(struct machine *m)
 {
-	PT_PUT(m, PT_HANDLER(TIMER_VECTOR), 0x50, 0x51, 0x52, 0xb9, 0x0b, 0x08, 0, 0, 0x31, 0xc0, 0x31,
-	       0xd2, 0x0f, 0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
-	pt_set(m, MSR_IA32_APIC_BASE, pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
+	PT_PUT(m, PT_HANDLER(TIMER_VECTOR), 0x50, 0x51, 0x52, 0xb9, 0x0b, 0x08, 0, 0, 0x31, 0xc0,
+	       0x31, 0xd2, 0x0f, 0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
+	pt_set(m, MSR_IA32_APIC_BASE,
+	       pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
 	pt_set(m, 0x80f, 0x1ff);
 	pt_set(m, 0x83e, 0xb);
 	pt_set(m, 0x832, 1u << 17 | TIMER_VECTOR);
@@ -56,7 +57,8 @@ static void test_sleep(void **state)
 {
 	struct pt_run r;
 
-	check(&(struct pt_case){.setup = put_sleeps, .ctl = PLAIN | RTIT_CTL_TSC_EN, .insns = 56}, &r);
+	check(&(struct pt_case){.setup = put_sleeps, .ctl = PLAIN | RTIT_CTL_TSC_EN, .insns = 56},
+	      &r);
 	assert_int_equal(pt_count_packets(&r, ppt_tsc), 1 + 4);
 	assert_int_equal(pt_count_packets(&r, ppt_cbr), 1 + 4);
 	pt_run_free(&r);
@@ -65,8 +67,8 @@ static void test_sleep(void **state)
 /* xbegin 1f; nop; xend; 1: xbegin 2f; nop; xabort 3; 2: nop; hlt */
 static void put_transactions(struct machine *m)
 {
-	PT_PUT(m, PT_CODE, 0xc7, 0xf8, 4, 0, 0, 0, 0x90, 0x0f, 0x01, 0xd5, 0xc7, 0xf8, 4, 0, 0, 0, 0x90,
-	       0xc6, 0xf8, 3, 0x90, 0xf4);
+	PT_PUT(m, PT_CODE, 0xc7, 0xf8, 4, 0, 0, 0, 0x90, 0x0f, 0x01, 0xd5, 0xc7, 0xf8, 4, 0, 0, 0,
+	       0x90, 0xc6, 0xf8, 3, 0x90, 0xf4);
 }
 
 static void test_transactions(void **state)
@@ -130,7 +132,8 @@ static void test_time(void **state)
 		uint64_t now;
 
 		check(&(struct pt_case){.setup = put_interrupted,
-					.ctl = PLAIN | RTIT_CTL_TSC_EN | RTIT_CTL_MTC_EN | RTIT_CTL_CYC_EN |
+					.ctl = PLAIN | RTIT_CTL_TSC_EN | RTIT_CTL_MTC_EN |
+					       RTIT_CTL_CYC_EN |
 					       (uint64_t)shifts[i] << RTIT_CTL_MTC_FREQ_SHIFT,
 					.insns = 3000},
 		      &r);
@@ -193,9 +196,9 @@ static void test_init(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_interrupts), cmocka_unit_test(test_sleep),
+	    cmocka_unit_test(test_interrupts),	 cmocka_unit_test(test_sleep),
 	    cmocka_unit_test(test_transactions), cmocka_unit_test(test_time),
-	    cmocka_unit_test(test_threshold),  cmocka_unit_test(test_init),
+	    cmocka_unit_test(test_threshold),	 cmocka_unit_test(test_init),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

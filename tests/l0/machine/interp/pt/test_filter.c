@@ -14,14 +14,14 @@
 #define SECOND_CR3 UINT64_C(0xa000)
 
 /* mov ecx,5; 1: call INSIDE; lea rdx,[rip+OTHER]; call rdx; dec ecx; jnz 1b; hlt
- * INSIDE: test cl,1; jnz OUT (conditional, out of the range); jz 2f; 2: call OTHER; nop; int 0x50; ret
- * OUT: nop; ret; OTHER: nop; ret */
+ * INSIDE: test cl,1; jnz OUT (conditional, out of the range); jz 2f; 2: call OTHER; nop; int 0x50;
+ * ret OUT: nop; ret; OTHER: nop; ret */
 static void put_filtered(struct machine *m)
 {
-	PT_PUT(m, PT_CODE, 0xb9, 5, 0, 0, 0, 0xe8, 0xf6, 0x0f, 0, 0, 0x48, 0x8d, 0x15, 0xef, 0x2f, 0, 0,
-	       0xff, 0xd2, 0xff, 0xc9, 0x75, 0xee, 0xf4);
-	PT_PUT(m, INSIDE, 0xf6, 0xc1, 1, 0x0f, 0x85, 0xf7, 0x0f, 0, 0, 0x74, 0, 0xe8, 0xf0, 0x1f, 0, 0,
-	       0x90, 0xcd, 0x50, 0xc3);
+	PT_PUT(m, PT_CODE, 0xb9, 5, 0, 0, 0, 0xe8, 0xf6, 0x0f, 0, 0, 0x48, 0x8d, 0x15, 0xef, 0x2f,
+	       0, 0, 0xff, 0xd2, 0xff, 0xc9, 0x75, 0xee, 0xf4);
+	PT_PUT(m, INSIDE, 0xf6, 0xc1, 1, 0x0f, 0x85, 0xf7, 0x0f, 0, 0, 0x74, 0, 0xe8, 0xf0, 0x1f, 0,
+	       0, 0x90, 0xcd, 0x50, 0xc3);
 	PT_PUT(m, INSIDE + 0x1000, 0x90, 0xc3);
 	PT_PUT(m, OTHER, 0x90, 0xc3);
 }
@@ -49,9 +49,10 @@ static void test_addresses(void **state)
 {
 	struct pt_run r;
 
-	pt_run(&(struct pt_case){
-		   .setup = set_ranges, .ctl = PLAIN | FILTER(0), .insns = 1000, .wanted = inside},
-	       &r);
+	pt_run(
+	    &(struct pt_case){
+		.setup = set_ranges, .ctl = PLAIN | FILTER(0), .insns = 1000, .wanted = inside},
+	    &r);
 	pt_compare(&r, 0, 0);
 	assert_int_equal(r.events[ptev_enabled], 5 + 2 + 2);
 	pt_run_free(&r);
@@ -76,7 +77,9 @@ static void test_trace_stop(void **state)
 	assert_int_equal(pt_get(&r.machine, MSR_IA32_RTIT_STATUS) & 0x3f, RTIT_STATUS_STOPPED);
 	pt_run_free(&r);
 	/* The WRMSR that sets TraceEn is in the range already. */
-	pt_run(&(struct pt_case){.setup = set_ranges, .ctl = PLAIN | STOP(0) | FILTER(1), .insns = 4}, &r);
+	pt_run(
+	    &(struct pt_case){.setup = set_ranges, .ctl = PLAIN | STOP(0) | FILTER(1), .insns = 4},
+	    &r);
 	pt_set(&r.machine, MSR_IA32_RTIT_ADDR0_A, 0);
 	pt_set(&r.machine, MSR_IA32_RTIT_STATUS, 0);
 	pt_set(&r.machine, MSR_IA32_RTIT_CTL, PLAIN | STOP(0) | RTIT_CTL_TRACE_EN);
@@ -94,8 +97,8 @@ static void put_spaces(struct machine *m)
 
 	assert_true(memory_read(&m->memory, WHOLE_TABLES, &table, 8));
 	whole_put64(m, SECOND_CR3, table);
-	PT_PUT(m, PT_CODE, 0x90, 0xb8, 0x00, 0xa0, 0, 0, 0x0f, 0x22, 0xd8, 0x90, 0xeb, 0, 0xb8, 0x00,
-	       0x10, 0, 0, 0x0f, 0x22, 0xd8, 0x90, 0xeb, 0, 0x90, 0xf4);
+	PT_PUT(m, PT_CODE, 0x90, 0xb8, 0x00, 0xa0, 0, 0, 0x0f, 0x22, 0xd8, 0x90, 0xeb, 0, 0xb8,
+	       0x00, 0x10, 0, 0, 0x0f, 0x22, 0xd8, 0x90, 0xeb, 0, 0x90, 0xf4);
 	pt_set(m, MSR_IA32_RTIT_CR3_MATCH, SECOND_CR3);
 }
 
@@ -129,8 +132,9 @@ static void test_no_branches(void **state)
 {
 	struct pt_run r;
 
-	pt_run(&(struct pt_case){
-		   .setup = put_spaces, .ctl = RTIT_CTL_OS | RTIT_CTL_TSC_EN, .insns = 1000},
+	pt_run(&(struct pt_case){.setup = put_spaces,
+				 .ctl = RTIT_CTL_OS | RTIT_CTL_TSC_EN,
+				 .insns = 1000},
 	       &r);
 	assert_int_equal(pt_count_packets(&r, ppt_pip), 3);
 	assert_int_equal(pt_count_packets(&r, ppt_tsc), 1);

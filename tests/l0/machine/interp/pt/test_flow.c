@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT: near branches, returns with and without compression, exceptions, software interrupts, far
- * transfers, modes, privilege, transactions. libipt must find the very instructions that were executed.
+ * Intel PT: near branches, returns with and without compression, exceptions, software interrupts,
+ * far transfers, modes, privilege, transactions. libipt must find the very instructions that were
+ * executed.
  */
 #include "tests/l0/machine/interp/pt/traced.h"
 
@@ -36,12 +37,13 @@ static void test_conditional(void **state)
 }
 
 /* mov ecx,20; 1: call f; lea rdx,[rip+f]; call rdx; call 2f; 2: pop rax; test cl,1; jz 3f
- * lea rdx,[rip+3f]; jmp rdx; 3: dec ecx; jnz 1b; hlt;  f: call g; ret;  g: push rbx; pop rbx; ret */
+ * lea rdx,[rip+3f]; jmp rdx; 3: dec ecx; jnz 1b; hlt;  f: call g; ret;  g: push rbx; pop rbx; ret
+ */
 static void put_calls(struct machine *m)
 {
 	PT_PUT(m, PT_CODE, 0xb9, 20, 0, 0, 0, 0xe8, 0xf6, 0, 0, 0, 0x48, 0x8d, 0x15, 0xef, 0, 0, 0,
-	       0xff, 0xd2, 0xe8, 0, 0, 0, 0, 0x58, 0xf6, 0xc1, 1, 0x74, 9, 0x48, 0x8d, 0x15, 2, 0, 0,
-	       0, 0xff, 0xe2, 0xff, 0xc9, 0x75, 0xda, 0xf4);
+	       0xff, 0xd2, 0xe8, 0, 0, 0, 0, 0x58, 0xf6, 0xc1, 1, 0x74, 9, 0x48, 0x8d, 0x15, 2, 0,
+	       0, 0, 0xff, 0xe2, 0xff, 0xc9, 0x75, 0xda, 0xf4);
 	PT_PUT(m, PT_CODE + 0x100, 0xe8, 0xfb, 0, 0, 0, 0xc3);
 	PT_PUT(m, PT_CODE + 0x200, 0x53, 0x5b, 0xc3);
 }
@@ -54,9 +56,9 @@ static void test_calls(void **state)
 	check(&(struct pt_case){.setup = put_calls, .ctl = PLAIN, .insns = 10000}, &r);
 	tips = pt_count_packets(&r, ppt_tip);
 	pt_run_free(&r);
-	check(&(struct pt_case){
-		  .setup = put_calls, .ctl = PLAIN | RTIT_CTL_DIS_RETC, .insns = 10000},
-	      &r);
+	check(
+	    &(struct pt_case){.setup = put_calls, .ctl = PLAIN | RTIT_CTL_DIS_RETC, .insns = 10000},
+	    &r);
 	assert_int_equal(pt_count_packets(&r, ppt_tip), tips + 80);
 	pt_run_free(&r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT: CPUID leaf 14H, what its registers take and when, XSAVES and XRSTORS, VMXON, INIT. SDM 3C
- * "Enabling and Configuration MSRs".
+ * Intel PT: CPUID leaf 14H, what its registers take and when, XSAVES and XRSTORS, VMXON, INIT. SDM
+ * 3C "Enabling and Configuration MSRs".
  */
 #include "tests/l0/machine/interp/pt/traced.h"
 
@@ -70,7 +70,8 @@ static void test_values(void **state)
 	    {MSR_IA32_RTIT_CTL, UINT64_C(2) << 36 | UINT64_C(1) << 32, true, UINT64_C(0x21) << 32},
 	    {MSR_IA32_RTIT_CTL, UINT64_C(3) << 32, false, 0},
 	    {MSR_IA32_RTIT_CTL, UINT64_C(1) << 40, false, 0},
-	    {MSR_IA32_RTIT_STATUS, UINT64_C(0x1ffff) << 32 | 0x37, true, UINT64_C(0x1ffff) << 32 | 0x30},
+	    {MSR_IA32_RTIT_STATUS, UINT64_C(0x1ffff) << 32 | 0x37, true,
+	     UINT64_C(0x1ffff) << 32 | 0x30},
 	    {MSR_IA32_RTIT_STATUS, 8, false, 0},
 	    {MSR_IA32_RTIT_STATUS, 0x40, false, 0},
 	    {MSR_IA32_RTIT_STATUS, BIT64(49), false, 0},
@@ -81,7 +82,8 @@ static void test_values(void **state)
 	    {MSR_IA32_RTIT_OUTPUT_MASK_PTRS, UINT64_MAX, true, UINT64_MAX},
 	    {MSR_IA32_RTIT_CR3_MATCH, 0xffe0, true, 0xffe0},
 	    {MSR_IA32_RTIT_CR3_MATCH, 0x10, false, 0},
-	    {MSR_IA32_RTIT_ADDR0_A, UINT64_C(0xffff800000000000), true, UINT64_C(0xffff800000000000)},
+	    {MSR_IA32_RTIT_ADDR0_A, UINT64_C(0xffff800000000000), true,
+	     UINT64_C(0xffff800000000000)},
 	    {MSR_IA32_RTIT_ADDR0_A, UINT64_C(0x800000000000), false, 0},
 	    {MSR_IA32_RTIT_ADDR0_A + 3, 1, true, 1},
 	    {MSR_IA32_RTIT_ADDR0_A + 4, 0, false, 0},
@@ -124,7 +126,8 @@ static void test_locked(void **state)
 	for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
 		assert_false(cpu_wrmsr(m.cpu, msrs[i], 0));
 	assert_true(cpu_wrmsr(m.cpu, MSR_IA32_RTIT_CTL, PLAIN | RTIT_CTL_TRACE_EN));
-	assert_false(cpu_wrmsr(m.cpu, MSR_IA32_RTIT_CTL, PLAIN | RTIT_CTL_TRACE_EN | RTIT_CTL_TSC_EN));
+	assert_false(
+	    cpu_wrmsr(m.cpu, MSR_IA32_RTIT_CTL, PLAIN | RTIT_CTL_TRACE_EN | RTIT_CTL_TSC_EN));
 	assert_true(pt_get(&m, MSR_IA32_RTIT_STATUS) & RTIT_STATUS_TRIGGER_EN);
 	assert_true(cpu_wrmsr(m.cpu, MSR_IA32_RTIT_CTL, RTIT_CTL_TSC_EN));
 	assert_int_equal(pt_get(&m, MSR_IA32_RTIT_STATUS), 0);
@@ -136,8 +139,8 @@ static void test_locked(void **state)
  * xrstors; nop; hlt: it is on again, and goes on where it was. */
 static void put_xsaves(struct machine *m)
 {
-	PT_PUT(m, PT_CODE, 0x90, 0xbf, 0, 0, 0x90, 0, 0xb8, 0, 1, 0, 0, 0x31, 0xd2, 0x0f, 0xc7, 0x2f, 0x90,
-	       0x90, 0x0f, 0xc7, 0x1f, 0x90, 0xeb, 0, 0x90, 0xf4);
+	PT_PUT(m, PT_CODE, 0x90, 0xbf, 0, 0, 0x90, 0, 0xb8, 0, 1, 0, 0, 0x31, 0xd2, 0x0f, 0xc7,
+	       0x2f, 0x90, 0x90, 0x0f, 0xc7, 0x1f, 0x90, 0xeb, 0, 0x90, 0xf4);
 	m->cpu->cr4 |= CR4_OSXSAVE;
 	m->cpu->xcr0 = 3;
 	pt_set(m, MSR_IA32_XSS, 0x100);
@@ -154,9 +157,10 @@ static void test_xsaves(void **state)
 	struct pt_run r;
 	uint64_t image[9], header[2];
 
-	pt_run(&(struct pt_case){
-		   .setup = put_xsaves, .ctl = PLAIN, .insns = 1000, .wanted = not_between},
-	       &r);
+	pt_run(
+	    &(struct pt_case){
+		.setup = put_xsaves, .ctl = PLAIN, .insns = 1000, .wanted = not_between},
+	    &r);
 	assert_true(memory_read(&r.machine.memory, AREA + 576, image, sizeof(image)));
 	assert_true(memory_read(&r.machine.memory, AREA + 512, header, sizeof(header)));
 	assert_int_equal(header[0], 0x100);
@@ -174,7 +178,8 @@ static void test_xsaves(void **state)
 static void put_xrstors(struct machine *m)
 {
 	put_xsaves(m);
-	PT_PUT(m, PT_CODE, 0xbf, 0, 0, 0x90, 0, 0xb8, 0, 1, 0, 0, 0x31, 0xd2, 0x0f, 0xc7, 0x1f, 0xf4);
+	PT_PUT(m, PT_CODE, 0xbf, 0, 0, 0x90, 0, 0xb8, 0, 1, 0, 0, 0x31, 0xd2, 0x0f, 0xc7, 0x1f,
+	       0xf4);
 	whole_put64(m, AREA + 512, 0x100);
 	whole_put64(m, AREA + 520, BIT64(63) | 0x100);
 	PT_PUT(m, PT_HANDLER(VECTOR_GP), 0x49, 0xff, 0xc6, 0xf4);
@@ -224,12 +229,11 @@ static void test_vmxon(void **state)
 {
 	struct pt_run r;
 
-	pt_run(&(struct pt_case){
-		   .part = "cascade-lake,-vmx-intel-pt",
-		   .setup = put_vmxon,
-		   .ctl = PLAIN,
-		   .insns = 1000,
-		   .wanted = before_vmxon},
+	pt_run(&(struct pt_case){.part = "cascade-lake,-vmx-intel-pt",
+				 .setup = put_vmxon,
+				 .ctl = PLAIN,
+				 .insns = 1000,
+				 .wanted = before_vmxon},
 	       &r);
 	pt_compare(&r, 0, 0);
 	assert_int_equal(r.events[ptev_async_disabled], 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT: where the bytes go, SDM 3C "Trace Output". The same trace in a single range, in one that
- * wraps, and in tables of physical addresses; INT, STOP, END; what is ill described ends it.
+ * Intel PT: where the bytes go, SDM 3C "Trace Output". The same trace in a single range, in one
+ * that wraps, and in tables of physical addresses; INT, STOP, END; what is ill described ends it.
  */
 #include "tests/l0/machine/interp/pt/traced.h"
 
@@ -21,7 +21,8 @@
 /* mov ecx,n; 1: lea rdx,[rip]; call f; dec ecx; jnz 1b; hlt; f: int 0x50; ret. 40000 rounds. */
 static void put_busy(struct machine *m)
 {
-	PT_PUT(m, PT_CODE, 0xb9, 0x40, 0x9c, 0, 0, 0xe8, 0xf6, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xf4);
+	PT_PUT(m, PT_CODE, 0xb9, 0x40, 0x9c, 0, 0, 0xe8, 0xf6, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf7,
+	       0xf4);
 	PT_PUT(m, PT_CODE + 0x100, 0xcd, 0x50, 0xc3);
 }
 
@@ -118,8 +119,8 @@ static void test_tables(void **state)
 
 static void test_stop(void **state)
 {
-	static const uint64_t entries[] = {PT_BUFFER | SIZE(0), (PT_BUFFER + 0x1000) | SIZE(0) | STOP,
-					   PT_TOPA | END};
+	static const uint64_t entries[] = {PT_BUFFER | SIZE(0),
+					   (PT_BUFFER + 0x1000) | SIZE(0) | STOP, PT_TOPA | END};
 	struct machine m;
 	size_t size;
 	uint8_t *trace = reference(20000, &size);
@@ -127,7 +128,8 @@ static void test_stop(void **state)
 	start(&m, entries, 3);
 	run(&m, 20000);
 	assert_int_equal(STATUS(&m), RTIT_STATUS_STOPPED);
-	assert_int_equal(pt_get(&m, MSR_IA32_RTIT_OUTPUT_MASK_PTRS), UINT64_C(0x1000) << 32 | 1 << 7 | 0x7f);
+	assert_int_equal(pt_get(&m, MSR_IA32_RTIT_OUTPUT_MASK_PTRS),
+			 UINT64_C(0x1000) << 32 | 1 << 7 | 0x7f);
 	assert_int_equal(pt_get(&m, MSR_IA32_RTIT_OUTPUT_BASE), PT_TOPA);
 	assert_true(pt_get(&m, MSR_IA32_RTIT_CTL) & RTIT_CTL_TRACE_EN);
 	same(&m, PT_BUFFER, trace, 0x2000);
@@ -141,10 +143,11 @@ static void test_stop(void **state)
 static void put_pmi(struct machine *m)
 {
 	put_busy(m);
-	PT_PUT(m, PT_HANDLER(PMI_VECTOR), 0x49, 0xff, 0xc6, 0x50, 0x51, 0x52, 0xb9, 0x34, 0x08, 0, 0, 0xb8,
-	       PMI_VECTOR, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x30, 0xb9, 0x0b, 0x08, 0, 0, 0x31, 0xc0, 0x0f,
-	       0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
-	pt_set(m, MSR_IA32_APIC_BASE, pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
+	PT_PUT(m, PT_HANDLER(PMI_VECTOR), 0x49, 0xff, 0xc6, 0x50, 0x51, 0x52, 0xb9, 0x34, 0x08, 0,
+	       0, 0xb8, PMI_VECTOR, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x30, 0xb9, 0x0b, 0x08, 0, 0, 0x31,
+	       0xc0, 0x0f, 0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
+	pt_set(m, MSR_IA32_APIC_BASE,
+	       pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
 	pt_set(m, 0x80f, 0x1ff);
 	pt_set(m, 0x834, PMI_VECTOR);
 	cpu_set_rflags(m->cpu, RFLAGS_FIXED1 | RFLAGS_IF);
@@ -153,8 +156,8 @@ static void put_pmi(struct machine *m)
 /* SDM 3C "ToPA PMI": one for each time that the region with INT has been filled. */
 static void test_pmi(void **state)
 {
-	static const uint64_t entries[] = {PT_BUFFER | SIZE(0), (PT_BUFFER + 0x1000) | SIZE(0) | INT,
-					   PT_TOPA | END};
+	static const uint64_t entries[] = {PT_BUFFER | SIZE(0),
+					   (PT_BUFFER + 0x1000) | SIZE(0) | INT, PT_TOPA | END};
 	struct machine m;
 	uint64_t pointers;
 
@@ -180,10 +183,12 @@ static void test_errors(void **state)
 		uint64_t entry[3];
 		bool late; /* the first region is filled before */
 	} cases[] = {
-	    {{PT_BUFFER | END}, false},			  /* END in entry 0 */
-	    {{PT_BUFFER | 2}, false},			  /* reserved bits */
-	    {{PT_BUFFER | 0x400}, false},		  {{PT_BUFFER | 8}, false},
-	    {{PT_BUFFER | BIT64(46)}, false},		  {{(PT_BUFFER + 0x1000) | SIZE(1)}, false},
+	    {{PT_BUFFER | END}, false}, /* END in entry 0 */
+	    {{PT_BUFFER | 2}, false},	/* reserved bits */
+	    {{PT_BUFFER | 0x400}, false},
+	    {{PT_BUFFER | 8}, false},
+	    {{PT_BUFFER | BIT64(46)}, false},
+	    {{(PT_BUFFER + 0x1000) | SIZE(1)}, false},
 	    {{PT_BUFFER | SIZE(0), PT_TOPA | END | INT}, true},
 	    {{PT_BUFFER | SIZE(0), PT_TOPA | END | STOP}, true},
 	    {{PT_BUFFER | SIZE(0), PT_BUFFER | 0x20}, true},
@@ -238,7 +243,8 @@ static void test_every_psb(void **state)
 	trace = r.trace;
 	assert_true(pt_count_packets(&r, ppt_psb) > 5);
 	for (; at + 16 <= r.size; at++) {
-		if (memcmp(trace + at, "\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82", 16))
+		if (memcmp(trace + at,
+			   "\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82\x02\x82", 16))
 			continue;
 		seen++;
 	}

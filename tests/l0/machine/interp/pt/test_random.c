@@ -211,9 +211,10 @@ static void make_functions(void)
 /* push rax; push rcx; push rdx; EOI; pop ...; iretq */
 static void put_timer(struct machine *m)
 {
-	PT_PUT(m, PT_HANDLER(TIMER_VECTOR), 0x50, 0x51, 0x52, 0xb9, 0x0b, 0x08, 0, 0, 0x31, 0xc0, 0x31,
-	       0xd2, 0x0f, 0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
-	pt_set(m, MSR_IA32_APIC_BASE, pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
+	PT_PUT(m, PT_HANDLER(TIMER_VECTOR), 0x50, 0x51, 0x52, 0xb9, 0x0b, 0x08, 0, 0, 0x31, 0xc0,
+	       0x31, 0xd2, 0x0f, 0x30, 0x5a, 0x59, 0x58, 0x48, 0xcf);
+	pt_set(m, MSR_IA32_APIC_BASE,
+	       pt_get(m, MSR_IA32_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
 	pt_set(m, X2APIC_SPURIOUS, 0x1ff);
 	pt_set(m, X2APIC_DIVIDE, 0xb);
 	pt_set(m, X2APIC_LVT_TIMER, 1u << 17 | TIMER_VECTOR);
@@ -255,7 +256,8 @@ static void test_random(void **state)
 
 		seed = i;
 		make_functions();
-		pt_run(&(struct pt_case){.setup = put_program, .ctl = random_ctl(), .insns = 4000}, &r);
+		pt_run(&(struct pt_case){.setup = put_program, .ctl = random_ctl(), .insns = 4000},
+		       &r);
 		pt_compare(&r, 0, 1);
 		decoded += r.decoded;
 		aborts += r.events[ptev_tsx];

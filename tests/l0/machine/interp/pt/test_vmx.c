@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Intel PT across VM entries and exits: a trace of both sides, what the "conceal" controls leave out, a
- * trace of the guest alone into guest-physical memory, and the EPT violations of its output. SDM 3C
- * "Intel PT and VMX".
+ * Intel PT across VM entries and exits: a trace of both sides, what the "conceal" controls leave
+ * out, a trace of the guest alone into guest-physical memory, and the EPT violations of its output.
+ * SDM 3C "Intel PT and VMX".
  */
 #include "tests/l0/machine/interp/pt/traced.h"
 
@@ -68,10 +68,11 @@ static void fill(const struct cpu *cpu, struct vmcs *v)
 static void controls(const struct cpu *cpu, struct vmcs *v)
 {
 	const uint32_t wanted[] = {0, (uint32_t)PRIMARY_ACTIVATE_SECONDARY, secondary,
-				   EXIT_HOST_ADDRESS_SPACE_SIZE | exits, ENTRY_IA32E_MODE_GUEST | entries};
+				   EXIT_HOST_ADDRESS_SPACE_SIZE | exits,
+				   ENTRY_IA32E_MODE_GUEST | entries};
 	static const enum vmcs_index field[] = {
-	    VMCS_INDEX_PIN_BASED_CONTROLS, VMCS_INDEX_PRIMARY_CONTROLS, VMCS_INDEX_SECONDARY_CONTROLS,
-	    VMCS_INDEX_EXIT_CONTROLS, VMCS_INDEX_ENTRY_CONTROLS};
+	    VMCS_INDEX_PIN_BASED_CONTROLS, VMCS_INDEX_PRIMARY_CONTROLS,
+	    VMCS_INDEX_SECONDARY_CONTROLS, VMCS_INDEX_EXIT_CONTROLS, VMCS_INDEX_ENTRY_CONTROLS};
 
 	for (unsigned word = 0; word < 5; word++)
 		v->field[field[word]] =
@@ -79,22 +80,24 @@ static void controls(const struct cpu *cpu, struct vmcs *v)
 		    (uint32_t)vmx_caps_allowed(cpu->vmx->caps, (enum vmx_control_word)word);
 }
 
-/* Guest: mov ecx,4; 1: dec ecx; jnz 1b; call f; nop; cpuid (exits); f: ret. Host: nop; vmlaunch. After the
- * exit: nop; jmp 1f; 1: hlt */
+/* Guest: mov ecx,4; 1: dec ecx; jnz 1b; call f; nop; cpuid (exits); f: ret. Host: nop; vmlaunch.
+ * After the exit: nop; jmp 1f; 1: hlt */
 static void put_guest(struct machine *m)
 {
 	struct cpu *cpu = m->cpu;
 
 	PT_PUT(m, PT_CODE, 0x90, 0x0f, 0x01, 0xc2, 0xf4);
 	PT_PUT(m, HOST, 0x90, 0xeb, 0, 0xf4);
-	PT_PUT(m, GUEST, 0xb9, 4, 0, 0, 0, 0xff, 0xc9, 0x75, 0xfc, 0xe8, 3, 0, 0, 0, 0x90, 0x0f, 0xa2, 0xc3);
+	PT_PUT(m, GUEST, 0xb9, 4, 0, 0, 0, 0xff, 0xc9, 0x75, 0xfc, 0xe8, 3, 0, 0, 0, 0x90, 0x0f,
+	       0xa2, 0xc3);
 	cpu->cr0 |= CR0_NE;
 	cpu->cr4 |= CR4_VMXE;
 	whole_put64(m, EPT, (EPT + 0x1000) | EPT_RWX);
 	whole_put64(m, EPT + 0x1000, (EPT + 0x2000) | EPT_RWX);
 	for (uint64_t at = 0; at < PT_RAM; at += UINT64_C(1) << 21)
 		if (!hole || at != hole)
-			whole_put64(m, EPT + 0x2000 + (at >> 21) * 8, at | EPT_RWX | EPT_MT_WB | EPT_PS);
+			whole_put64(m, EPT + 0x2000 + (at >> 21) * 8,
+				    at | EPT_RWX | EPT_MT_WB | EPT_PS);
 	whole_put64(m, REGION, VMCS_REVISION);
 	cpu->vmx->on = true;
 	cpu->vmx->current = REGION;
@@ -169,8 +172,8 @@ static void test_guest_alone(void **state)
 	pt_run_free(&r);
 }
 
-/* Output that EPT does not map: an exit before the guest's first instruction, asynchronous to it, with
- * nothing lost: mapped, the same trace comes of it. */
+/* Output that EPT does not map: an exit before the guest's first instruction, asynchronous to it,
+ * with nothing lost: mapped, the same trace comes of it. */
 static void test_violation(void **state)
 {
 	struct machine m;
@@ -184,7 +187,8 @@ static void test_violation(void **state)
 	vmcs = m.cpu->vmx->vmcs;
 	assert_int_equal(m.stop, STOP_HALTED);
 	assert_int_equal(vmcs_get(vmcs, EXIT_REASON), EXIT_REASON_EPT_VIOLATION);
-	assert_int_equal(vmcs_get(vmcs, EXIT_QUALIFICATION), EPT_QUAL_WRITE | EPT_QUAL_ASYNCHRONOUS);
+	assert_int_equal(vmcs_get(vmcs, EXIT_QUALIFICATION),
+			 EPT_QUAL_WRITE | EPT_QUAL_ASYNCHRONOUS);
 	assert_int_equal(vmcs_get(vmcs, GUEST_PHYSICAL_ADDRESS), PT_BUFFER);
 	assert_int_equal(vmcs_get(vmcs, GUEST_RIP), GUEST);
 	assert_int_equal(vmcs_get(vmcs, GUEST_IA32_RTIT_CTL), PLAIN | RTIT_CTL_TRACE_EN);

@@ -21,7 +21,8 @@ static void make_gdt(struct machine *m)
 	    UINT64_C(0x00cffb000000ffff), /* 20 32-bit code, user */
 	    UINT64_C(0x00cff3000000ffff), /* 28 data, user */
 	    UINT64_C(0x00affb000000ffff), /* 30 64-bit code, user */
-	    PT_TSS << 16 | UINT64_C(0x0000890000000067), 0, /* 38 TSS */
+	    PT_TSS << 16 | UINT64_C(0x0000890000000067),
+	    0,				  /* 38 TSS */
 	    UINT64_C(0x00cf9b000000ffff), /* 48 32-bit code */
 	};
 
@@ -187,7 +188,8 @@ static struct pt_config config_of(const struct pt_run *r)
 	return config;
 }
 
-static void tell_error(struct pt_insn_decoder *decoder, const struct pt_run *r, size_t at, int error)
+static void tell_error(struct pt_insn_decoder *decoder, const struct pt_run *r, size_t at,
+		       int error)
 {
 	uint64_t offset = 0;
 
@@ -236,7 +238,8 @@ void pt_compare(struct pt_run *r, size_t from, size_t missing)
 	int status;
 
 	assert_non_null(decoder);
-	assert_int_equal(pt_image_set_callback(pt_insn_get_image(decoder), read_memory, &r->machine), 0);
+	assert_int_equal(
+	    pt_image_set_callback(pt_insn_get_image(decoder), read_memory, &r->machine), 0);
 	status = pt_insn_sync_forward(decoder);
 	while (status >= 0) {
 		struct pt_insn insn = {0};

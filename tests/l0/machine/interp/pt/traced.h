@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Code that runs twice on whole machines: traced by Intel PT, and executed one instruction at a time
- * with every address noted. The trace is decoded by libipt, which nobody here wrote, over the same
- * memory; it must name the same addresses.
+ * Code that runs twice on whole machines: traced by Intel PT, and executed one instruction at a
+ * time with every address noted. The trace is decoded by libipt, which nobody here wrote, over the
+ * same memory; it must name the same addresses.
  */
 #ifndef TESTS_L0_MACHINE_INTERP_PT_TRACED_H
 #define TESTS_L0_MACHINE_INTERP_PT_TRACED_H
@@ -32,15 +32,22 @@
 #define PT_BUFFER_SIZE UINT64_C(0x400000)
 #define PT_DATA UINT64_C(0x900000)
 /* Selectors. */
-enum { PT_CS = 0x10, PT_DS = 0x18, PT_CS32_USER = 0x23, PT_DS_USER = 0x2b, PT_CS_USER = 0x33, PT_TR = 0x38,
-       PT_CS32 = 0x48 };
+enum {
+	PT_CS = 0x10,
+	PT_DS = 0x18,
+	PT_CS32_USER = 0x23,
+	PT_DS_USER = 0x2b,
+	PT_CS_USER = 0x33,
+	PT_TR = 0x38,
+	PT_CS32 = 0x48
+};
 
 struct pt_case {
-	const char *part;		      /* in the words of --cpu; NULL: cascade-lake */
+	const char *part;			/* in the words of --cpu; NULL: cascade-lake */
 	void (*setup)(struct machine *machine); /* code, registers, devices */
-	uint64_t ctl;			      /* IA32_RTIT_CTL but for TraceEn */
-	bool by_field;			      /* TraceEn is VM entry's to load */
-	uint64_t insns;			      /* to run; or until HLT with nothing to come */
+	uint64_t ctl;				/* IA32_RTIT_CTL but for TraceEn */
+	bool by_field;				/* TraceEn is VM entry's to load */
+	uint64_t insns;				/* to run; or until HLT with nothing to come */
 	bool (*wanted)(uint64_t rip, unsigned cpl, uint64_t cr3); /* NULL: all is traced */
 };
 
@@ -60,12 +67,13 @@ struct pt_run {
 	size_t decoded;			     /* instructions */
 };
 
-/* Runs both; gathers the trace where the registers say it is: a single range that has not wrapped. */
+/* Runs both; gathers the trace where the registers say it is: a single range that has not wrapped.
+ */
 void pt_run(const struct pt_case *c, struct pt_run *r);
 /* Only the traced machine, so far that it can be run: TraceEn is 1. */
 void pt_prepare(const struct pt_case *c, struct machine *machine);
-/* Decodes r->trace; fails unless it is r->steps, `from` and what follows; allows for `missing` at the
- * end. */
+/* Decodes r->trace; fails unless it is r->steps, `from` and what follows; allows for `missing` at
+ * the end. */
 void pt_compare(struct pt_run *r, size_t from, size_t missing);
 void pt_run_free(struct pt_run *r);
 
@@ -80,7 +88,8 @@ uint64_t pt_get(struct machine *machine, uint32_t msr);
 	} while (0)
 #define PT_HANDLER(vector) (PT_HANDLERS + 64 * (vector))
 
-/* How often a packet with this header (of `size` bytes) is in the trace, by libipt's packet decoder. */
+/* How often a packet with this header (of `size` bytes) is in the trace, by libipt's packet
+ * decoder. */
 unsigned pt_count_packets(const struct pt_run *r, int type);
 
 #endif
