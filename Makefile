@@ -86,7 +86,7 @@ help:
 	@echo 'make linux      a Linux with KVM to boot, build/l1/linux, from Debian packages'
 	@echo 'make bench      speed, side by side with QEMU and Bochs where installed'
 	@echo 'make conformance KUT=DIR   kvm-unit-tests that you built in DIR: tests/conformance/README.md'
-	@echo 'make fuzz       libFuzzer over decoder and engine, VMX, loaders, log reader (FUZZ_SECONDS=60 each)'
+	@echo 'make fuzz       libFuzzer over engine, VMX, nested VMX, loaders, log reader (FUZZ_SECONDS=60 each)'
 	@echo 'make vectors    record results of this CPU for tests on other hosts (5 minutes)'
 	@echo 'make style      measure the style bar'
 

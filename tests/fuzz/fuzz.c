@@ -10,11 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "l0/machine/hits.h"
 #include "l0/machine/machine.h"
+#include "l0/machine/symbols.h"
 #include "tests/fuzz/guest.h"
 
 #define POKES_MAX 16
-#define RUN_INSNS 1000
 #define RUN_CYCLES 3000000
 
 const struct fuzz_target fuzz_targets[] = {
@@ -54,7 +55,8 @@ const char *fuzz_part(unsigned number)
 	return number < PARTS ? parts[number] : NULL;
 }
 
-bool fuzz_fresh;
+bool fuzz_fresh, fuzz_step;
+unsigned fuzz_insns = 1000;
 struct machine *fuzz_last;
 struct trap_log_writer *fuzz_trap_log;
 struct watch *fuzz_watch;
@@ -67,6 +69,16 @@ static void machine_create(struct machine *machine, const char *part)
 	machine->cpu = interp_cpu_ops.create(machine, part);
 	if (!machine->cpu)
 		abort();
+}
+
+/* A profile that nobody reads. */
+static struct hits *hits_of(struct machine *machine)
+{
+	static struct hits *hits;
+
+	if (!hits)
+		hits = hits_create(symbols_create(), &machine->memory);
+	return hits;
 }
 
 struct machine *fuzz_machine(const uint8_t *bytes, size_t size)
@@ -83,6 +95,7 @@ struct machine *fuzz_machine(const uint8_t *bytes, size_t size)
 		abort();
 	machine->log = fuzz_trap_log;
 	machine->watch = fuzz_watch;
+	machine->hits = fuzz_step ? hits_of(machine) : NULL;
 	fuzz_last = machine;
 	return machine;
 }
@@ -102,7 +115,7 @@ void fuzz_run(struct machine *machine)
 {
 	struct event end = { .fire = time_is_up, .opaque = machine };
 
-	machine->max_insns = RUN_INSNS;
+	machine->max_insns = fuzz_insns;
 	machine_schedule(machine, &end, RUN_CYCLES);
 	machine->cpu_ops->run(machine->cpu);
 	machine_cancel(machine, &end);

@@ -41,6 +41,8 @@ uint64_t fuzz_take(const uint8_t **bytes, size_t *left, unsigned size);
  * power-cycled between inputs, and another, for fuzz_fresh, that is made anew for each. */
 struct machine *fuzz_machine(const uint8_t *bytes, size_t size);
 extern bool fuzz_fresh;
+/* Machines execute one instruction at a time, as with --profile. */
+extern bool fuzz_step;
 /* Parts, as --cpu names them. */
 const char *fuzz_part(unsigned number);
 /* The machine of the last input; NULL: it had none. */
@@ -51,6 +53,8 @@ extern struct watch *fuzz_watch;
 extern struct trap_log_writer *fuzz_trap_log;
 /* Words of memory: n, then n times (at most 16): page (1), offset / 8 (2), value (8). */
 void fuzz_pokes(struct machine *machine, const uint8_t **bytes, size_t *left);
+/* Instructions that a machine is given. */
+extern unsigned fuzz_insns;
 /* Runs the machine for a bounded time, in instructions and in cycles. */
 void fuzz_run(struct machine *machine);
 /* A file in memory with these bytes; its path is good until fuzz_file_end(). */

@@ -62,9 +62,10 @@ ALWAYS_INLINE OP_RESULT e_memory(OP_ARGS, enum alu alu, enum source source, unsi
 	OP_NEXT(cpu, op);
 }
 
-/* The flags change after the store, which may leave (a device, the APIC-access page). */
-ALWAYS_INLINE OP_RESULT e_general(OP_ARGS, enum alu alu, enum source source, unsigned size,
-				  bool live)
+/* The flags change after the store, which may leave (a device, the APIC-access page). Behind a slow
+ * access the block may end (time is up, an interrupt waits, code was written), so flags are never
+ * dead here, whatever the rest of the block would make of them. */
+ALWAYS_INLINE OP_RESULT e_general(OP_ARGS, enum alu alu, enum source source, unsigned size)
 {
 	struct cc_state before, after;
 	uint64_t linear, a = 0, result;
@@ -77,7 +78,7 @@ ALWAYS_INLINE OP_RESULT e_general(OP_ARGS, enum alu alu, enum source source, uns
 	if (alu_reads(alu))
 		a = lin_read(cpu, linear, size, MEM_READ);
 	before = cc_save(cpu);
-	result = alu_do(cpu, alu, a, source_value(cpu, op, source, size), size, live);
+	result = alu_do(cpu, alu, a, source_value(cpu, op, source, size), size, true);
 	if (alu_writes(alu)) {
 		after = cc_save(cpu);
 		cc_restore(cpu, before);
@@ -96,7 +97,7 @@ ALWAYS_INLINE OP_RESULT e_general(OP_ARGS, enum alu alu, enum source source, uns
 	}                                                                                          \
 	HANDLER(op_##_##form##_##size##_##live##_general)                                          \
 	{                                                                                          \
-		return e_general(cpu, op, clock, ALU, source, size, live);                         \
+		return e_general(cpu, op, clock, ALU, source, size);                               \
 	}                                                                                          \
 	E_MEMORY(op_, ALU, form, source, size, live, BASE)                                         \
 	E_MEMORY(op_, ALU, form, source, size, live, INDEX)                                        \
@@ -180,14 +181,13 @@ ALWAYS_INLINE OP_RESULT ge_memory(OP_ARGS, enum alu alu, unsigned from, bool sig
 	OP_NEXT(cpu, op);
 }
 
-ALWAYS_INLINE OP_RESULT ge_general(OP_ARGS, enum alu alu, unsigned from, bool sign, unsigned size,
-				   bool live)
+ALWAYS_INLINE OP_RESULT ge_general(OP_ARGS, enum alu alu, unsigned from, bool sign, unsigned size)
 {
 	uint64_t b;
 
 	slow_begin(cpu, op, clock);
 	b = mem_read(cpu, op->seg, op_ea(cpu, op), from);
-	ge_finish(cpu, op, alu, ge_extend(b, from, size, sign), size, live);
+	ge_finish(cpu, op, alu, ge_extend(b, from, size, sign), size, true);
 	SLOW_NEXT(cpu, op);
 }
 
@@ -198,7 +198,7 @@ ALWAYS_INLINE OP_RESULT ge_general(OP_ARGS, enum alu alu, unsigned from, bool si
 	}                                                                                          \
 	HANDLER(op_##_ge_##size##_##live##_general)                                                \
 	{                                                                                          \
-		return ge_general(cpu, op, clock, ALU, from, sign, size, live);                    \
+		return ge_general(cpu, op, clock, ALU, from, sign, size);                          \
 	}                                                                                          \
 	GE_MEMORY(op_, ALU, from, sign, size, live, BASE)                                          \
 	GE_MEMORY(op_, ALU, from, sign, size, live, INDEX)                                         \
