@@ -67,6 +67,8 @@ static enum route violation12(struct l2_exit *x, const struct ept12_walk *w, uin
 static enum route misconfiguration12(struct l2_exit *x)
 {
 	x->as.reason = EXIT_REASON_EPT_MISCONFIGURATION;
+	x->as.given = GIVEN_QUALIFICATION; /* none: the hardware's may be a violation's */
+	x->as.qualification = 0;
 	return ROUTE_L1;
 }
 

@@ -93,7 +93,7 @@ bool shadow_l2_init(struct shadow_vcpu *v)
 	struct shadow_env *env = v->env;
 	const struct reflect_as init = {
 	    .reason = EXIT_REASON_INIT_SIGNAL,
-	    .given = GIVEN_QUALIFICATION | GIVEN_NO_VECTORING,
+	    .given = GIVEN_QUALIFICATION | GIVEN_INTERRUPTION | GIVEN_NO_VECTORING,
 	};
 
 	if (env->vmcs_read(env, VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID) {

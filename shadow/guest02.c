@@ -133,7 +133,7 @@ bool guest02_uses_pdptes(const struct shadow_slot *slot)
 bool guest02_load_pdptes(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t table = vmcs_get(&slot->v12, GUEST_CR3) & UINT64_C(0xffffffe0);
-	uint64_t reserved = UINT64_C(0x1e6) | ~(BIT64(v->caps.maxphyaddr) - 1);
+	uint64_t reserved = PDPTE_RESERVED | ~(BIT64(v->caps.maxphyaddr) - 1);
 	const uint64_t *entries = v->env->pointer(v->env, (struct l1_gpa){table}, 32);
 
 	for (unsigned i = 0; i < 4; i++) {

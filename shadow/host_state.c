@@ -272,7 +272,7 @@ static void load_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 static bool load_pdptes(struct shadow_vcpu *v, const struct shadow_slot *slot)
 {
 	uint64_t table = vmcs_get(&slot->v12, HOST_CR3) & UINT64_C(0xffffffe0);
-	uint64_t reserved = UINT64_C(0x1e6) | ~(BIT64(v->caps.maxphyaddr) - 1);
+	uint64_t reserved = PDPTE_RESERVED | ~(BIT64(v->caps.maxphyaddr) - 1);
 	const uint64_t *entries;
 
 	if (host_is_64bit(slot) || !(vmcs_get(&slot->v12, HOST_CR4) & CR4_PAE))

@@ -67,14 +67,11 @@ static bool invvpid_type_is_offered(const struct shadow_vcpu *v, uint64_t type)
 static bool invvpid_descriptor_is_valid(const struct shadow_vcpu *v, uint64_t type,
 					const struct inv_descriptor *d)
 {
-	unsigned width = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
-
 	if (d->low >> 16)
 		return false;
 	if (type != INVVPID_ALL && d->low == 0)
 		return false;
-	return type != INVVPID_ADDRESS ||
-	       (uint64_t)((int64_t)(d->high << (64 - width)) >> (64 - width)) == d->high;
+	return type != INVVPID_ADDRESS || vmx_caps_canonical(&v->caps, d->high);
 }
 
 struct vmx_result emulate_invvpid(struct shadow_vcpu *v, struct shadow_regs *regs)

@@ -73,14 +73,6 @@ static bool is_pat(uint64_t value)
 	return true;
 }
 
-/* SDM 3A "Canonical Addressing": for an MSR it is the part that counts, not the paging mode. */
-static bool is_canonical(const struct shadow_vcpu *v, uint64_t address)
-{
-	unsigned shift = vmx_cap(&v->caps, CR4_FIXED1) & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
-}
-
 /* SDM 3A "Extended Feature Enable Register": LME is fixed while paging is on, and LMA is not
  * written. */
 static bool write_efer(struct shadow_vcpu *v, uint64_t *value)
@@ -106,11 +98,11 @@ static bool write_as_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t *value)
 		return !(*value & ~v->caps.debugctl_valid);
 	case MSR_IA32_SYSENTER_ESP:
 	case MSR_IA32_SYSENTER_EIP:
-		return is_canonical(v, *value);
+		return vmx_caps_canonical(&v->caps, *value);
 	case MSR_IA32_PAT:
 		return is_pat(*value);
 	case MSR_IA32_BNDCFGS: /* SDM 1 "Read and Write of IA32_BNDCFGS" */
-		return !(*value & UINT64_C(0xffc)) && is_canonical(v, *value);
+		return !(*value & UINT64_C(0xffc)) && vmx_caps_canonical(&v->caps, *value);
 	default:
 		return true;
 	}

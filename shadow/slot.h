@@ -44,24 +44,24 @@ enum slot_dirty {
 enum slot_extra {
 	/* Registers that one of L1's load or save controls leaves out, so that VMCS02's field is
 	 * neither what L1 wrote nor what it left there: the entry computes them each time. */
-	EXTRA_DEBUG = 1,
-	EXTRA_EFER = 2,
-	EXTRA_PAT = 4,
-	EXTRA_BNDCFGS = 8192, /* IA32_BNDCFGS is in use: looked at each time, whatever they say */
+	EXTRA_DEBUG = 1 << 0,
+	EXTRA_EFER = 1 << 1,
+	EXTRA_PAT = 1 << 2,
+	EXTRA_BNDCFGS = 1 << 3, /* IA32_BNDCFGS is in use: looked at each time, whatever they say */
 	EXTRA_UNSTEADY = EXTRA_DEBUG | EXTRA_EFER | EXTRA_PAT | EXTRA_BNDCFGS,
-	EXTRA_INHERIT_EFER = 2048, /* a reflection leaves L2's EFER, or PAT, to L1 */
-	EXTRA_INHERIT_PAT = 4096,
+	EXTRA_INHERIT_EFER = 1 << 4, /* a reflection leaves L2's EFER, or PAT, to L1 */
+	EXTRA_INHERIT_PAT = 1 << 5,
 	EXTRA_INHERIT = EXTRA_INHERIT_EFER | EXTRA_INHERIT_PAT,
-	EXTRA_MSR_LISTS = 8,  /* an MSR area is not empty */
-	EXTRA_LINK = 16,       /* there is a VMCS link pointer */
-	EXTRA_PAE = 32,       /* L2 may use PAE paging, so PDPTEs */
-	EXTRA_LONG_MODE = 64, /* L2 may enter and leave IA-32e mode */
-	EXTRA_APICV = 128,     /* virtual-interrupt delivery */
-	EXTRA_TIMER = 256,    /* VMX-preemption timer */
-	EXTRA_FLUSH = 512,    /* L1 has no VPIDs: its transitions flush, vpid.h */
-	EXTRA_NOTES = 1024,    /* see dirty.h */
-	EXTRA_PERF = 16384,    /* IA32_PERF_GLOBAL_CTRL is loaded, and no exit saves it */
-	EXTRA_TRACE = 32768,   /* a reflection ends L1's own trace */
+	EXTRA_MSR_LISTS = 1 << 6, /* an MSR area is not empty */
+	EXTRA_LINK = 1 << 7,	  /* there is a VMCS link pointer */
+	EXTRA_PAE = 1 << 8,	  /* L2 may use PAE paging, so PDPTEs */
+	EXTRA_LONG_MODE = 1 << 9, /* L2 may enter and leave IA-32e mode */
+	EXTRA_APICV = 1 << 10,	  /* virtual-interrupt delivery */
+	EXTRA_TIMER = 1 << 11,	  /* VMX-preemption timer */
+	EXTRA_FLUSH = 1 << 12,	  /* L1 has no VPIDs: its transitions flush, vpid.h */
+	EXTRA_NOTES = 1 << 13,	  /* see dirty.h */
+	EXTRA_PERF = 1 << 14,	  /* IA32_PERF_GLOBAL_CTRL is loaded, and no exit saves it */
+	EXTRA_TRACE = 1 << 15,	  /* a reflection ends L1's own trace */
 	/* What keeps an entry from going straight to VMCS02. */
 	EXTRA_PREPARE = EXTRA_MSR_LISTS | EXTRA_LINK | EXTRA_PAE | EXTRA_NOTES,
 };

@@ -111,6 +111,16 @@ static const void *read_entry(struct l1_walk *w, uint64_t address, unsigned size
 	return p;
 }
 
+/* SDM 3A "PDPTE Registers": memory was looked at when CR3 was loaded. A VMCS holds the registers where
+ * the CPU has EPT. */
+static const void *read_pdpte(struct l1_walk *w, uint64_t address, unsigned index, uint64_t *entry)
+{
+	if (!field_exists(w->v->l0.hw, VMCS_INDEX_GUEST_PDPTE0))
+		return read_entry(w, address, 8, entry);
+	*entry = w->v->env->vmcs_read(w->v->env, VMCS_GUEST_PDPTE0 + 2 * index);
+	return NULL;
+}
+
 static void note_entry(struct l1_walk *w, const void *at, uint64_t entry)
 {
 	struct shadow_walk_note *trail = &w->trail;
@@ -157,7 +167,7 @@ static bool entry_is_reserved(struct l1_walk *w, const struct paging_mode *mode,
 	if (entry & UINT64_C(0x000fffffffffffff) & ~address_bits)
 		return true;
 	if (mode->levels == 3 && level == 2)
-		return entry & UINT64_C(0x1e6); /* SDM 3A "PAE Paging": PDPTE reserved bits */
+		return entry & PDPTE_RESERVED;
 	if (leaf && level)
 		return entry & (BIT64(shift) - 1) & ~UINT64_C(0x1fff);
 	return level >= 3 && (entry & PTE_PS);
@@ -211,9 +221,9 @@ static struct vmx_result walk(struct l1_walk *w, uint64_t linear, struct l1_gpa 
 		unsigned shift = PAGE_SHIFT + level * mode.index_bits;
 		uint64_t index = linear >> shift & (BIT64(mode.index_bits) - 1);
 		uint64_t address = table + index * mode.entry_size, entry;
-		const void *at = read_entry(w, address, mode.entry_size, &entry);
-		bool pdpte = mode.levels == 3 && level == 2;
-		bool leaf;
+		bool pdpte = mode.levels == 3 && level == 2, leaf;
+		const void *at = pdpte ? read_pdpte(w, address, (unsigned)index, &entry)
+				       : read_entry(w, address, mode.entry_size, &entry);
 
 		if (w->refused)
 			return (struct vmx_result){.outcome = VMX_DO_EXIT};

@@ -11,7 +11,6 @@
 #define CR0_DEFINED                                                                                \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 	 CR0_PG)
-#define PDPTE_RESERVED UINT64_C(0x1e6) /* bits 2:1 and 8:5 */
 #define PDPTE_COUNT 4
 #define CR3_PAE_BASE UINT64_C(0xffffffe0)
 

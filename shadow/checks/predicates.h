@@ -29,20 +29,7 @@ static inline bool aligned_phys(check_env *env, uint64_t address, unsigned bits)
 	return !(address & (BIT64(bits) - 1)) && within_phys(env, address);
 }
 
-/* Bits of a linear address that the part supports, whatever the paging mode: 48, or 57 with LA57.
- */
-static inline unsigned linear_width(check_env *env)
-{
-	return vmx_cap(env->caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
-}
-
-static inline bool linear_canonical(check_env *env, uint64_t address)
-{
-	unsigned shift = 64 - linear_width(env);
-
-	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
-}
-#define canonical(address) linear_canonical(env, address)
+#define canonical(address) vmx_caps_canonical(env->caps, address)
 
 /* SDM 3A "Linear-Address Masking": bits of CR3 that are no address. */
 static inline bool cr3_ok(check_env *env, uint64_t cr3)
@@ -63,9 +50,10 @@ static inline bool s_cet_ok(check_env *env, uint64_t s_cet)
 /* SDM 3C "Checks on Guest RIP, RFLAGS, and SSP": bits 63:N are identical. */
 static inline bool rip_upper_bits_ok(check_env *env, uint64_t rip)
 {
-	uint64_t upper = rip >> linear_width(env);
+	unsigned width = vmx_caps_linear_width(env->caps);
+	uint64_t upper = rip >> width;
 
-	return upper == 0 || upper == UINT64_MAX >> linear_width(env);
+	return upper == 0 || upper == UINT64_MAX >> width;
 }
 
 static inline bool eptp_walk_ok(check_env *env)
@@ -373,7 +361,7 @@ static inline bool pae_paging(check_env *env)
 /* SDM 3A "PAE Paging": bits 2:1, 8:5 and those beyond the physical width are reserved if P. */
 static inline bool pdpte_ok(check_env *env, uint64_t pdpte)
 {
-	return !(pdpte & PTE_P) || (!(pdpte & 0x1e6) && within_phys(env, pdpte));
+	return !(pdpte & PTE_P) || (!(pdpte & PDPTE_RESERVED) && within_phys(env, pdpte));
 }
 
 static inline bool pdpte_fields_ok(check_env *env)

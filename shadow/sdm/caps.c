@@ -176,6 +176,18 @@ uint64_t vmx_caps_allowed(const struct vmx_caps *caps, enum vmx_control_word wor
 	return caps->msr[words[word].msr];
 }
 
+unsigned vmx_caps_linear_width(const struct vmx_caps *caps)
+{
+	return vmx_cap(caps, CR4_FIXED1) & CR4_LA57 ? 57 : 48;
+}
+
+bool vmx_caps_canonical(const struct vmx_caps *caps, uint64_t address)
+{
+	unsigned shift = 64 - vmx_caps_linear_width(caps);
+
+	return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+
 static bool eptp_parts_exist(uint64_t cap, uint64_t eptp)
 {
 	if ((eptp & EPTP_MT) != EPTP_MT_WB && !((eptp & EPTP_MT) == 0 && (cap & EPT_CAP_UC)))

@@ -59,6 +59,11 @@ void vmx_caps_from_features(struct vmx_caps *caps);
 /* RDMSR of a capability MSR. False: no such MSR on a part with these features. */
 bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value);
 
+/* Canonical, as a register takes an address (SDM 1 "Canonical Addressing"): by the part, not by the
+ * paging mode. And how many bits that leaves. */
+unsigned vmx_caps_linear_width(const struct vmx_caps *caps);
+bool vmx_caps_canonical(const struct vmx_caps *caps, uint64_t address);
+
 /* An EPTP with which VM entry would not fail, as INVEPT and EPTP switching ask. SDM 3C "VM-Execution
  * Control Fields" (checks); the rows eptp_* of controls.def say the same one by one. */
 bool vmx_caps_eptp_valid(const struct vmx_caps *caps, uint64_t eptp);

@@ -137,6 +137,7 @@ enum x86_vector {
 #define PTE_G BIT64(8)
 #define PTE_KEY_SHIFT 59 /* protection key, bits 62:59 of a leaf */
 #define PTE_NX BIT64(63)
+#define PDPTE_RESERVED UINT64_C(0x1e6) /* PAE paging, bits 8:5 and 2:1, of one that is present */
 #define PAGE_SHIFT 12
 #define PAGE_SIZE UINT64_C(4096)
 #define PAGE_OFFSET(a) ((a) & (PAGE_SIZE - 1))

@@ -191,6 +191,8 @@ static void misconfigurations(void **state)
 		set_leaf12(f, 0xc000, bad[i]);
 		assert_int_equal(violation(f, 0xc000, EPT_QUAL_READ), SHADOW_RESUME_L1);
 		assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_EPT_MISCONFIGURATION);
+		/* SDM 3C "Basic VM-Exit Information": of such an exit the field is cleared. */
+		assert_int_equal(l1_read(f, VMCS_EXIT_QUALIFICATION), 0);
 		assert_outcome(l1_insn(f, EXIT_REASON_VMRESUME), SEEN_L2, 0);
 	}
 	/* Tables where there is no memory read as all ones. */

@@ -463,8 +463,10 @@ static void init_between_exits(void **state)
 	assert_false(shadow_l2_init(&f->v));
 	assert_true(f->v.in_l2);
 	SET02(f, GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+	SET02(f, EXIT_INTERRUPTION_INFO, INTR_INFO_VALID | 0x33); /* of an exit before */
 	assert_true(shadow_l2_init(&f->v));
 	assert_int_equal(GET01(f, GUEST_RIP), L1_HOST_RIP);
+	assert_int_equal(l1_read(f, VMCS_EXIT_INTERRUPTION_INFO), 0);
 	assert_int_equal(l1_read(f, VMCS_EXIT_REASON), EXIT_REASON_INIT_SIGNAL);
 	assert_int_equal(l1_read(f, VMCS_GUEST_ACTIVITY_STATE), ACTIVITY_HLT);
 }

@@ -43,7 +43,9 @@ static uint64_t build(struct fixture *f, enum mode mode)
 	SET01(f, GUEST_CR3, mode == PAE ? T3 + 0x20 : mode == LEVEL4 ? T4 : T5);
 	fake_poke64(&f->fake, T5, T4 | TABLE);
 	fake_poke64(&f->fake, T4, T3 | TABLE);
-	fake_poke64(&f->fake, T3 + (mode == PAE ? 0x20 : 0), T2 | (mode == PAE ? PTE_P : TABLE));
+	fake_poke64(&f->fake, T3, T2 | TABLE);
+	if (mode == PAE) /* from where CR3 points to; what lies there now does not count */
+		SET01(f, GUEST_PDPTE0, T2 | PTE_P);
 	fake_poke64(&f->fake, T2 + 8 * 6, T1 | TABLE);
 	fake_poke64(&f->fake, T1 + 8 * 5, FRAME | TABLE);
 	return T1 + 8 * 5;
