@@ -16,7 +16,7 @@
 #include "tests/fuzz/guest.h"
 
 #define POKES_MAX 16
-#define RUN_CYCLES 3000000
+#define RUN_CYCLES 300000
 
 const struct fuzz_target fuzz_targets[] = {
 	{ "code", fuzz_code },
