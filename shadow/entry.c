@@ -93,7 +93,8 @@ static bool controls_hold(struct shadow_vcpu *v, struct shadow_slot *slot, struc
 	return r->outcome == VMX_DO_ENTRY;
 }
 
-/* What an entry needs before VMCS02 is written, and most entries don't. false: *r is the outcome. */
+/* What an entry needs before VMCS02 is written, and most entries don't. false: *r is the outcome.
+ */
 static bool prepare(struct shadow_vcpu *v, struct shadow_slot *slot, uint64_t *eptp02,
 		    struct vmx_result *r)
 {

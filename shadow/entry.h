@@ -12,8 +12,8 @@ enum shadow_next entry_emulate(struct shadow_vcpu *v, bool launch);
 
 /* Writes L2's guest state to VMCS02, which is current. v->l1 is up to date. */
 void guest02_push(struct shadow_vcpu *v, struct shadow_slot *slot);
-/* After an exit that L1 does not hear of, where VMCS02 holds what an entry would load and no exit has
- * saved: L2's VMX-preemption timer has counted meanwhile, too, and L2 may have written
+/* After an exit that L1 does not hear of, where VMCS02 holds what an entry would load and no exit
+ * has saved: L2's VMX-preemption timer has counted meanwhile, too, and L2 may have written
  * IA32_PERF_GLOBAL_CTRL. For a slot with EXTRA_TIMER or EXTRA_PERF; VMCS02 is current. */
 void guest02_go_on(struct shadow_vcpu *v, struct shadow_slot *slot);
 /* L2 uses PAE paging, so that the PDPTE fields mean something. */

@@ -69,8 +69,8 @@ static void reinject(struct shadow_env *env, uint32_t info)
 	env->vmcs_write(env, VMCS_ENTRY_INTERRUPTION_INFO, info & ~INTR_INFO_NMI_UNBLOCKING);
 }
 
-/* SDM 3C "Monitor Trap Flag": L0 has executed an instruction for L2, behind which the hardware would
- * have made an MTF VM exit. It makes it before the next instruction if it is injected. */
+/* SDM 3C "Monitor Trap Flag": L0 has executed an instruction for L2, behind which the hardware
+ * would have made an MTF VM exit. It makes it before the next instruction if it is injected. */
 static void pend_mtf(struct shadow_vcpu *v)
 {
 	struct shadow_env *env = v->env;

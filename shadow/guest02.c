@@ -76,8 +76,8 @@ static bool is_pdpte(unsigned index)
 	return index >= VMCS_INDEX_GUEST_PDPTE0 && index <= VMCS_INDEX_GUEST_PDPTE3;
 }
 
-/* A trace of L2 goes where L2's addresses lead. One that L1 makes of itself, with addresses of its own,
- * pauses while L2 runs. */
+/* A trace of L2 goes where L2's addresses lead. One that L1 makes of itself, with addresses of its
+ * own, pauses while L2 runs. */
 static uint64_t trace_control(const struct shadow_slot *slot)
 {
 	bool of_l2 = (slot_entry_controls(slot) & ENTRY_LOAD_RTIT_CTL) &&
@@ -167,7 +167,8 @@ static unsigned timer_shift(const struct shadow_vcpu *v)
 	return (unsigned)(vmx_cap(v->l0.hw, MISC) & VMX_MISC_PREEMPTION_SHIFT);
 }
 
-/* SDM 3C "VMX-Preemption Timer": it counts down with the TSC, by the bit that IA32_VMX_MISC names. */
+/* SDM 3C "VMX-Preemption Timer": it counts down with the TSC, by the bit that IA32_VMX_MISC names.
+ */
 static void start_timer(struct shadow_vcpu *v, struct shadow_slot *slot)
 {
 	uint64_t value = vmcs_get(&slot->v12, PREEMPTION_TIMER_VALUE);

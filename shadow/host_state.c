@@ -210,8 +210,8 @@ static void load_own_msrs(struct shadow_vcpu *v, const struct shadow_slot *slot,
 				    vmcs_get(&slot->v12, HOST_IA32_PKRS));
 }
 
-/* CET state is L1's while L0 runs, too; but the SSP can be loaded by a VM entry only. VMCS01's entries
- * do that from then on (its exits save what they load) until L1 is to inherit L2's. */
+/* CET state is L1's while L0 runs, too; but the SSP can be loaded by a VM entry only. VMCS01's
+ * entries do that from then on (its exits save what they load) until L1 is to inherit L2's. */
 static void load_cet(struct shadow_vcpu *v, const struct shadow_slot *slot, bool load)
 {
 	struct shadow_env *env = v->env;

@@ -18,8 +18,9 @@
 #define L0_SECONDARY                                                                               \
 	((uint32_t)(SECONDARY_WBINVD_EXITING | SECONDARY_RDRAND_EXITING | SECONDARY_RDSEED_EXITING))
 
-/* Intel PT of a guest is under the same controls whatever L1's are: it writes to memory of the guest's,
- * and says nothing of us. What L1 asks for is a matter of which trace goes on: guest02.c. */
+/* Intel PT of a guest is under the same controls whatever L1's are: it writes to memory of the
+ * guest's, and says nothing of us. What L1 asks for is a matter of which trace goes on: guest02.c.
+ */
 #define L0_TRACE ((uint32_t)(SECONDARY_PT_USES_GPA | SECONDARY_CONCEAL_VMX_FROM_PT))
 
 /* Facilities of L2 that are exactly as L1 sets them. */

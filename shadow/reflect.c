@@ -206,8 +206,8 @@ static struct l2_leftover read_leftover(struct shadow_vcpu *v, struct shadow_slo
 		l2.pat = vmcs_get(&slot->have02, GUEST_IA32_PAT);
 		l2.bndcfgs = vmcs_get(&slot->have02, GUEST_IA32_BNDCFGS);
 	}
-	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked, others leave them as
-	 * they were in L2: not blocked with virtual NMIs, else by the interruptibility state. */
+	/* SDM 3C "Updating Non-Register State": an NMI exit leaves NMIs blocked, others leave them
+	 * as they were in L2: not blocked with virtual NMIs, else by the interruptibility state. */
 	if ((as->reason & EXIT_REASON_BASIC) == EXIT_REASON_EXCEPTION_OR_NMI &&
 	    (info & INTR_INFO_TYPE) == INTR_TYPE_NMI << INTR_INFO_TYPE_SHIFT)
 		l2.nmi_blocked = true;

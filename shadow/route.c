@@ -57,7 +57,8 @@ enum route route_fault(struct l2_exit *x, const struct vmx_result *fault)
 				    (coded ? INTR_INFO_ERROR_CODE : 0),
 		    .error_code = fault->error,
 		};
-		/* SDM 3C "Saving RIP, RSP, RFLAGS, and SSP": RF as the fault would have pushed it. */
+		/* SDM 3C "Saving RIP, RSP, RFLAGS, and SSP": RF as the fault would have pushed it.
+		 */
 		env->vmcs_write(env, VMCS_GUEST_RFLAGS,
 				env->vmcs_read(env, VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 		return ROUTE_L1;

@@ -2,8 +2,8 @@
  *
  * Nested VMX: the whole interface between L0 and shadow/. L0 owns VMCS01 and runs L1 in it; shadow/
  * gives L1 a VMX of its own: it emulates L1's VMX instructions, keeps a VMCS02 per VMCS12, enters
- * L2 and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is in
- * struct shadow_vcpu and in pages from the env.
+ * L2 and hands L2's exits to L1. Portable: no libc, no assembly, no globals, no I/O; all state is
+ *in struct shadow_vcpu and in pages from the env.
  *
  * L0's loop, in outline (`v` is the struct shadow_vcpu):
  *
@@ -23,8 +23,8 @@
  *			then shadow_l2_absorbed(v)
  *	}
  *
- * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01 if
- * !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
+ * Whatever shadow/ does, it leaves that VMCS current in which the guest has to be resumed: VMCS01
+ *if !v->in_l2, else a VMCS02. L0's handlers work on the current VMCS alike for L1 and L2.
  */
 #ifndef SHADOW_SHADOW_H
 #define SHADOW_SHADOW_H
@@ -162,9 +162,9 @@ enum shadow_next shadow_l2_exit(struct shadow_vcpu *v, struct shadow_regs *regs,
  * back that the exit interrupted, unless L0's handler has injected one. Fit for exits of L1 too. */
 void shadow_l2_absorbed(struct shadow_vcpu *v);
 
-/* For an I/O exit that L0 was given: L2 shall execute the instruction itself, once, as if L0 did not
- * intercept its port. L0 resumes L2 after this and hears of it no more. False: the CPU under L0 has
- * no monitor trap flag. SDM 3C "Monitor Trap Flag" */
+/* For an I/O exit that L0 was given: L2 shall execute the instruction itself, once, as if L0 did
+ * not intercept its port. L0 resumes L2 after this and hears of it no more. False: the CPU under L0
+ * has no monitor trap flag. SDM 3C "Monitor Trap Flag" */
 bool shadow_l2_step(struct shadow_vcpu *v) __attribute__((warn_unused_result));
 
 /* An NMI for L1's machine came while L0 worked, and L2 is about to be entered. GUEST: it is L2's,
@@ -192,8 +192,8 @@ void shadow_ept01_changed(struct shadow_vcpu *v);
 /* L0 has changed VMCS01's controls (in l0.vmcs01) or its bitmaps. */
 void shadow_l0_changed(struct shadow_vcpu *v);
 
-/* L1, or L2, is about to have a value other than 0 in IA32_BNDCFGS, perhaps for the first time: from
- * now on the register is carried at each transition. L0 intercepts the first such WRMSR. */
+/* L1, or L2, is about to have a value other than 0 in IA32_BNDCFGS, perhaps for the first time:
+ * from now on the register is carried at each transition. L0 intercepts the first such WRMSR. */
 void shadow_bndcfgs_used(struct shadow_vcpu *v);
 
 /* Injects a fault into the guest of the current VMCS as the CPU would raise it: RIP unmoved, RF set

@@ -121,8 +121,8 @@ void slot_pull(struct shadow_vcpu *v, struct shadow_slot *slot)
 		v->env->vmcs_read_list(v->env, SHADOW_LIST_L1_EVENT, slot->v12.field);
 }
 
-/* Rare fields outside the list L2_RARE, because a part may lack them. IA32_BNDCFGS counts only while
- * it is in use (EXTRA_BNDCFGS). */
+/* Rare fields outside the list L2_RARE, because a part may lack them. IA32_BNDCFGS counts only
+ * while it is in use (EXTRA_BNDCFGS). */
 static const uint8_t optional[] = {
     VMCS_INDEX_GUEST_IA32_EFER,
     VMCS_INDEX_GUEST_IA32_PAT,
@@ -306,8 +306,10 @@ void slot_write(struct shadow_vcpu *v, struct shadow_slot *slot, unsigned index,
 	/* By these controls rare fields are saved and loaded, too: the exit that is behind goes by
 	 * the old ones, the entry to come by the new. */
 	bool decides = decides_mode(index);
-	/* Hypervisors write where an exit shall lead before each entry, and mostly it is the same. */
-	bool same_host = vmcs_fields[index].rule == VMCS_RULE_HOST && slot->v12.field[index] == value;
+	/* Hypervisors write where an exit shall lead before each entry, and mostly it is the same.
+	 */
+	bool same_host =
+	    vmcs_fields[index].rule == VMCS_RULE_HOST && slot->v12.field[index] == value;
 
 	if ((field_is_rare(index) || decides) && slot_fetch_rare(v, slot))
 		v->env->vmptrld(v->env, &resume);

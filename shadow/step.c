@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * One step of L2 for L0's sake. It executes an I/O instruction that L0 intercepts and L1 does not, or
- * takes the event that an NMI has to wait for, and exits behind it. VMCS02's control word is L0's own
- * for that long; should an exit of L1's come first, L1's next entry merges it anew.
+ * One step of L2 for L0's sake. It executes an I/O instruction that L0 intercepts and L1 does not,
+ * or takes the event that an NMI has to wait for, and exits behind it. VMCS02's control word is
+ * L0's own for that long; should an exit of L1's come first, L1's next entry merges it anew.
  */
 #include "shadow/step.h"
 

@@ -14,8 +14,8 @@ struct hpa vcpu_resume_vmcs(const struct shadow_vcpu *v);
 /* L1's VMREAD and VMWRITE go to the shadow VMCS (on) or exit always (off). VMCS01 is current. */
 void vcpu_enable_shadowing(struct shadow_vcpu *v, bool on);
 
-/* Reads the list L1_ENTRY, or REGISTERS, which is a part of it, from the current VMCS, as far as the
- * hardware has the fields; and IA32_BNDCFGS while it is in use. */
+/* Reads the list L1_ENTRY, or REGISTERS, which is a part of it, from the current VMCS, as far as
+ * the hardware has the fields; and IA32_BNDCFGS while it is in use. */
 void registers_read_slowly(struct shadow_vcpu *v, uint64_t *field);
 static inline void registers_read(struct shadow_vcpu *v, enum shadow_list list, uint64_t *field)
 {

@@ -111,8 +111,8 @@ static const void *read_entry(struct l1_walk *w, uint64_t address, unsigned size
 	return p;
 }
 
-/* SDM 3A "PDPTE Registers": memory was looked at when CR3 was loaded. A VMCS holds the registers where
- * the CPU has EPT. */
+/* SDM 3A "PDPTE Registers": memory was looked at when CR3 was loaded. A VMCS holds the registers
+ * where the CPU has EPT. */
 static const void *read_pdpte(struct l1_walk *w, uint64_t address, unsigned index, uint64_t *entry)
 {
 	if (!field_exists(w->v->l0.hw, VMCS_INDEX_GUEST_PDPTE0))

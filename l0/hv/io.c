@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Intercepted ports: which they are, and what becomes of an access. IN and OUT are done here. What
- * is more than that, string I/O and accesses on which a breakpoint of the guest may lie, it executes
- * itself: the port stands open for one step (SDM 3C "Monitor Trap Flag").
+ * is more than that, string I/O and accesses on which a breakpoint of the guest may lie, it
+ * executes itself: the port stands open for one step (SDM 3C "Monitor Trap Flag").
  */
 #include "l0/hv/acpi.h"
 #include "l0/hv/exit.h"
@@ -140,7 +140,8 @@ enum exit_next handle_io(struct vcpu *vcpu)
 	if ((string || breaks_on_io()) && step(vcpu, port, size))
 		return EXIT_NEXT_RESUME;
 	if (string)
-		hv_end_guest(vcpu, "string I/O to an intercepted port, on a CPU without monitor trap flag");
+		hv_end_guest(
+		    vcpu, "string I/O to an intercepted port, on a CPU without monitor trap flag");
 	if (in)
 		io_read(port, size, rax);
 	else

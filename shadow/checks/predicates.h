@@ -203,7 +203,8 @@ static inline bool injection_fits_activity(check_env *env)
 	case ACTIVITY_ACTIVE:
 		return true;
 	case ACTIVITY_HLT:
-		return injecting_type(env, INTR_TYPE_EXTERNAL) || injecting_type(env, INTR_TYPE_NMI) ||
+		return injecting_type(env, INTR_TYPE_EXTERNAL) ||
+		       injecting_type(env, INTR_TYPE_NMI) ||
 		       (exception && (vector == VECTOR_DB || vector == VECTOR_MC)) ||
 		       injecting_type(env, INTR_TYPE_OTHER_EVENT);
 	case ACTIVITY_SHUTDOWN:
@@ -231,7 +232,8 @@ static inline bool guest_cr0_ok(check_env *env)
 	if (SECONDARY(UNRESTRICTED_GUEST))
 		fixed0 &= ~(CR0_PE | CR0_PG);
 	/* CD and NW are never checked, SDM 3D "VMX-Fixed Bits in CR0". */
-	return fixed_ok(FIELD(GUEST_CR0) & ~(CR0_CD | CR0_NW), fixed0, vmx_cap(env->caps, CR0_FIXED1));
+	return fixed_ok(FIELD(GUEST_CR0) & ~(CR0_CD | CR0_NW), fixed0,
+			vmx_cap(env->caps, CR0_FIXED1));
 }
 
 static inline bool vm86(check_env *env)
@@ -322,7 +324,8 @@ static inline bool activity_known(check_env *env)
 
 static inline bool pending_bs_ok(check_env *env)
 {
-	bool stepping = (FIELD(GUEST_RFLAGS) & RFLAGS_TF) && !(FIELD(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
+	bool stepping =
+	    (FIELD(GUEST_RFLAGS) & RFLAGS_TF) && !(FIELD(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
 
 	if (!blocking(env, INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS) &&
 	    FIELD(GUEST_ACTIVITY_STATE) != ACTIVITY_HLT)

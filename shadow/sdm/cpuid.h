@@ -53,11 +53,12 @@ static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax,
 	       (rtm ? DEBUGCTL_RTM : 0);
 }
 
-/* IA32_RTIT_CTL, from subleaf 0 of leaf 14H and the number of address ranges in subleaf 1 (EAX[2:0]):
- * each field with the flag that announces it. SDM 3C "IA32_RTIT_CTL MSR". */
+/* IA32_RTIT_CTL, from subleaf 0 of leaf 14H and the number of address ranges in subleaf 1
+ * (EAX[2:0]): each field with the flag that announces it. SDM 3C "IA32_RTIT_CTL MSR". */
 static inline uint64_t cpuid_rtit_ctl_valid(uint32_t ebx, uint32_t ecx, uint32_t ranges)
 {
-	uint64_t valid = BIT64(0) | BIT64(2) | BIT64(3) | BIT64(10) | BIT64(11); /* OS, User, TSC, RET */
+	uint64_t valid =
+	    BIT64(0) | BIT64(2) | BIT64(3) | BIT64(10) | BIT64(11); /* OS, User, TSC, RET */
 
 	valid |= ebx & BIT32(0) ? BIT64(7) : 0;
 	valid |= ebx & BIT32(1) ? BIT64(1) | UINT64_C(15) << 19 | UINT64_C(15) << 24 : 0;

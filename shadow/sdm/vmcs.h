@@ -64,8 +64,9 @@ bool vmx_caps_read(const struct vmx_caps *caps, uint32_t msr, uint64_t *value);
 unsigned vmx_caps_linear_width(const struct vmx_caps *caps);
 bool vmx_caps_canonical(const struct vmx_caps *caps, uint64_t address);
 
-/* An EPTP with which VM entry would not fail, as INVEPT and EPTP switching ask. SDM 3C "VM-Execution
- * Control Fields" (checks); the rows eptp_* of controls.def say the same one by one. */
+/* An EPTP with which VM entry would not fail, as INVEPT and EPTP switching ask. SDM 3C
+ * "VM-Execution Control Fields" (checks); the rows eptp_* of controls.def say the same one by one.
+ */
 bool vmx_caps_eptp_valid(const struct vmx_caps *caps, uint64_t eptp);
 
 /* Allowed settings of a control word: low half must-be-1, high half may-be-1 bits, taken from the

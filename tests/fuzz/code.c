@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Any bytes as code, in each mode with whatever features the part has: decoder, block builder, engine,
- * faults.
+ * Any bytes as code, in each mode with whatever features the part has: decoder, block builder,
+ * engine, faults.
  *
  *   mode (1), features (2): guest.h
  *   a byte for each general register but RSP

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A dictionary for libFuzzer: an encoding or two of each instruction of the tables, loads of ECX with the
- * number of each MSR, MOVs to and from control and debug registers.
+ * A dictionary for libFuzzer: an encoding or two of each instruction of the tables, loads of ECX
+ * with the number of each MSR, MOVs to and from control and debug registers.
  */
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static void print(FILE *out, const struct encoding *e)
 
 static void put_prefix(struct encoding *e, enum insn_prefix prefix)
 {
-	static const uint8_t bytes[] = { [PREFIX_66] = 0x66, [PREFIX_F2] = 0xf2, [PREFIX_F3] = 0xf3 };
+	static const uint8_t bytes[] = {[PREFIX_66] = 0x66, [PREFIX_F2] = 0xf2, [PREFIX_F3] = 0xf3};
 
 	if (prefix >= PREFIX_66)
 		put(e, bytes[prefix]);
@@ -91,9 +91,9 @@ static void print_msrs(FILE *out)
 	};
 
 	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++)
-		print(out, &(struct encoding){ { 0xb9, (uint8_t)msrs[i], (uint8_t)(msrs[i] >> 8),
-						 (uint8_t)(msrs[i] >> 16), (uint8_t)(msrs[i] >> 24) },
-					       5 });
+		print(out, &(struct encoding){{0xb9, (uint8_t)msrs[i], (uint8_t)(msrs[i] >> 8),
+					       (uint8_t)(msrs[i] >> 16), (uint8_t)(msrs[i] >> 24)},
+					      5});
 }
 
 void fuzz_dictionary(FILE *out)
@@ -101,7 +101,8 @@ void fuzz_dictionary(FILE *out)
 	insn_table_init();
 	for (unsigned space = 0; space < SPACE_COUNT; space++)
 		for (unsigned opcode = 0; opcode < 256; opcode++) {
-			const uint16_t *row = insn_candidates((enum insn_space)space, (uint8_t)opcode);
+			const uint16_t *row =
+			    insn_candidates((enum insn_space)space, (uint8_t)opcode);
 
 			for (; *row != UINT16_MAX; row++)
 				if (insn_info(*row)->opcode == opcode)

@@ -15,8 +15,8 @@
 #define NX BIT64(63)
 #define KEY(n) ((uint64_t)(n) << 59)
 
-/* Of each page below GUEST_END that is not ring 0's read-write memory; U stays as it is here but for
- * code, which is of the ring that runs. */
+/* Of each page below GUEST_END that is not ring 0's read-write memory; U stays as it is here but
+ * for code, which is of the ring that runs. */
 static const uint64_t kinds[GUEST_END >> PAGE_SHIFT] = {
 	[0xc] = PTE_P | PTE_A | PTE_D,
 	[0xd] = PTE_P | PTE_A | PTE_D | PTE_U,
@@ -57,7 +57,8 @@ static void tables64(uint8_t *ram, bool user, bool pae)
 	((uint64_t *)(void *)(ram + PD))[1] = PTE_P | PTE_W | PTE_U | PTE_PS;
 	*(uint64_t *)(void *)(ram + PAE_PDPT) = PD | PTE_P;
 	for (unsigned i = 0; i < 512; i++)
-		pt[i] = (uint64_t)i << PAGE_SHIFT | (page_kind(i, user) & (pae ? ~KEY(15) : UINT64_MAX));
+		pt[i] = (uint64_t)i << PAGE_SHIFT |
+			(page_kind(i, user) & (pae ? ~KEY(15) : UINT64_MAX));
 }
 
 static void tables32(uint8_t *ram, bool user)
@@ -84,8 +85,8 @@ static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t ar)
 static void segments(uint8_t *ram, bool long_mode)
 {
 	uint64_t *gdt = (uint64_t *)(void *)(ram + GDT);
-	uint64_t gate = (uint64_t)(CALL_ENTRY & 0xffff) | (uint64_t)SEL_CODE << 16 | UINT64_C(0xec) << 40 |
-			(uint64_t)(CALL_ENTRY >> 16) << 48;
+	uint64_t gate = (uint64_t)(CALL_ENTRY & 0xffff) | (uint64_t)SEL_CODE << 16 |
+			UINT64_C(0xec) << 40 | (uint64_t)(CALL_ENTRY >> 16) << 48;
 
 	gdt[SEL_CODE >> 3] = descriptor(0, 0xfffff, long_mode ? 0xa09b : 0xc09b);
 	gdt[SEL_DATA >> 3] = descriptor(0, 0xfffff, 0xc093);
@@ -132,7 +133,8 @@ static void areas(uint8_t *ram, bool long_mode)
 			put32(ram, TASK + at, SEL_DATA);
 		put32(ram, TASK + 0x4c, SEL_CODE);
 	}
-	put32(ram, DS_AREA + 0x20, PEBS_BUFFER); /* base, index, end, threshold, counter 0's reset */
+	put32(ram, DS_AREA + 0x20,
+	      PEBS_BUFFER); /* base, index, end, threshold, counter 0's reset */
 	put32(ram, DS_AREA + 0x28, PEBS_BUFFER);
 	put32(ram, DS_AREA + 0x30, PEBS_BUFFER + 0x800);
 	put32(ram, DS_AREA + 0x38, PEBS_BUFFER + 0x600);
@@ -144,7 +146,8 @@ static void areas(uint8_t *ram, bool long_mode)
 static void gate(uint8_t *ram, unsigned vector, unsigned mode, bool long_mode)
 {
 	uint64_t to = GATES + 16 * vector;
-	uint64_t low = (to & 0xffff) | (uint64_t)SEL_CODE << 16 | UINT64_C(0xee) << 40 | (to >> 16) << 48;
+	uint64_t low =
+	    (to & 0xffff) | (uint64_t)SEL_CODE << 16 | UINT64_C(0xee) << 40 | (to >> 16) << 48;
 
 	if (long_mode && ((mode & GUEST_IST) || vector == VECTOR_DF))
 		low |= UINT64_C(1) << 32;

@@ -75,9 +75,10 @@ static void segments(struct cpu *cpu, unsigned mode)
 
 	cpu->gpr[REG_RSP] = cpl ? STACK_USER : STACK0 - 0x400;
 	cpu->gdtr = (struct table_register){ .base = GDT, .limit = GDT_LIMIT };
-	cpu->idtr = (struct table_register){
-		.base = IDT, .limit = mode & GUEST_NO_IDT ? 0 : code64 || kind == GUEST_COMPAT ? 0xfff : 0x7ff
-	};
+	cpu->idtr = (struct table_register){.base = IDT,
+					    .limit = mode & GUEST_NO_IDT	      ? 0
+						     : code64 || kind == GUEST_COMPAT ? 0xfff
+										      : 0x7ff};
 	cpu->seg[SEG_TR] = (struct segment){ .base = TSS, .limit = TSS_LIMIT, .ar = 0x8b,
 					     .selector = SEL_TSS };
 	cpu->seg[SEG_LDTR] = (struct segment){ .base = GDT, .limit = GDT_LIMIT, .ar = 0x82,
@@ -212,7 +213,8 @@ static void extended_states(struct cpu *cpu)
 {
 	if (!(cpu->cr4 & CR4_OSXSAVE))
 		return;
-	cpu->xcr0 = 3 | (cpu_has(cpu->profile, AVX) ? 4 : 0) | (cpu_has(cpu->profile, MPX) ? 0x18 : 0) |
+	cpu->xcr0 = 3 | (cpu_has(cpu->profile, AVX) ? 4 : 0) |
+		    (cpu_has(cpu->profile, MPX) ? 0x18 : 0) |
 		    (cpu_has(cpu->profile, PKU) ? 0x200 : 0);
 	if (!cpu_has(cpu->profile, MPX))
 		return;
@@ -250,15 +252,43 @@ void guest_enter(struct cpu *cpu, unsigned mode, unsigned features)
 uint64_t guest_value(unsigned mode, unsigned byte)
 {
 	static const uint64_t edges[] = {
-		0, 1, 2, 7, 0x7f, 0x80, 0xff, 0xffff, INT32_MAX, UINT32_MAX, UINT64_MAX, INT64_MAX,
-		UINT64_C(0x800000000000), UINT64_C(0x7fffffffffff), UINT64_C(0xffff800000000000),
-		UINT64_C(0x100000000000000), GUEST_DATA - 4, GUEST_DATA + 0x1ffc, GUEST_DATA + 0x3ffe,
-		0x200000, 0x1ffffc, UINT64_C(0x0f00000000010020), UINT64_C(0x8000000000010020),
-		SHADOW_HERE, SHADOW_USER - 16, DS_AREA, 0xfee00000, STACK_USER, TSS, GDT, IDT, PT + 0x80,
+	    0,
+	    1,
+	    2,
+	    7,
+	    0x7f,
+	    0x80,
+	    0xff,
+	    0xffff,
+	    INT32_MAX,
+	    UINT32_MAX,
+	    UINT64_MAX,
+	    INT64_MAX,
+	    UINT64_C(0x800000000000),
+	    UINT64_C(0x7fffffffffff),
+	    UINT64_C(0xffff800000000000),
+	    UINT64_C(0x100000000000000),
+	    GUEST_DATA - 4,
+	    GUEST_DATA + 0x1ffc,
+	    GUEST_DATA + 0x3ffe,
+	    0x200000,
+	    0x1ffffc,
+	    UINT64_C(0x0f00000000010020),
+	    UINT64_C(0x8000000000010020),
+	    SHADOW_HERE,
+	    SHADOW_USER - 16,
+	    DS_AREA,
+	    0xfee00000,
+	    STACK_USER,
+	    TSS,
+	    GDT,
+	    IDT,
+	    PT + 0x80,
 	};
 
 	if (byte >= 0xc0)
 		return edges[byte & 31];
-	return mode & GUEST_FAR ? GUEST_CODE + byte * UINT64_C(0x101)
-				: GUEST_DATA + (byte & 0x87) * UINT64_C(0x200) + (byte >> 3 & 15) * 8;
+	return mode & GUEST_FAR
+		   ? GUEST_CODE + byte * UINT64_C(0x101)
+		   : GUEST_DATA + (byte & 0x87) * UINT64_C(0x200) + (byte >> 3 & 15) * 8;
 }

@@ -22,7 +22,8 @@ static void see(struct outcome_words *outcome, const char *what, uint64_t number
 	outcome->word[outcome->count++].value = value;
 }
 
-static void see_bytes(struct outcome_words *outcome, const char *what, const void *bytes, size_t size)
+static void see_bytes(struct outcome_words *outcome, const char *what, const void *bytes,
+		      size_t size)
 {
 	for (size_t at = 0; at < size; at += 8) {
 		uint64_t value = 0;
@@ -55,7 +56,8 @@ static void see_registers(struct outcome_words *outcome, const struct cpu *cpu)
 		see(outcome, "gpr", i, cpu->gpr[i]);
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		see(outcome, "base", i, cpu->seg[i].base);
-		see(outcome, "limit, rights", i, (uint64_t)cpu->seg[i].limit << 32 | cpu->seg[i].ar);
+		see(outcome, "limit, rights", i,
+		    (uint64_t)cpu->seg[i].limit << 32 | cpu->seg[i].ar);
 		see(outcome, "selector", i, cpu->seg[i].selector);
 	}
 	see(outcome, "gdtr", cpu->gdtr.limit, cpu->gdtr.base);
@@ -119,9 +121,10 @@ static void see_caches(struct outcome_words *outcome, const struct cpu *cpu)
 
 static void see_devices(struct outcome_words *outcome, struct machine *machine)
 {
-	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x61, 0x64, 0x70, 0x71,
-					  0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff,
-					  0x4d0, 0x4d1, 0x600, 0x602, 0x604, 0x608, 0xcf8, 0xcf9, 0xcfc };
+	static const uint16_t ports[] = {0x20,	0x21,  0xa0,  0xa1,  0x40,  0x41,  0x42,  0x61,
+					 0x64,	0x70,  0x71,  0x92,  0x3f8, 0x3f9, 0x3fa, 0x3fb,
+					 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x4d0, 0x4d1, 0x600, 0x602,
+					 0x604, 0x608, 0xcf8, 0xcf9, 0xcfc};
 
 	for (unsigned i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
 		see(outcome, "port", ports[i], machine_port_read(machine, ports[i], 1));

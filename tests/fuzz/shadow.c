@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Nested VMX itself, in its hosted build over the fake environment: an L1 that does anything with VMX
- * instructions, memory and its own registers, an L2 that exits in any way, an L0 that changes EPT01,
- * has NMIs and little memory. Between any two events the hardware is given nothing that EPT01 does
- * not give L1 (tests/shadow/invariants.h).
+ * Nested VMX itself, in its hosted build over the fake environment: an L1 that does anything with
+ * VMX instructions, memory and its own registers, an L2 that exits in any way, an L0 that changes
+ * EPT01, has NMIs and little memory. Between any two events the hardware is given nothing that
+ * EPT01 does not give L1 (tests/shadow/invariants.h).
  *
- *   features (1): a row of shadow_start.c | 0x80: L2 runs already; pages of the pool that are left (1)
- *   events: what (1), then its operands; a value is a kind (1) and what that needs
+ *   features (1): a row of shadow_start.c | 0x80: L2 runs already; pages of the pool that are left
+ * (1) events: what (1), then its operands; a value is a kind (1) and what that needs
  */
 #include <string.h>
 
@@ -30,9 +30,10 @@ static uint64_t take(struct input *in, unsigned size)
 /* Plausible addresses, edges, and anything. */
 static uint64_t take_value(struct input *in)
 {
-	static const uint64_t regions[] = { VMCS_A, VMCS_B, VMCS_SHADOW, VMXON_REGION, EPTP12, MSR_PAGE,
-					    IO_PAGE_A, AREA, AREA_2, APIC_PAGE, EPT_PT, VMREAD_PAGE,
-					    VMCS01_HPA, OPERAND, PML4, UINT64_MAX };
+	static const uint64_t regions[] = {VMCS_A,     VMCS_B,	  VMCS_SHADOW, VMXON_REGION,
+					   EPTP12,     MSR_PAGE,  IO_PAGE_A,   AREA,
+					   AREA_2,     APIC_PAGE, EPT_PT,      VMREAD_PAGE,
+					   VMCS01_HPA, OPERAND,	  PML4,	       UINT64_MAX};
 	unsigned kind = take(in, 1);
 
 	switch (kind & 7) {
@@ -85,10 +86,10 @@ static void flip_control(struct fixture *f, struct input *in)
 /* An instruction with a memory operand, or VMREAD. */
 static void instruction(struct fixture *f, struct input *in)
 {
-	static const uint32_t reasons[] = { EXIT_REASON_VMCLEAR, EXIT_REASON_VMPTRLD, EXIT_REASON_VMPTRST,
-					    EXIT_REASON_INVEPT,	 EXIT_REASON_INVVPID, EXIT_REASON_VMXON,
-					    EXIT_REASON_VMREAD,	 EXIT_REASON_VMWRITE, EXIT_REASON_VMXOFF,
-					    EXIT_REASON_VMCALL };
+	static const uint32_t reasons[] = {
+	    EXIT_REASON_VMCLEAR, EXIT_REASON_VMPTRLD, EXIT_REASON_VMPTRST, EXIT_REASON_INVEPT,
+	    EXIT_REASON_INVVPID, EXIT_REASON_VMXON,   EXIT_REASON_VMREAD,  EXIT_REASON_VMWRITE,
+	    EXIT_REASON_VMXOFF,	 EXIT_REASON_VMCALL};
 	unsigned which = (unsigned)take(in, 1);
 
 	fake_poke64(&f->fake, OPERAND, take_value(in));
@@ -262,11 +263,11 @@ static void l2_acts(struct fixture *f, struct input *in, unsigned what)
 	case 5:
 		if (f->fake.watches)
 			shadow_page_written(
-				&f->v, (struct l1_gpa){ f->fake.watched[take(in, 1) % FAKE_EXCEPTIONS] });
+			    &f->v, (struct l1_gpa){f->fake.watched[take(in, 1) % FAKE_EXCEPTIONS]});
 		break;
 	case 6:
-		shadow_entry_failed(&f->v, &(struct vmx_result){ .outcome = VMX_FAIL_VALID,
-								 .error = VMX_ERROR_ENTRY_CONTROLS });
+		shadow_entry_failed(&f->v, &(struct vmx_result){.outcome = VMX_FAIL_VALID,
+								.error = VMX_ERROR_ENTRY_CONTROLS});
 		break;
 	default:
 		l2_exits(f, in);

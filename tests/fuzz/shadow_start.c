@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fixtures that are put back by what may have changed: the structs but for the fake's history, pages
- * of RAM that somebody was given a pointer to, pages of the pool that were in use.
+ * Fixtures that are put back by what may have changed: the structs but for the fake's history,
+ * pages of RAM that somebody was given a pointer to, pages of the pool that were in use.
  */
 #include "tests/fuzz/shadow_start.h"
 
@@ -11,12 +11,12 @@
 
 /* What the hardware lacks. */
 static const vmx_features without[] = {
-	0,
-	NO(VMCS_SHADOWING),
-	NO(EPT_AD) | NO(PML) | NO(EPT_VE) | NO(VMFUNC) | NO(EPTP_SWITCHING) | NO(EPT_1G),
-	NO(POSTED_INTERRUPTS) | NO(VIRTUAL_INTERRUPT_DELIVERY) | NO(APIC_REGISTER_VIRTUALIZATION) |
-		NO(MODE_BASED_EXECUTE) | NO(TSC_SCALING) | NO(XSAVES),
-	NO(CET) | NO(PKRS) | NO(PERF_GLOBAL_CTRL) | NO(PREEMPTION_TIMER) | NO(SAVE_PREEMPTION_TIMER),
+    0,
+    NO(VMCS_SHADOWING),
+    NO(EPT_AD) | NO(PML) | NO(EPT_VE) | NO(VMFUNC) | NO(EPTP_SWITCHING) | NO(EPT_1G),
+    NO(POSTED_INTERRUPTS) | NO(VIRTUAL_INTERRUPT_DELIVERY) | NO(APIC_REGISTER_VIRTUALIZATION) |
+	NO(MODE_BASED_EXECUTE) | NO(TSC_SCALING) | NO(XSAVES),
+    NO(CET) | NO(PKRS) | NO(PERF_GLOBAL_CTRL) | NO(PREEMPTION_TIMER) | NO(SAVE_PREEMPTION_TIMER),
 };
 #define ROWS (sizeof(without) / sizeof(without[0]))
 
@@ -53,7 +53,8 @@ static void restore_ram(const struct start *start)
 
 	for (unsigned page = 0; page < FAKE_RAM_SIZE / PAGE_SIZE; page++)
 		if (fake->touched[page / 64] >> page % 64 & 1)
-			memcpy(fake->ram + page * PAGE_SIZE, start->ram + page * PAGE_SIZE, PAGE_SIZE);
+			memcpy(fake->ram + page * PAGE_SIZE, start->ram + page * PAGE_SIZE,
+			       PAGE_SIZE);
 }
 
 /* A page that is free is zeroed when it is given out. */
@@ -61,8 +62,8 @@ static void restore_pool(const struct start *start)
 {
 	for (unsigned page = 0; page < FAKE_POOL_PAGES; page++)
 		if (start->saved->fake.used[page])
-			memcpy(start->f->fake.pool + page * PAGE_SIZE, start->pool + page * PAGE_SIZE,
-			       PAGE_SIZE);
+			memcpy(start->f->fake.pool + page * PAGE_SIZE,
+			       start->pool + page * PAGE_SIZE, PAGE_SIZE);
 }
 
 static void restore_structs(const struct start *start)

@@ -7,8 +7,8 @@
 
 #include "tests/shadow/fixture.h"
 
-/* On hardware `features`, a number of a row; launched: L2 runs. The one that this row had before is put
- * back to the start. */
+/* On hardware `features`, a number of a row; launched: L2 runs. The one that this row had before is
+ * put back to the start. */
 struct fixture *shadow_start(unsigned features, bool launched);
 
 #endif

@@ -78,7 +78,8 @@ static void run(struct fixture *f, const struct fuzz_target *target, const uint8
 static bool same_by_steps(const char *what)
 {
 	return strcmp(what, "blocks built") && strcmp(what, "blocks dropped") &&
-	       strcmp(what, "uses of spaces") && strcmp(what, "branches") && strcmp(what, "cpu->msrs");
+	       strcmp(what, "uses of spaces") && strcmp(what, "branches") &&
+	       strcmp(what, "cpu->msrs");
 }
 
 static void compare_with(struct fixture *f, const char *target, enum way way)

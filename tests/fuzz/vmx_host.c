@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The fuzzed guest's host, in code that is put together step by step. It uses R8 to R11; the guest's
- * other registers pass through it.
+ * The fuzzed guest's host, in code that is put together step by step. It uses R8 to R11; the
+ * guest's other registers pass through it.
  */
 #include <string.h>
 
@@ -184,8 +184,9 @@ void vmx_host_build(struct machine *machine)
 void vmx_host_enter(struct cpu *cpu, const struct vmx_setup *setup)
 {
 	/* not what interrupts: the IDT is made for the guest's mode */
-	unsigned features = setup->features & (GUEST_SHADOW_STACKS | GUEST_TRACKING | GUEST_LAM | GUEST_PKU |
-					       GUEST_PKS | GUEST_SMAP | GUEST_PCID | GUEST_LBR);
+	unsigned features =
+	    setup->features & (GUEST_SHADOW_STACKS | GUEST_TRACKING | GUEST_LAM | GUEST_PKU |
+			       GUEST_PKS | GUEST_SMAP | GUEST_PCID | GUEST_LBR);
 
 	guest_enter(cpu, GUEST_LONG4, setup->settings & VMX_HOST_FEATURES ? features : 0);
 	cpu->cr4 |= CR4_VMXE;

@@ -93,8 +93,9 @@ static void choose(const struct cpu *cpu, const struct vmx_setup *setup, uint32_
 	control[VMX_PRIMARY] = (uint32_t)PRIMARY_ACTIVATE_SECONDARY;
 	control[VMX_SECONDARY] = SECONDARY_ENABLE_RDTSCP | SECONDARY_ENABLE_INVPCID |
 				 SECONDARY_ENABLE_XSAVES | SECONDARY_ENABLE_USER_WAIT;
-	control[VMX_EXIT_CONTROLS] = EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
-				     EXIT_SAVE_DEBUG_CONTROLS | EXIT_LOAD_CET | EXIT_LOAD_PKRS;
+	control[VMX_EXIT_CONTROLS] = EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_EFER |
+				     EXIT_LOAD_EFER | EXIT_SAVE_DEBUG_CONTROLS | EXIT_LOAD_CET |
+				     EXIT_LOAD_PKRS;
 	control[VMX_ENTRY_CONTROLS] = ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_CET |
 				      ENTRY_LOAD_PKRS |
 				      (cpu_long_mode(cpu) ? ENTRY_IA32E_MODE_GUEST : 0);
@@ -106,7 +107,8 @@ static void choose(const struct cpu *cpu, const struct vmx_setup *setup, uint32_
 
 		control[word] ^= setup->control[word];
 		if (!(setup->settings & VMX_AS_IT_IS))
-			control[word] = (control[word] | (uint32_t)allowed) & (uint32_t)(allowed >> 32);
+			control[word] =
+			    (control[word] | (uint32_t)allowed) & (uint32_t)(allowed >> 32);
 	}
 	if (!(setup->settings & VMX_AS_IT_IS))
 		settle(control);
@@ -122,7 +124,8 @@ static void ept_build(struct machine *machine)
 	for (unsigned i = 0; i < 3; i++)
 		*words(machine, tables[i]) = (tables[i] + PAGE_SIZE) | rights;
 	for (unsigned i = 0; i < 512; i++)
-		words(machine, EPT_ROOT + 0x3000)[i] = (uint64_t)i << PAGE_SHIFT | rights | EPT_MT_WB;
+		words(machine, EPT_ROOT + 0x3000)[i] =
+		    (uint64_t)i << PAGE_SHIFT | rights | EPT_MT_WB;
 	words(machine, EPT_ROOT + 0x2000)[1] = rights | EPT_MT_WB | EPT_PS;
 	words(machine, EPT_ROOT + 0x1000)[3] = (EPT_ROOT + 0x4000) | rights;
 	words(machine, EPT_ROOT + 0x4000)[0xfee00000 >> 21 & 511] = 0xfee00000 | rights | EPT_PS;

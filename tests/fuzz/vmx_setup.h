@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A host, a VMCS and all that its controls may name, for the fuzzed guest. The structures are right;
- * controls that need each other come together, unless VMX_AS_IT_IS.
+ * A host, a VMCS and all that its controls may name, for the fuzzed guest. The structures are
+ * right; controls that need each other come together, unless VMX_AS_IT_IS.
  *
  *   20 VMXON region      28 MSR bitmap       30 EPT: root, PDPT, PD, PT, PD of devices
  *   21 VMCS              29 virtual APIC     35 a second EPT's root and PDPT: read-only

@@ -2,8 +2,8 @@
  *
  * Debug exceptions around instructions that exit to whatever is beneath: single-stepping, also over
  * the instruction after MOV to SS; single-stepping on branches; instruction breakpoints on such an
- * instruction and on the one after it; I/O breakpoints on a port that may be intercepted, string I/O
- * there. One line each: where it stopped, and DR6.
+ * instruction and on the one after it; I/O breakpoints on a port that may be intercepted, string
+ * I/O there. One line each: where it stopped, and DR6.
  */
 #include <stddef.h>
 

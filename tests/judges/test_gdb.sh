@@ -47,7 +47,7 @@ for _ in $(seq 100); do
 	[ -z "$port" ] || break
 	sleep 0.1
 done
-timeout 100 gdb -batch -nx -ex "target remote :$port" -x "$out/script" "$images/exitbench.elf" >"$out/gdb" 2>&1
+timeout 100 gdb -batch -nx -ex "target remote 127.0.0.1:$port" -x "$out/script" "$images/exitbench.elf" >"$out/gdb" 2>&1
 wait $machine || { echo "the machine ended with $?: $(cat "$out/stderr")"; failed=1; }
 
 # in_order LINE...: gdb printed lines like these, one after the other.

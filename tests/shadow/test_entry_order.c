@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * VM entries of L1 that fail, where L0 has to judge what the hardware will not see in VMCS02, or not
- * soon enough: the order is that of SDM 3C "VM Entries".
+ * VM entries of L1 that fail, where L0 has to judge what the hardware will not see in VMCS02, or
+ * not soon enough: the order is that of SDM 3C "VM Entries".
  */
 #include "tests/shadow/fixture.h"
 

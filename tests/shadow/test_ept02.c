@@ -241,8 +241,8 @@ static void replacing(void **state)
 	assert_int_equal(leaf(f, 0x5000, &size) & EPT_ADDRESS, FAKE_RAM_HPA + 0x7000);
 }
 
-/* SDM 3C "INVEPT": single-context invalidation takes "all mappings associated with bits 51:12" of the
- * EPTP, so the operand need not be the EPTP in use to the last bit. */
+/* SDM 3C "INVEPT": single-context invalidation takes "all mappings associated with bits 51:12" of
+ * the EPTP, so the operand need not be the EPTP in use to the last bit. */
 static void invept_by_address(void **state)
 {
 	struct fixture *f = *state;

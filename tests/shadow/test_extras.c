@@ -23,8 +23,9 @@ static void l0_handles(struct fixture *f, uint32_t reason, unsigned length)
 	shadow_l2_absorbed(&f->v);
 }
 
-/* SDM 3C "Monitor Trap Flag": "If the instruction does not cause a fault ... an MTF VM exit is pending
- * on the instruction boundary following execution of that instruction", whoever executes it. */
+/* SDM 3C "Monitor Trap Flag": "If the instruction does not cause a fault ... an MTF VM exit is
+ * pending on the instruction boundary following execution of that instruction", whoever executes
+ * it. */
 static void mtf_behind_emulation(void **state)
 {
 	struct fixture *f = *state;

@@ -128,8 +128,8 @@ static void tsc_in_store_list(void **state)
 	assert_int_equal(fake_peek64(&f->fake, AREA + 8), 8000);
 }
 
-/* What WRMSR would refuse or not change, in registers that L0 writes to fields. "VM entry" (reason 34)
- * and VMX abort; SDM 3C "Loading MSRs". */
+/* What WRMSR would refuse or not change, in registers that L0 writes to fields. "VM entry" (reason
+ * 34) and VMX abort; SDM 3C "Loading MSRs". */
 static void values_as_wrmsr_takes_them(void **state)
 {
 	struct fixture *f = *state;
@@ -154,7 +154,8 @@ static void values_as_wrmsr_takes_them(void **state)
 		assert_outcome(l1_insn(f, EXIT_REASON_VMLAUNCH), SEEN_EXIT,
 			       EXIT_REASON_ENTRY_FAILURE_MSR_LOADING | EXIT_REASON_ENTRY_FAILURE);
 	}
-	/* LMA is read-only: without it in the value L2 is in IA-32e mode all the same, and so is L1. */
+	/* LMA is read-only: without it in the value L2 is in IA-32e mode all the same, and so is
+	 * L1. */
 	put_msr(f, AREA, 0, MSR_IA32_EFER, EFER_LME | EFER_NXE);
 	l1_write(f, VMCS_EXIT_MSR_LOAD_ADDRESS, AREA);
 	l1_write(f, VMCS_EXIT_MSR_LOAD_COUNT, 1);
@@ -170,8 +171,8 @@ static void values_as_wrmsr_takes_them(void **state)
 }
 
 /* SDM 3C "Loading Guest Control Registers, Debug Registers, and MSRs": what a control loads "is
- * subsequently overwritten if it appears in the VM-entry MSR-load area"; VMCS02 loads by its controls
- * after that. */
+ * subsequently overwritten if it appears in the VM-entry MSR-load area"; VMCS02 loads by its
+ * controls after that. */
 static void area_after_controls(void **state)
 {
 	static const struct {
@@ -240,8 +241,9 @@ static void bad_msr_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(msr_lists),	     BOTH(msr_list_and_rare_fields), BOTH(msr_lists_of_l0),
-	    BOTH(tsc_in_store_list), BOTH(bad_msr_lists),	     BOTH(values_as_wrmsr_takes_them),
+	    BOTH(msr_lists),	       BOTH(msr_list_and_rare_fields),
+	    BOTH(msr_lists_of_l0),     BOTH(tsc_in_store_list),
+	    BOTH(bad_msr_lists),       BOTH(values_as_wrmsr_takes_them),
 	    BOTH(area_after_controls),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * NMIs and their blocking across L1's transitions, by what L1 makes of NMIs: SDM 3C "Interruptibility
- * State" (VM entry), "Updating Non-Register State" (VM exit).
+ * NMIs and their blocking across L1's transitions, by what L1 makes of NMIs: SDM 3C
+ * "Interruptibility State" (VM entry), "Updating Non-Register State" (VM exit).
  */
 #include "tests/shadow/fixture.h"
 

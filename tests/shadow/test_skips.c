@@ -140,7 +140,8 @@ static void two_host_states(void **state)
 	}
 }
 
-/* A host field that is written again as it was: what was refused stays refused, and what differs counts. */
+/* A host field that is written again as it was: what was refused stays refused, and what differs
+ * counts. */
 static void host_written_again(void **state)
 {
 	struct fixture *f = *state;

@@ -339,8 +339,8 @@ static void protection_keys(void **state)
 	assert_int_equal(l1_read(f, VMCS_GUEST_IA32_PKRS), 0x23);
 }
 
-/* L2's trace is switched by VMCS02's field, into L2's memory whatever L1 asks for; a trace that L1 makes of
- * itself pauses, and ends if its exit controls say so. */
+/* L2's trace is switched by VMCS02's field, into L2's memory whatever L1 asks for; a trace that L1
+ * makes of itself pauses, and ends if its exit controls say so. */
 static void processor_trace(void **state)
 {
 	struct fixture *f = *state;

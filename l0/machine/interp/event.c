@@ -283,12 +283,12 @@ static void tell_interruption(struct cpu *cpu, const struct cpu_event *event)
 		return;
 	hang_saw_interruption(cpu->machine,
 			      &(struct hang_interruption){
-				      .guest = cpu->vmx->nonroot,
-				      .cause = is_interrupt(event) ? HANG_INTERRUPT : HANG_EXCEPTION,
-				      .number = event->vector,
-				      .rip = cpu_rip(cpu),
-				      .retired = cpu->insns,
-				      .gpr = cpu->gpr,
+				  .guest = cpu->vmx->nonroot,
+				  .cause = is_interrupt(event) ? HANG_INTERRUPT : HANG_EXCEPTION,
+				  .number = event->vector,
+				  .rip = cpu_rip(cpu),
+				  .retired = cpu->insns,
+				  .gpr = cpu->gpr,
 			      });
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Transactions: what XBEGIN keeps, what an abort takes back, and the four instructions. Stores go
- * to memory at once, after the line they touch has been kept; a line is kept where a first-level data
- * cache would hold it, so that capacity aborts come where that cache would overflow. XACQUIRE and
- * XRELEASE are ignored, as the architecture allows: a lock is taken, never elided.
+ * to memory at once, after the line they touch has been kept; a line is kept where a first-level
+ * data cache would hold it, so that capacity aborts come where that cache would overflow. XACQUIRE
+ * and XRELEASE are ignored, as the architecture allows: a lock is taken, never elided.
  */
 #include "l0/machine/interp/rtm.h"
 

@@ -115,8 +115,8 @@ static op_fn complex_form(const struct op *op, const struct insn_info *info, uin
 	return info->row.attributes & INSN_END ? op_complex_end : op_complex;
 }
 
-/* While indirect branches are tracked ENDBRANCH is no NOP; where one is waited for anything else but
- * INT3 is a fault. SDM 1 "Indirect Branch Tracking". */
+/* While indirect branches are tracked ENDBRANCH is no NOP; where one is waited for anything else
+ * but INT3 is a fault. SDM 1 "Indirect Branch Tracking". */
 static op_fn tracked_form(const struct insn_info *info, uint32_t mode)
 {
 	if (!strcmp(info->row.mnemonic, code64(mode) ? "ENDBR64" : "ENDBR32"))

@@ -197,7 +197,8 @@ static void drop_first_level(struct cpu *cpu, const struct space *space, uint64_
 
 		if (!tag)
 			continue;
-		slot = &cpu->mmu.tlb[(linear >> PAGE_SHIFT ^ tag_hash(tag)) & ((1 << TLB_BITS) - 1)];
+		slot =
+		    &cpu->mmu.tlb[(linear >> PAGE_SHIFT ^ tag_hash(tag)) & ((1 << TLB_BITS) - 1)];
 		if (slot->read == hit || slot->write == hit || slot->fetch == hit)
 			*slot = (struct tlb_entry){TLB_INVALID, TLB_INVALID, TLB_INVALID, 0};
 	}

@@ -260,7 +260,8 @@ static void save_trace(struct cpu *cpu, uint64_t linear, uint64_t saved, uint64_
 
 	save_extended(cpu, linear, saved, xcomp_bv);
 	if (saved & XSTATE_PT)
-		lin_write(cpu, linear + xstate_offset(XSTATE_INDEX_PT, xcomp_bv), 8, ctl, MEM_WRITE);
+		lin_write(cpu, linear + xstate_offset(XSTATE_INDEX_PT, xcomp_bv), 8, ctl,
+			  MEM_WRITE);
 }
 
 /* SDM 1 "Operation of XSAVEC", "Operation of XSAVES": MXCSR is part of SSE, and alone makes it in

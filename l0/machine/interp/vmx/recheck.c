@@ -142,9 +142,10 @@ bool vmx_checks_still_hold(struct cpu *cpu, const struct vmx_check_env *env)
 	const struct vmx_checked *checked = slot(cpu);
 
 	return checked->vmcs == cpu->vmx->current && checked->cr0 == env->cr0 &&
-	       checked->cr4 == env->cr4 && checked->efer == env->efer && checked->tracing == env->tracing &&
-	       !vmx_private(cpu)->quick_overflow && !depends_on_memory(env->vmcs) &&
-	       same_for_checks(env->vmcs, checked->field) && quick_rows_hold(cpu, env);
+	       checked->cr4 == env->cr4 && checked->efer == env->efer &&
+	       checked->tracing == env->tracing && !vmx_private(cpu)->quick_overflow &&
+	       !depends_on_memory(env->vmcs) && same_for_checks(env->vmcs, checked->field) &&
+	       quick_rows_hold(cpu, env);
 }
 
 void vmx_checks_held(struct cpu *cpu, const struct vmx_check_env *env)

@@ -123,8 +123,8 @@ static bool absent_register(const struct op *op)
 	return false;
 }
 
-/* SDM 1 "Instruction Encoding" and "Effective Address Size of Intel MPX Instructions with 67H Prefix",
- * SDM 2 "BNDMK": what the handlers refuse while MPX is on, as it always is for Zydis. */
+/* SDM 1 "Instruction Encoding" and "Effective Address Size of Intel MPX Instructions with 67H
+ * Prefix", SDM 2 "BNDMK": what the handlers refuse while MPX is on, as it always is for Zydis. */
 static bool mpx_refused(const struct op *op)
 {
 	const struct insn_info *info = insn_info(op->row);

@@ -495,7 +495,8 @@ static void test_lbr_registers(void **state)
 		for (unsigned n = 0; n < 32; n++) {
 			assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_FROM_0 + n, n),
 					 n < parts[i].depth);
-			assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_TO_0 + n, n), n < parts[i].depth);
+			assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_TO_0 + n, n),
+					 n < parts[i].depth);
 		}
 		assert_int_equal(cpu_wrmsr(&f->cpu, MSR_LBR_INFO_0, 1), parts[i].info);
 		assert_true(cpu_rdmsr(&f->cpu, MSR_LBR_TO_0 + 15, &value));

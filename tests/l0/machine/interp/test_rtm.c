@@ -483,12 +483,14 @@ static void test_bound_tables(void **state)
 
 		f->cpu.seg[SEG_FS].base = flat ? 0 : 8;
 		poke(f, 0x20000, 0x30001, 8);
-		CODE_AT(f, CODE, XBEGIN, 0x64, 0x0f, 0x1b, 0x03, XEND, HLT); /* bndstx fs:[rbx], bnd0 */
+		CODE_AT(f, CODE, XBEGIN, 0x64, 0x0f, 0x1b, 0x03, XEND,
+			HLT); /* bndstx fs:[rbx], bnd0 */
 		if (flat)
 			assert_int_equal(run(f), CODE + 14);
 		else
 			assert_int_equal(aborted(f), 0);
-		assert_int_equal(peek(f, 0x30008 + (DATA >> 3) * 32, 8), flat ? ~(uint64_t)DATA : 0);
+		assert_int_equal(peek(f, 0x30008 + (DATA >> 3) * 32, 8),
+				 flat ? ~(uint64_t)DATA : 0);
 		fixture_free(f);
 	}
 }

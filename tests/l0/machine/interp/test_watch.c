@@ -155,7 +155,8 @@ static void test_interrupt_on_overflow(void **state)
 		set_msr(f, MSR_IA32_PERF_GLOBAL_CTRL, BIT64(32));
 		assert_int_equal(run(f, PMI_VECTOR), CODE + 1 + n);
 		assert_int_equal(msr(f, MSR_IA32_PERF_GLOBAL_STATUS), BIT64(32));
-		assert_true(lapic_mmio_read(f->machine.lapic, 0x340) & BIT32(16)); /* masked itself */
+		assert_true(lapic_mmio_read(f->machine.lapic, 0x340) &
+			    BIT32(16)); /* masked itself */
 		fixture_free(f);
 	}
 }
