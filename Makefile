@@ -155,8 +155,8 @@ $(O)/images/$(2).elf: $(call obj,free,$(1)/$(2).c $(wildcard $(1)/$(2)/*.[cS]) $
 endef
 $(foreach g,$(GUESTS),$(eval $(call GUEST_RULE,l1/guests,$(g))))
 $(foreach g,$(TEST_GUESTS),$(eval $(call GUEST_RULE,tests/guests,$(g))))
-# LLVM's assembler has no MPX.
-$(O)/free/tests/guests/bounds.o: FREE += $(if $(findstring clang,$(FREECC)),-fno-integrated-as)
+# LLVM's assembler has no MPX and no mnemonic rex.W.
+$(addprefix $(O)/free/tests/guests/,bounds.o shadows.o): FREE += $(if $(findstring clang,$(FREECC)),-fno-integrated-as)
 
 # A boot sector: real-mode code at 0x7c00 and nothing around it.
 $(O)/images/sector.bin: $(O)/free/l1/guests/sector.o
