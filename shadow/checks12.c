@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shadow/checks/checks.h"
+#include "shadow/sdm/msr.h"
 
 static bool read_phys32(void *opaque, uint64_t address, uint32_t *value)
 {
@@ -39,7 +40,7 @@ static struct vmx_check_env check_env(struct shadow_vcpu *v, struct shadow_slot 
 	else if (env->vmcs_read(env, VMCS_GUEST_CS_ACCESS_RIGHTS) & AR_L)
 		c.efer = EFER_LMA | EFER_LME;
 	if (vmx_features_have(v->l0.hw->features, VMX_FEATURE_RTIT_CTL))
-		c.tracing = env->vmcs_read(env, VMCS_GUEST_IA32_RTIT_CTL) & 1;
+		c.tracing = env->vmcs_read(env, VMCS_GUEST_IA32_RTIT_CTL) & RTIT_CTL_TRACE_EN;
 	return c;
 }
 

@@ -102,7 +102,7 @@ static bool write_as_wrmsr(struct shadow_vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_IA32_PAT:
 		return is_pat(*value);
 	case MSR_IA32_BNDCFGS: /* SDM 1 "Read and Write of IA32_BNDCFGS" */
-		return !(*value & UINT64_C(0xffc)) && vmx_caps_canonical(&v->caps, *value);
+		return !(*value & BNDCFG_RESERVED) && vmx_caps_canonical(&v->caps, *value);
 	default:
 		return true;
 	}

@@ -6,6 +6,7 @@
  */
 #include "l0/hv/exit.h"
 #include "l0/hv/hw.h"
+#include "shadow/sdm/cpuid.h"
 
 #define BASIC_LEAVES 0x20u
 #define EXTENDED_LEAVES 0x10u
@@ -17,10 +18,7 @@
 #define LEAF1_ECX_OSXSAVE BIT32(27)
 #define LEAF1_ECX_HYPERVISOR BIT32(31)
 #define LEAF1_EDX_APIC BIT32(9)
-#define LEAF7_EBX_INTEL_PT BIT32(25)
 #define LEAF7_ECX_OSPKE BIT32(4)
-#define LEAF_XSTATE 0xdu
-#define LEAF_INTEL_PT 0x14u
 #define XSTATE_PT 8
 
 static struct cpuid_regs basic[BASIC_LEAVES], extended[EXTENDED_LEAVES];
@@ -103,11 +101,11 @@ static void hide_trace(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	if (trace_is_safe())
 		return;
-	if (leaf == LEAF_INTEL_PT || (leaf == LEAF_XSTATE && subleaf == XSTATE_PT))
+	if (leaf == CPUID_INTEL_PT || (leaf == CPUID_XSTATE && subleaf == XSTATE_PT))
 		*out = (struct cpuid_regs){0};
 	if (leaf == 7 && !subleaf)
-		out->ebx &= ~LEAF7_EBX_INTEL_PT;
-	if (leaf == LEAF_XSTATE && subleaf == 1)
+		out->ebx &= ~CPUID_STRUCTURED_EBX_INTEL_PT;
+	if (leaf == CPUID_XSTATE && subleaf == 1)
 		out->ecx &= ~BIT32(XSTATE_PT);
 }
 

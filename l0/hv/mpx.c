@@ -8,18 +8,16 @@
  */
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
+#include "shadow/sdm/cpuid.h"
 
-#define LEAF7_EBX_MPX BIT32(14)
-#define LEAF_XSTATE UINT32_C(0xd)
 #define XCR0_MPX UINT64_C(0x18)
 #define XSAVE_LEGACY UINT32_C(576) /* the legacy region and the header */
-#define BNDCFGS_RESERVED UINT64_C(0xffc)
 
 static bool hidden;
 
 void mpx_init(void)
 {
-	bool there = hw_cpuid(0, 0).eax >= LEAF_XSTATE && (hw_cpuid(7, 0).ebx & LEAF7_EBX_MPX);
+	bool there = hw_cpuid(0, 0).eax >= CPUID_XSTATE && (hw_cpuid(CPUID_STRUCTURED, 0).ebx & CPUID_STRUCTURED_EBX_MPX);
 
 	hidden = there && !machine_has(&hv.machine, VMX_FEATURE_BNDCFGS);
 }
@@ -33,7 +31,7 @@ static uint32_t area_size(uint32_t valid)
 		struct cpuid_regs r = {0};
 
 		if (valid >> i & 1)
-			r = hw_cpuid(LEAF_XSTATE, i);
+			r = hw_cpuid(CPUID_XSTATE, i);
 		if (r.eax + r.ebx > size)
 			size = r.eax + r.ebx;
 	}
@@ -44,12 +42,12 @@ void mpx_hide(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
 	if (!hidden)
 		return;
-	if (leaf == 7 && !subleaf) {
-		out->ebx &= ~LEAF7_EBX_MPX;
-	} else if (leaf == LEAF_XSTATE && !subleaf) {
+	if (leaf == CPUID_STRUCTURED && !subleaf) {
+		out->ebx &= ~CPUID_STRUCTURED_EBX_MPX;
+	} else if (leaf == CPUID_XSTATE && !subleaf) {
 		out->eax &= ~(uint32_t)XCR0_MPX;
 		out->ecx = area_size(out->eax);
-	} else if (leaf == LEAF_XSTATE && subleaf < 32 && XCR0_MPX >> subleaf & 1) {
+	} else if (leaf == CPUID_XSTATE && subleaf < 32 && XCR0_MPX >> subleaf & 1) {
 		*out = (struct cpuid_regs){0};
 	}
 }
@@ -73,10 +71,7 @@ bool mpx_read_msr(uint64_t *value)
 /* SDM 1 "Read and Write of IA32_BNDCFGS": by what the CPU supports, whatever the mode. */
 static bool is_valid(uint64_t value)
 {
-	unsigned shift = vmx_cap(&hv.machine.caps, CR4_FIXED1) & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return !(value & BNDCFGS_RESERVED) &&
-	       (uint64_t)((int64_t)(value << shift) >> shift) == value;
+	return !(value & BNDCFG_RESERVED) && vmx_caps_canonical(&hv.machine.caps, value);
 }
 
 bool mpx_write_msr(struct vcpu *vcpu, uint64_t value)

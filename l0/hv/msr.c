@@ -135,13 +135,6 @@ bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	return hw_try_rdmsr(msr, value);
 }
 
-static bool is_canonical(uint64_t address)
-{
-	unsigned width = hw_vmread(VMCS_GUEST_CR4) & CR4_LA57 ? 57 : 48;
-
-	return (uint64_t)((int64_t)(address << (64 - width)) >> (64 - width)) == address;
-}
-
 static bool is_pat(uint64_t value)
 {
 	for (unsigned i = 0; i < 8; i++, value >>= 8)
@@ -154,7 +147,7 @@ static bool field_accepts(enum msr_kind kind, uint64_t value)
 {
 	switch (kind) {
 	case KIND_CANONICAL:
-		return is_canonical(value);
+		return vmx_caps_canonical(&hv.machine.caps, value);
 	case KIND_PAT:
 		return is_pat(value);
 	case KIND_DEBUGCTL:

@@ -8,7 +8,6 @@
 #include "l0/hv/hv.h"
 #include "l0/hv/hw.h"
 
-#define TRACE_EN UINT64_C(1)
 #define XSS_PT BIT64(8)
 
 bool trace_is_safe(void)
@@ -31,9 +30,9 @@ bool trace_read_msr(uint32_t msr, uint64_t *value)
  * TraceEn is 1 only that may change; here, in VMX root operation, it is 0. */
 static bool write_control(uint64_t old, uint64_t value)
 {
-	if ((old & value & TRACE_EN) && old != value)
+	if ((old & value & RTIT_CTL_TRACE_EN) && old != value)
 		return false;
-	if (!hw_try_wrmsr(MSR_IA32_RTIT_CTL, value & ~TRACE_EN))
+	if (!hw_try_wrmsr(MSR_IA32_RTIT_CTL, value & ~RTIT_CTL_TRACE_EN))
 		return false;
 	hw_wrmsr(MSR_IA32_RTIT_CTL, 0);
 	hw_vmwrite(VMCS_GUEST_IA32_RTIT_CTL, value);
@@ -51,5 +50,5 @@ bool trace_write_msr(uint32_t msr, uint64_t value)
 	control = hw_vmread(VMCS_GUEST_IA32_RTIT_CTL);
 	if (msr == MSR_IA32_RTIT_CTL)
 		return write_control(control, value);
-	return !(control & TRACE_EN) && hw_try_wrmsr(msr, value);
+	return !(control & RTIT_CTL_TRACE_EN) && hw_try_wrmsr(msr, value);
 }

@@ -15,8 +15,10 @@
 #define CPUID_FEATURES_ECX_PDCM BIT32(15)
 #define CPUID_STRUCTURED UINT32_C(7)
 #define CPUID_STRUCTURED_EBX_RTM BIT32(11)
+#define CPUID_STRUCTURED_EBX_MPX BIT32(14)
 #define CPUID_STRUCTURED_EBX_INTEL_PT BIT32(25)
 #define CPUID_PERFMON UINT32_C(0xa)
+#define CPUID_XSTATE UINT32_C(0xd)
 #define CPUID_INTEL_PT UINT32_C(0x14)
 #define CPUID_EXTENDED_FEATURES UINT32_C(0x80000001)
 #define CPUID_EXTENDED_EDX_SYSCALL BIT32(11)
@@ -57,17 +59,21 @@ static inline uint64_t cpuid_debugctl_valid(uint32_t pdcm, uint32_t perfmon_eax,
  * (EAX[2:0]): each field with the flag that announces it. SDM 3C "IA32_RTIT_CTL MSR". */
 static inline uint64_t cpuid_rtit_ctl_valid(uint32_t ebx, uint32_t ecx, uint32_t ranges)
 {
-	uint64_t valid =
-	    BIT64(0) | BIT64(2) | BIT64(3) | BIT64(10) | BIT64(11); /* OS, User, TSC, RET */
+	uint64_t valid = RTIT_CTL_TRACE_EN | RTIT_CTL_OS | RTIT_CTL_USER | RTIT_CTL_TSC_EN |
+			 RTIT_CTL_DIS_RETC;
 
-	valid |= ebx & BIT32(0) ? BIT64(7) : 0;
-	valid |= ebx & BIT32(1) ? BIT64(1) | UINT64_C(15) << 19 | UINT64_C(15) << 24 : 0;
-	valid |= ebx & BIT32(3) ? BIT64(9) | BIT64(13) | UINT64_C(15) << 14 : 0;
-	valid |= ebx & BIT32(4) ? BIT64(5) | BIT64(12) : 0;
-	valid |= ebx & BIT32(5) ? BIT64(4) : 0;
-	valid |= ecx & BIT32(0) ? BIT64(8) : 0;
-	valid |= ecx & BIT32(3) ? BIT64(6) : 0;
-	return valid | (BIT64(4 * (ranges & 7)) - 1) << 32;
+	valid |= ebx & BIT32(0) ? RTIT_CTL_CR3_FILTER : 0;
+	if (ebx & BIT32(1))
+		valid |= RTIT_CTL_CYC_EN | RTIT_CTL_FIELD << RTIT_CTL_CYC_THRESH_SHIFT |
+			 RTIT_CTL_FIELD << RTIT_CTL_PSB_FREQ_SHIFT;
+	if (ebx & BIT32(3))
+		valid |= RTIT_CTL_MTC_EN | RTIT_CTL_BRANCH_EN |
+			 RTIT_CTL_FIELD << RTIT_CTL_MTC_FREQ_SHIFT;
+	valid |= ebx & BIT32(4) ? RTIT_CTL_PTW_EN | RTIT_CTL_FUP_ON_PTW : 0;
+	valid |= ebx & BIT32(5) ? RTIT_CTL_PWR_EVT_EN : 0;
+	valid |= ecx & BIT32(0) ? RTIT_CTL_TOPA : 0;
+	valid |= ecx & BIT32(3) ? RTIT_CTL_FABRIC_EN : 0;
+	return valid | (BIT64(4 * (ranges & 7)) - 1) << RTIT_CTL_ADDR_CFG_SHIFT;
 }
 
 #endif

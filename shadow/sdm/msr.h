@@ -120,6 +120,32 @@
 #define TSX_CTRL_RTM_DISABLE (UINT64_C(1) << 0)
 #define TSX_CTRL_CPUID_CLEAR (UINT64_C(1) << 1)
 
+/* IA32_BNDCFGS, and BNDCFGU of XSAVE's component 4; 63:12 base of the bound directory */
+#define BNDCFG_EN (UINT64_C(1) << 0)
+#define BNDCFG_PRESERVE (UINT64_C(1) << 1)
+#define BNDCFG_RESERVED UINT64_C(0xffc)
+
+/* IA32_RTIT_CTL, SDM 3C "IA32_RTIT_CTL MSR" */
+#define RTIT_CTL_TRACE_EN (UINT64_C(1) << 0)
+#define RTIT_CTL_CYC_EN (UINT64_C(1) << 1)
+#define RTIT_CTL_OS (UINT64_C(1) << 2)
+#define RTIT_CTL_USER (UINT64_C(1) << 3)
+#define RTIT_CTL_PWR_EVT_EN (UINT64_C(1) << 4)
+#define RTIT_CTL_FUP_ON_PTW (UINT64_C(1) << 5)
+#define RTIT_CTL_FABRIC_EN (UINT64_C(1) << 6)
+#define RTIT_CTL_CR3_FILTER (UINT64_C(1) << 7)
+#define RTIT_CTL_TOPA (UINT64_C(1) << 8)
+#define RTIT_CTL_MTC_EN (UINT64_C(1) << 9)
+#define RTIT_CTL_TSC_EN (UINT64_C(1) << 10)
+#define RTIT_CTL_DIS_RETC (UINT64_C(1) << 11)
+#define RTIT_CTL_PTW_EN (UINT64_C(1) << 12)
+#define RTIT_CTL_BRANCH_EN (UINT64_C(1) << 13)
+#define RTIT_CTL_MTC_FREQ_SHIFT 14
+#define RTIT_CTL_CYC_THRESH_SHIFT 19
+#define RTIT_CTL_PSB_FREQ_SHIFT 24
+#define RTIT_CTL_ADDR_CFG_SHIFT 32
+#define RTIT_CTL_FIELD UINT64_C(15) /* each of the four, and of the ranges' */
+
 /* IA32_U_CET, IA32_S_CET; 63:12 base of the legacy code page bitmap */
 #define CET_SH_STK_EN (UINT64_C(1) << 0)
 #define CET_WR_SHSTK_EN (UINT64_C(1) << 1)

@@ -119,8 +119,7 @@ _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *wa
 			       qualification);
 }
 
-/* l0/machine/guard.h: nothing in non-root operation may get at it. */
-static bool guarded(struct cpu *cpu, uint64_t hpa)
+bool mmu_guarded(struct cpu *cpu, uint64_t hpa)
 {
 	const struct machine *machine = cpu->machine;
 
@@ -134,7 +133,7 @@ static enum page_kind kind_of(struct cpu *cpu, uint64_t hpa)
 {
 	uint64_t base;
 
-	if (cpu->machine->guard_end && guarded(cpu, hpa))
+	if (cpu->machine->guard_end && mmu_guarded(cpu, hpa))
 		return PAGE_MMIO;
 
 	if (cpu->vmx && cpu->vmx->nonroot && cpu->vmx->apic_access == PAGE_BASE(hpa))

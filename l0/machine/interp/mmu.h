@@ -84,6 +84,10 @@ uint16_t key_denies(const struct cpu *cpu, uint8_t key, uint32_t mode);
 /* Raises what the walk found: #PF, or a VM exit. linear: of the access, 0 if it has none. */
 _Noreturn void mmu_raise(struct cpu *cpu, uint64_t linear, const struct walk *walk);
 
+/* Would an access of non-root operation reach what the hypervisor at the bottom has told to be its own
+ * (l0/machine/guard.h)? Then the machine stops. */
+bool mmu_guarded(struct cpu *cpu, uint64_t hpa);
+
 /* phys_read of 8 bytes within a page, for the walks. */
 static inline uint64_t phys_read64(const struct cpu *cpu, uint64_t hpa)
 {

@@ -13,9 +13,6 @@
 #include "l0/machine/interp/op.h"
 #include "l0/machine/interp/xstate.h"
 
-#define BNDCFG_EN UINT64_C(1)
-#define BNDCFG_PRESERVE UINT64_C(2)
-#define BNDCFG_RESERVED UINT64_C(0xffc)
 enum bndstatus { BNDSTATUS_VIOLATION = 1, BNDSTATUS_INVALID_ENTRY };
 
 static inline uint64_t mpx_config(const struct cpu *cpu)

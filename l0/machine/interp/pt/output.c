@@ -79,22 +79,11 @@ static bool translate(const struct cursor *c, uint64_t address, uint64_t access,
 	return true;
 }
 
-/* l0/machine/guard.h: nothing in non-root operation may get at it. */
-static bool guarded(struct cpu *cpu, uint64_t hpa)
-{
-	const struct machine *machine = cpu->machine;
-
-	if (hpa < machine->guard_base || hpa >= machine->guard_end || !cpu->vmx->nonroot)
-		return false;
-	machine_stop(cpu->machine, STOP_GUARD, 0);
-	return true;
-}
-
 static bool write_byte(const struct cursor *c, uint8_t byte)
 {
 	uint64_t hpa;
 
-	if (!translate(c, c->region.base + offset(c), EPT_QUAL_WRITE, &hpa) || guarded(c->cpu, hpa))
+	if (!translate(c, c->region.base + offset(c), EPT_QUAL_WRITE, &hpa) || mmu_guarded(c->cpu, hpa))
 		return false;
 	phys_write(c->cpu, hpa, 1, byte);
 	return true;

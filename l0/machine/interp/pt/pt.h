@@ -19,21 +19,6 @@
 #include "l0/machine/interp/op.h"
 #include "shadow/sdm/cpuid.h"
 
-#define RTIT_CTL_TRACE_EN BIT64(0)
-#define RTIT_CTL_CYC_EN BIT64(1)
-#define RTIT_CTL_OS BIT64(2)
-#define RTIT_CTL_USER BIT64(3)
-#define RTIT_CTL_CR3_FILTER BIT64(7)
-#define RTIT_CTL_TOPA BIT64(8)
-#define RTIT_CTL_MTC_EN BIT64(9)
-#define RTIT_CTL_TSC_EN BIT64(10)
-#define RTIT_CTL_DIS_RETC BIT64(11)
-#define RTIT_CTL_BRANCH_EN BIT64(13)
-#define RTIT_CTL_MTC_FREQ_SHIFT 14
-#define RTIT_CTL_CYC_THRESH_SHIFT 19
-#define RTIT_CTL_PSB_FREQ_SHIFT 24
-#define RTIT_CTL_ADDR_CFG_SHIFT 32
-
 /* CPUID leaf 14H: CR3 filtering; PSB frequency and CYC; IP filtering and TraceStop; MTC */
 #define PT_CPUID_EBX 0xfu
 /* ToPA, of many entries; single range */
